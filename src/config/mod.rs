@@ -1,0 +1,227 @@
+//! What the machine shall do, in plain values that borrow from the text they were read from.
+//!
+//! Pure: nothing here looks at the machine. `file` reads `/etc/tinyo.toml`, `line` the kernel command line. `build.rs`
+//! declares this module too, to check a baked-in config, so it names nothing outside `limits`, `text` and itself.
+
+use core::ffi::CStr;
+
+use crate::limits;
+use crate::text::duration::Millis;
+use heapless::Vec;
+
+/// A list of words: a range of [`Config::words`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    start: u16,
+    len: u16,
+}
+
+impl List {
+    pub const EMPTY: List = List { start: 0, len: 0 };
+
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// A set of services, by index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Set(pub u64);
+
+impl Set {
+    pub const EMPTY: Set = Set(0);
+
+    pub fn insert(&mut self, index: usize) {
+        self.0 |= 1 << index;
+    }
+
+    pub const fn contains(self, index: usize) -> bool {
+        self.0 & (1 << index) != 0
+    }
+}
+
+/// Everything that the config and the kernel command line said.
+///
+/// All-zero when empty, so that a static one lies in `.bss` and costs pages only where it is used.
+pub struct Config<'a> {
+    pub hostname: Option<&'a CStr>,
+    /// What a failed boot does.
+    pub on_failure: OnFailure,
+    pub modules: List,
+    /// `KEY=VALUE` words.
+    pub sysctl: List,
+    /// Tried in order; none: stay where we are.
+    pub roots: Vec<Root<'a>, { limits::ROOTS }>,
+    pub mounts: Vec<Mount<'a>, { limits::MOUNTS }>,
+    pub services: Vec<Service<'a>, { limits::SERVICES }>,
+    pub words: Vec<&'a CStr, { limits::WORDS }>,
+}
+
+impl<'a> Config<'a> {
+    pub const fn new() -> Self {
+        Config {
+            hostname: None,
+            on_failure: OnFailure::Unset,
+            modules: List::EMPTY,
+            sysctl: List::EMPTY,
+            roots: Vec::new(),
+            mounts: Vec::new(),
+            services: Vec::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// The words of `list`.
+    pub fn list(&self, list: List) -> &[&'a CStr] {
+        let start = usize::from(list.start);
+        self.words.get(start..start + usize::from(list.len)).unwrap_or(&[])
+    }
+}
+
+/// `[root]`: where the real root is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root<'a> {
+    pub source: &'a CStr,
+    pub fstype: Option<&'a CStr>,
+    pub options: Option<&'a CStr>,
+    pub read_only: bool,
+    pub wait: Wait,
+    pub init: Option<&'a CStr>,
+}
+
+/// How long to wait for a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// 30 s: slower than any bus that comes at all, faster than a person who drives there.
+    #[default]
+    Default,
+    For(Millis),
+    Forever,
+}
+
+/// `[[mount]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount<'a> {
+    pub source: &'a CStr,
+    pub target: &'a CStr,
+    pub fstype: Option<&'a CStr>,
+    /// As in fstab(5), `nofail` included.
+    pub options: Option<&'a CStr>,
+}
+
+/// `[service.NAME]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// `[A-Za-z0-9][A-Za-z0-9_-]{0,31}`.
+    pub name: &'a str,
+    pub kind: Kind,
+    pub exec: List,
+    pub stop: List,
+    pub restart: Restart,
+    pub after: Set,
+    pub requires: Set,
+    pub autostart: bool,
+    /// Console: wait for Enter first.
+    pub ask: bool,
+    pub tty: Option<&'a CStr>,
+    pub env: List,
+    /// `USER[:GROUP]`, names or numbers, looked up in the service's own root.
+    pub user: Option<&'a CStr>,
+    pub workdir: Option<&'a CStr>,
+    pub log: Log<'a>,
+    /// Signal number.
+    pub stop_signal: u8,
+    pub stop_timeout: Millis,
+    pub crash_limit: Option<CrashLimit>,
+    pub on_failure: OnFailure,
+    pub on_exit: OnExit,
+    pub container: Option<Container<'a>>,
+    /// The file had an error in this service: it is named and never started.
+    pub broken: bool,
+}
+
+/// `[service.NAME.container]`, and what `tinyo run` builds from its options.
+#[derive(Clone, Copy, Debug)]
+pub struct Container<'a> {
+    pub root: &'a CStr,
+    pub read_only: bool,
+    /// `SRC:DST[:ro|:rw]` words.
+    pub volumes: List,
+    /// `PATH[:OPTIONS]` words.
+    pub tmpfs: List,
+    /// None: the service's name.
+    pub hostname: Option<&'a CStr>,
+    pub network: Network,
+    /// Run our reaper as the container's PID 1.
+    pub init: bool,
+    pub privileged: bool,
+    /// Capability names, `CAP_` or not, or `ALL`.
+    pub cap_add: List,
+    pub cap_drop: List,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Daemon,
+    Oneshot,
+    Console,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    #[default]
+    Always,
+    OnFailure,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// A network namespace of its own, with `lo` only.
+    #[default]
+    None,
+    /// The host's.
+    Host,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log<'a> {
+    #[default]
+    Kmsg,
+    Console,
+    Null,
+    /// Opened with O_APPEND by the service's own process.
+    Path(&'a CStr),
+}
+
+/// `on-failure`: what a failed boot, or a service past its `crash-limit`, does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Not written: `rescue` for the boot, `none` for a service.
+    #[default]
+    Unset,
+    None,
+    Rescue,
+    Reboot,
+    Poweroff,
+    Halt,
+    Panic,
+}
+
+/// `on-exit`: what the end of a service does to the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExit {
+    #[default]
+    None,
+    Poweroff,
+    Reboot,
+    Halt,
+}
+
+/// `crash-limit = "5 in 60s"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashLimit {
+    pub count: u16,
+    pub within: Millis,
+}

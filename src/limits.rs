@@ -1,0 +1,25 @@
+//! Every capacity, in one place, with its derivation. Running over one is an error that names it, never a truncation.
+
+/// Bytes of a config file. The demo is 1 KB; 64 services of 20 lines each are 40 KB.
+pub const CONFIG_BYTES: usize = 64 * 1024;
+/// Bytes of the kernel command line: `COMMAND_LINE_SIZE` is 2048 on x86 and arm64, 4096 on s390 and the largest anywhere.
+pub const CMDLINE_BYTES: usize = 4096;
+/// Services. Sets of services are one `u64`.
+pub const SERVICES: usize = 64;
+/// Longest service name: it becomes a cgroup name, a host name (64 bytes at most, sethostname(2)) and a log prefix.
+pub const NAME_BYTES: usize = 32;
+/// `[[mount]]` tables.
+pub const MOUNTS: usize = 32;
+/// `[[root]]` tables: a disk, its fallback, a recovery partition, and one to spare.
+pub const ROOTS: usize = 4;
+/// Words of all lists of a config together (`exec`, `env`, `volumes`...): 16 for each of 64 services.
+pub const WORDS: usize = 1024;
+/// Words of one list: the longest `exec` or `env`. An execve(2) array of this many pointers is 2 KiB of stack.
+pub const LIST: usize = 256;
+/// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
+/// word; the kernel itself panics past 32 words that it hands to init.
+pub const COMMAND_WORDS: usize = 64;
+/// Bytes of a path with its NUL: `PATH_MAX`.
+pub const PATH_BYTES: usize = 4096;
+/// Bytes of one log line: the kernel refuses /dev/kmsg records over 1,024 with their prefix.
+pub const LINE_BYTES: usize = 1000;
