@@ -1,0 +1,75 @@
+//! The words this process was started with.
+
+use core::ffi::{CStr, c_char, c_int};
+
+/// `argv` and `envp` as the kernel laid them out; they live as long as the process.
+#[derive(Clone, Copy)]
+pub struct Args {
+    words: &'static [*const c_char],
+    envp: *const *const c_char,
+}
+
+impl Args {
+    /// # Safety
+    /// `argc`, `argv` and `envp` are those of the C `main`.
+    pub unsafe fn new(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> Self {
+        let len = if argv.is_null() { 0 } else { usize::try_from(argc).unwrap_or(0) };
+        let words = if len == 0 { &[] } else { unsafe { core::slice::from_raw_parts(argv, len) } };
+        Args { words, envp }
+    }
+
+    /// The word at `index`; 0 is the name the program was called by. (argv may be empty: Linux < 5.18.)
+    pub fn get(&self, index: usize) -> Option<&'static CStr> {
+        // SAFETY: the kernel ends each word with a NUL and keeps it until execve.
+        self.words.get(index).map(|&word| unsafe { CStr::from_ptr(word) })
+    }
+
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// The words from `start` on.
+    pub fn from(&self, start: usize) -> impl Iterator<Item = &'static CStr> + use<'_> {
+        (start..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// The `KEY=VALUE` words of the environment.
+    pub fn environment(&self) -> Environment {
+        Environment { next: self.envp }
+    }
+
+    /// The value of `key` in the environment.
+    pub fn variable(&self, key: &[u8]) -> Option<&'static CStr> {
+        self.environment().find_map(|word| {
+            let value = word.to_bytes_with_nul().strip_prefix(key)?.strip_prefix(b"=")?;
+            CStr::from_bytes_with_nul(value).ok()
+        })
+    }
+}
+
+pub struct Environment {
+    next: *const *const c_char,
+}
+
+impl Iterator for Environment {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<&'static CStr> {
+        if self.next.is_null() {
+            return None;
+        }
+        // SAFETY: the array ends with a null pointer, which is never stepped over.
+        unsafe {
+            let word = *self.next;
+            if word.is_null() {
+                return None;
+            }
+            self.next = self.next.add(1);
+            Some(CStr::from_ptr(word))
+        }
+    }
+}

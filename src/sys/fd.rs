@@ -1,0 +1,129 @@
+//! Open files: owned, close-on-exec, closed when dropped.
+
+use super::error::{Result, check, check_long};
+use core::mem::MaybeUninit;
+
+/// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fd(i32);
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+impl Fd {
+    pub(super) fn own(raw: i32) -> Self {
+        Fd(raw)
+    }
+
+    pub(super) const fn raw(&self) -> i32 {
+        self.0
+    }
+
+    /// The number, for messages and for poll.
+    pub const fn number(&self) -> i32 {
+        self.0
+    }
+
+    /// Keeps the file open for as long as the process lives, and says under which number.
+    pub fn leak(self) -> i32 {
+        let raw = self.0;
+        core::mem::forget(self);
+        raw
+    }
+
+    /// read(2): how much of `buffer` was filled, 0 at the end.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            // SAFETY: the buffer is ours for its whole length.
+            let n = unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) };
+            match check_long("read", n as libc::c_long) {
+                Err(error) if error.is(libc::EINTR) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Reads until the end or until `buffer` is full; a full buffer may mean that there is more.
+    pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read(rest)? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        Ok(filled)
+    }
+
+    /// write(2), once: how much was taken.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize> {
+        write_to(self.0, bytes)
+    }
+
+    /// dup3(2) onto a fixed number that a command inherits, or (`close_on_exec`) does not.
+    pub fn dup_onto(&self, number: i32, close_on_exec: bool) -> Result<()> {
+        if self.0 == number {
+            // dup3 onto itself is EINVAL, and would have left the flag as it was.
+            let flag = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
+            // SAFETY: only a flag of a descriptor of ours changes.
+            return check("fcntl", unsafe { libc::fcntl(self.0, libc::F_SETFD, flag) }).map(drop);
+        }
+        let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
+        // SAFETY: plain numbers.
+        check("dup3", unsafe { libc::dup3(self.0, number, flags) }).map(drop)
+    }
+}
+
+/// write(2) to a descriptor by number: the standard ones, which nobody owns.
+pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
+    loop {
+        // SAFETY: the bytes are readable for their whole length.
+        let n = unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+        match check_long("write", n as libc::c_long) {
+            Err(error) if error.is(libc::EINTR) => {}
+            done => return done,
+        }
+    }
+}
+
+/// Whether descriptor `number` is open.
+pub fn is_open(number: i32) -> bool {
+    // SAFETY: F_GETFD only looks.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
+/// pipe2(2): the reading and the writing end.
+pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
+    let mut ends = [0; 2];
+    // SAFETY: room for two numbers.
+    check("pipe2", unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
+    Ok((Fd(ends[0]), Fd(ends[1])))
+}
+
+/// A second descriptor for the same open file, numbered 3 or more.
+pub fn duplicate(number: i32) -> Result<Fd> {
+    // SAFETY: plain numbers.
+    check("fcntl", unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }).map(Fd)
+}
+
+/// close_range(2) from `first` to the end; Linux < 5.9: one by one up to the limit of open files.
+pub fn close_from(first: i32) {
+    // SAFETY: the caller has no use for these descriptors any more.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) == 0 {
+            return;
+        }
+        let mut limit = MaybeUninit::<libc::rlimit>::uninit();
+        let end = match libc::getrlimit(libc::RLIMIT_NOFILE, limit.as_mut_ptr()) {
+            0 => i32::try_from(limit.assume_init().rlim_cur).unwrap_or(i32::MAX).min(1 << 20),
+            _ => 1024,
+        };
+        for number in first..end {
+            libc::close(number);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Files and directories, by descriptor and a name under it wherever the name is not ours.
+
+use super::error::{Error, Result, check, check_long, last};
+use super::fd::Fd;
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+
+/// Where a relative name starts: a directory, or the current one.
+#[derive(Clone, Copy)]
+pub enum At<'a> {
+    Cwd,
+    Dir(&'a Fd),
+}
+
+impl At<'_> {
+    pub(super) fn raw(self) -> i32 {
+        match self {
+            At::Cwd => libc::AT_FDCWD,
+            At::Dir(fd) => fd.raw(),
+        }
+    }
+}
+
+pub const READ: i32 = libc::O_RDONLY;
+pub const WRITE: i32 = libc::O_WRONLY;
+pub const READ_WRITE: i32 = libc::O_RDWR;
+/// A handle to the place itself: nothing is opened, so no device starts and no fifo blocks.
+pub const PLACE: i32 = libc::O_PATH;
+pub const DIRECTORY: i32 = libc::O_DIRECTORY;
+pub const NO_FOLLOW: i32 = libc::O_NOFOLLOW;
+pub const NON_BLOCK: i32 = libc::O_NONBLOCK;
+pub const CREATE: i32 = libc::O_CREAT;
+pub const EXCLUSIVE: i32 = libc::O_EXCL;
+pub const APPEND: i32 = libc::O_APPEND;
+
+/// openat(2), never with a controlling terminal as a side effect.
+pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
+    let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
+    loop {
+        // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
+        match check("open", unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
+            Err(error) if error.is(libc::EINTR) => {}
+            done => return done.map(Fd::own),
+        }
+    }
+}
+
+pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
+    open_at(At::Cwd, path, flags)
+}
+
+/// openat2(2) with `/` and every link of the path read as inside `root` (RESOLVE_IN_ROOT), magic links refused.
+/// Linux 5.6; ENOSYS before.
+pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
+    /// `struct open_how` of openat2(2).
+    #[repr(C)]
+    struct How {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+    const NO_MAGICLINKS: u64 = 0x02;
+    const IN_ROOT: u64 = 0x10;
+    let how = How { flags: (flags | libc::O_CLOEXEC | libc::O_NOCTTY) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
+    loop {
+        // SAFETY: a NUL-terminated path and a structure of the size given.
+        let value = unsafe {
+            libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>())
+        };
+        match check_long("openat2", value) {
+            // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
+            Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
+            done => return done.map(|raw| Fd::own(raw as i32)),
+        }
+    }
+}
+
+/// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
+pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    match check("mkdir", unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
+        Err(error) if error.is(libc::EEXIST) => match status(at, path) {
+            Ok(status) if status.is_directory() => Ok(()),
+            _ => Err(error),
+        },
+        done => done.map(drop),
+    }
+}
+
+/// mknodat(2) of a character device.
+pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
+    let device = libc::makedev(major, minor);
+    // SAFETY: a NUL-terminated path.
+    check("mknod", unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+}
+
+/// symlinkat(2).
+pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
+    // SAFETY: NUL-terminated paths.
+    check("symlink", unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
+}
+
+/// unlinkat(2) of a file, or of an empty directory.
+pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
+    let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
+    // SAFETY: a NUL-terminated path.
+    check("unlink", unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
+}
+
+pub fn change_directory(path: &CStr) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check("chdir", unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+}
+
+pub fn enter(directory: &Fd) -> Result<()> {
+    // SAFETY: an open descriptor.
+    check("fchdir", unsafe { libc::fchdir(directory.raw()) }).map(drop)
+}
+
+pub fn change_root(path: &CStr) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check("chroot", unsafe { libc::chroot(path.as_ptr()) }).map(drop)
+}
+
+/// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
+pub fn is_inside_root() -> bool {
+    let mut path = [0u8; 4096];
+    // SAFETY: room for the length given.
+    let n = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    n > 0 && path.first() == Some(&b'/')
+}
+
+/// umask(2).
+pub fn set_mode_mask(mask: u32) {
+    // SAFETY: cannot fail.
+    unsafe { libc::umask(mask) };
+}
+
+/// What is under a name.
+pub struct Status(libc::stat);
+
+impl Status {
+    pub fn is_directory(&self) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFDIR
+    }
+
+    pub fn is_block_device(&self) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFBLK
+    }
+
+    pub fn is_regular(&self) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    /// Any of the three execute bits.
+    pub fn is_executable(&self) -> bool {
+        self.is_regular() && self.0.st_mode & 0o111 != 0
+    }
+
+    /// A character device of these numbers.
+    pub fn is_device(&self, major: u32, minor: u32) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFCHR && self.0.st_rdev == libc::makedev(major, minor)
+    }
+
+    pub fn same_file_system(&self, other: &Status) -> bool {
+        self.0.st_dev == other.0.st_dev
+    }
+
+    pub fn inode(&self) -> u64 {
+        self.0.st_ino
+    }
+
+    pub fn size(&self) -> u64 {
+        self.0.st_size as u64
+    }
+}
+
+fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
+    let mut status = MaybeUninit::uninit();
+    // SAFETY: a NUL-terminated path and room for one stat, which a success fills.
+    check("stat", unsafe { libc::fstatat(at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
+    Ok(Status(unsafe { status.assume_init() }))
+}
+
+/// stat(2), links followed.
+pub fn status(at: At, path: &CStr) -> Result<Status> {
+    status_with(at.raw(), path, 0)
+}
+
+/// lstat(2).
+pub fn link_status(at: At, path: &CStr) -> Result<Status> {
+    status_with(at.raw(), path, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+/// fstat(2).
+pub fn file_status(fd: &Fd) -> Result<Status> {
+    status_with(fd.raw(), c"", libc::AT_EMPTY_PATH)
+}
+
+/// The kind and state of a mounted file system.
+pub struct FileSystem {
+    magic: u64,
+    flags: u64,
+}
+
+impl FileSystem {
+    /// A file system that lives in memory: what an initramfs is.
+    pub fn is_memory(&self) -> bool {
+        self.is_tmpfs() || self.magic == 0x8584_58f6
+    }
+
+    pub fn is_tmpfs(&self) -> bool {
+        self.magic == 0x0102_1994
+    }
+
+    pub fn is_proc(&self) -> bool {
+        self.magic == 0x9fa0
+    }
+
+    pub fn is_cgroup2(&self) -> bool {
+        self.magic == 0x6367_7270
+    }
+
+    /// The mount, or the file system under it, is read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.flags & 1 != 0
+    }
+}
+
+/// fstatfs(2).
+pub fn file_system(fd: &Fd) -> Result<FileSystem> {
+    // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first and f_flags the eleventh.
+    let mut fs = [0u64; 15];
+    // SAFETY: room for one statfs.
+    check_long("statfs", unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
+    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, flags: fs[10] })
+}
+
+/// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
+pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    // SAFETY: a NUL-terminated path, and room for the length given.
+    let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let n = check_long("readlink", n as libc::c_long)?;
+    buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new("readlink", libc::ENAMETOOLONG))
+}
+
+/// Reads a whole small file. EFBIG when it does not fit: nothing is ever cut.
+pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b mut [u8]> {
+    let file = open(path, READ)?;
+    let n = file.read_to_end(buffer)?;
+    if n == buffer.len() && file.read(&mut [0])? != 0 {
+        return Err(Error::new("read", libc::EFBIG));
+    }
+    Ok(buffer.get_mut(..n).unwrap_or_default())
+}
+
+/// Writes `bytes` to a file that takes them in one piece, as those of procfs, sysfs and cgroupfs do.
+pub fn write_file(at: At, path: &CStr, bytes: &[u8]) -> Result<()> {
+    let n = open_at(at, path, WRITE)?.write(bytes)?;
+    if n == bytes.len() { Ok(()) } else { Err(Error::new("write", libc::EIO)) }
+}
+
+/// The names in a directory, read in pieces of 1 KiB, `.` and `..` left out.
+pub struct Names {
+    directory: Fd,
+    buffer: [u8; 1024],
+    filled: usize,
+    next: usize,
+}
+
+impl Names {
+    pub fn of(directory: Fd) -> Self {
+        Names { directory, buffer: [0; 1024], filled: 0, next: 0 }
+    }
+
+    pub fn directory(&self) -> &Fd {
+        &self.directory
+    }
+
+    /// The next name and whether it is a directory (not through a link). Errors end the walk.
+    pub fn next(&mut self) -> Option<(&CStr, bool)> {
+        loop {
+            if self.next >= self.filled {
+                // SAFETY: room for the length given.
+                let n = unsafe {
+                    libc::syscall(
+                        libc::SYS_getdents64,
+                        self.directory.raw(),
+                        self.buffer.as_mut_ptr(),
+                        self.buffer.len(),
+                    )
+                };
+                if n <= 0 {
+                    return None;
+                }
+                (self.filled, self.next) = (n as usize, 0);
+            }
+            // struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, name.
+            let start = self.next;
+            let entry = self.buffer.get(start..self.filled)?;
+            let length = usize::from(u16::from_ne_bytes([*entry.get(16)?, *entry.get(17)?]));
+            self.next += length.max(19);
+            let entry = self.buffer.get(start..start + length)?;
+            let name = CStr::from_bytes_until_nul(entry.get(19..)?).ok()?;
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                // Re-borrowed from the buffer: what was borrowed above ends with this turn of the loop.
+                let entry = self.buffer.get(start..start + length)?;
+                let is_directory = entry.get(18) == Some(&libc::DT_DIR);
+                return CStr::from_bytes_until_nul(entry.get(19..)?).ok().map(|name| (name, is_directory));
+            }
+        }
+    }
+}
+
+/// faccessat(2) with X_OK as this process would see it.
+pub fn can_execute(path: &CStr) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    match unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) } {
+        0 => Ok(()),
+        _ => Err(last("access")),
+    }
+}

@@ -1,0 +1,101 @@
+//! Mounting: mount(2), and the calls that work on descriptors, so that no name is looked up twice.
+
+use super::error::{Result, check, check_long};
+use super::fd::Fd;
+use super::fs::At;
+use core::ffi::CStr;
+
+/// mount(2) flags.
+pub const READ_ONLY: u64 = libc::MS_RDONLY as u64;
+pub const NO_SUID: u64 = libc::MS_NOSUID as u64;
+pub const NO_DEV: u64 = libc::MS_NODEV as u64;
+pub const NO_EXEC: u64 = libc::MS_NOEXEC as u64;
+pub const BIND: u64 = libc::MS_BIND as u64;
+pub const MOVE: u64 = libc::MS_MOVE as u64;
+pub const RECURSIVE: u64 = libc::MS_REC as u64;
+pub const PRIVATE: u64 = libc::MS_PRIVATE as u64;
+pub const REMOUNT: u64 = libc::MS_REMOUNT as u64;
+
+/// mount(2). An empty `fstype` or `data` is passed as none.
+pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CStr) -> Result<()> {
+    let data = if data.is_empty() { core::ptr::null() } else { data.as_ptr() };
+    let fstype = if fstype.is_empty() { core::ptr::null() } else { fstype.as_ptr() };
+    // SAFETY: NUL-terminated strings or null.
+    let value =
+        unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
+    check("mount", value).map(drop)
+}
+
+/// umount2(2); `detach`: out of sight at once, gone when the last user is (MNT_DETACH).
+pub fn unmount(target: &CStr, detach: bool) -> Result<()> {
+    let flags = if detach { libc::MNT_DETACH } else { 0 };
+    // SAFETY: a NUL-terminated path.
+    check("umount", unsafe { libc::umount2(target.as_ptr(), flags) }).map(drop)
+}
+
+/// pivot_root(".", "."): the current directory becomes the root and the old root lies over it (pivot_root(2), NOTES).
+pub fn pivot_root_here() -> Result<()> {
+    // SAFETY: NUL-terminated paths.
+    let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
+    check_long("pivot_root", value).map(drop)
+}
+
+const AT_RECURSIVE: u32 = 0x8000;
+
+/// open_tree(2) OPEN_TREE_CLONE: a detached copy of the mount at `path` (an empty path: of `at` itself), with what is
+/// mounted under it when `recursive`. Linux 5.2.
+pub fn clone_tree(at: At, path: &CStr, recursive: bool) -> Result<Fd> {
+    const CLONE: u32 = 1;
+    let mut flags = CLONE | libc::O_CLOEXEC as u32 | libc::AT_EMPTY_PATH as u32;
+    if recursive {
+        flags |= AT_RECURSIVE;
+    }
+    // SAFETY: a NUL-terminated path.
+    let value = unsafe { libc::syscall(libc::SYS_open_tree, at.raw(), path.as_ptr(), flags) };
+    check_long("open_tree", value).map(|raw| Fd::own(raw as i32))
+}
+
+/// move_mount(2): attaches the detached `tree` over `target`. No name is looked up. Linux 5.2.
+pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
+    const FROM_EMPTY_PATH: u32 = 0x04;
+    const TO_EMPTY_PATH: u32 = 0x40;
+    // SAFETY: NUL-terminated paths.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            tree.raw(),
+            c"".as_ptr(),
+            target.raw(),
+            path.as_ptr(),
+            FROM_EMPTY_PATH | TO_EMPTY_PATH,
+        )
+    };
+    check_long("move_mount", value).map(drop)
+}
+
+/// mount_setattr(2): makes the mount at `at` read-only, and all under it when `recursive`. Linux 5.12.
+pub fn set_read_only(at: At, path: &CStr, recursive: bool) -> Result<()> {
+    /// `struct mount_attr` of mount_setattr(2).
+    #[repr(C)]
+    struct Attributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        user_namespace: u64,
+    }
+    const READ_ONLY: u64 = 1;
+    let attributes = Attributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let flags = libc::AT_EMPTY_PATH as u32 | if recursive { AT_RECURSIVE } else { 0 };
+    // SAFETY: a NUL-terminated path and a structure of the size given.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            at.raw(),
+            path.as_ptr(),
+            flags,
+            &attributes,
+            core::mem::size_of::<Attributes>(),
+        )
+    };
+    check_long("mount_setattr", value).map(drop)
+}

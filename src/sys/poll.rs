@@ -1,0 +1,59 @@
+//! Waiting, and the clock that waiting is measured by.
+
+use super::error::{Result, check};
+use super::fd::Fd;
+use crate::text::duration::Millis;
+
+/// One file to wait for.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Interest(libc::pollfd);
+
+impl Interest {
+    /// Wait until `fd` can be read, or its other end is gone.
+    pub fn readable(fd: &Fd) -> Self {
+        Interest(libc::pollfd { fd: fd.raw(), events: libc::POLLIN, revents: 0 })
+    }
+
+    /// Something is there: data, the end, or an error that a read will name.
+    pub fn is_ready(&self) -> bool {
+        self.0.revents != 0
+    }
+
+    /// The other end is gone.
+    pub fn is_hung_up(&self) -> bool {
+        self.0.revents & (libc::POLLERR | libc::POLLHUP) != 0
+    }
+}
+
+/// ppoll(2) until one of `files` is ready or `deadline` (None: no deadline) has passed. EINTR counts as "something
+/// happened": the caller looks at everything anyway.
+pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
+    let left;
+    let timeout = match deadline {
+        None => core::ptr::null(),
+        Some(deadline) => {
+            // Rounded up by the millisecond that `now` cuts off: never awake before the deadline, to spin until it.
+            let ms = deadline.0.saturating_sub(now().0);
+            left = libc::timespec {
+                tv_sec: (ms / 1000).min(i32::MAX as u64) as libc::time_t,
+                tv_nsec: ((ms % 1000) * 1_000_000) as _,
+            };
+            &left as *const libc::timespec
+        }
+    };
+    // SAFETY: `Interest` is a transparent pollfd; the time-out lives until the call is over.
+    let n = unsafe { libc::ppoll(files.as_mut_ptr().cast(), files.len() as libc::nfds_t, timeout, core::ptr::null()) };
+    match check("ppoll", n) {
+        Err(error) if error.is(libc::EINTR) => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// CLOCK_MONOTONIC, in whole milliseconds, rounded up so that a deadline reached is a deadline passed.
+pub fn now() -> Millis {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on every Linux; the call fills one timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    Millis((time.tv_sec as u64) * 1000 + (time.tv_nsec as u64).div_ceil(1_000_000))
+}

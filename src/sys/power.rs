@@ -1,0 +1,60 @@
+//! The machine itself: modules in, disks flushed, power off.
+
+use super::error::{Error, Result, check_long, check};
+use super::fd::Fd;
+use super::fs::{self, At};
+use core::ffi::CStr;
+
+/// What ends the machine: reboot(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    Off,
+    Reboot,
+    Halt,
+}
+
+/// reboot(2). In a pid namespace that is not the machine's it kills the namespace's init, or answers EPERM/EINVAL.
+pub fn end(power: Power) -> Error {
+    let command = match power {
+        Power::Off => libc::RB_POWER_OFF,
+        Power::Reboot => libc::RB_AUTOBOOT,
+        Power::Halt => libc::RB_HALT_SYSTEM,
+    };
+    // SAFETY: plain number.
+    unsafe { libc::reboot(command) };
+    super::error::last("reboot")
+}
+
+/// Whether ctrl-alt-del reboots at once (RB_ENABLE_CAD) or sends SIGINT to PID 1 (RB_DISABLE_CAD).
+pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
+    let command = if reboots_at_once { libc::RB_ENABLE_CAD } else { libc::RB_DISABLE_CAD };
+    // SAFETY: plain number.
+    check("reboot(CAD)", unsafe { libc::reboot(command) }).map(drop)
+}
+
+/// sync(2): can take as long as the slowest disk, for ever on a dead one.
+pub fn sync() {
+    // SAFETY: no arguments.
+    unsafe { libc::sync() };
+}
+
+/// finit_module(2). `compressed`: the kernel unpacks it itself (Linux 5.17, if built in). A module that is already
+/// there is fine.
+pub fn load_module(file: &Fd, options: &CStr, compressed: bool) -> Result<()> {
+    const COMPRESSED_FILE: i32 = 4;
+    let flags = if compressed { COMPRESSED_FILE } else { 0 };
+    // SAFETY: an open file and a NUL-terminated string.
+    let value = unsafe { libc::syscall(libc::SYS_finit_module, file.raw(), options.as_ptr(), flags) };
+    match check_long("finit_module", value) {
+        Err(error) if error.is(libc::EEXIST) => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// Writes one byte to an x86 I/O port by /dev/port (mem(4)): QEMU's isa-debug-exit.
+pub fn write_port(port: u16, value: u8) -> Result<()> {
+    let file = fs::open_at(At::Cwd, c"/dev/port", fs::WRITE)?;
+    // SAFETY: one readable byte.
+    let n = unsafe { libc::pwrite(file.raw(), (&raw const value).cast(), 1, libc::off_t::from(port)) };
+    check_long("write", n as libc::c_long).map(drop)
+}

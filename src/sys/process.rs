@@ -1,0 +1,247 @@
+//! Processes: made, replaced, waited for, signalled.
+
+use super::error::{Error, Result, check, check_long, last};
+use super::fd::Fd;
+use core::ffi::{CStr, c_char};
+use core::num::NonZeroU32;
+
+/// A process, never 0 and never a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pid(NonZeroU32);
+
+impl Pid {
+    pub fn new(raw: i32) -> Option<Pid> {
+        u32::try_from(raw).ok().and_then(NonZeroU32::new).map(Pid)
+    }
+
+    pub const fn number(self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Code(u8),
+    Signal(u8),
+}
+
+impl Exit {
+    /// The status a shell would show: the code, or 128 + the signal.
+    pub const fn status(self) -> u8 {
+        match self {
+            Exit::Code(code) => code,
+            Exit::Signal(signal) => 128u8.saturating_add(signal),
+        }
+    }
+
+    pub const fn is_success(self) -> bool {
+        matches!(self, Exit::Code(0))
+    }
+}
+
+/// Namespaces of clone(2), by its flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces(pub u64);
+
+pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
+pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
+pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
+pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
+pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
+
+/// Which side of a fork we are on.
+pub enum Forked {
+    Child,
+    Parent(Pid),
+}
+
+/// A new process with `namespaces`, in the cgroup whose directory is `cgroup`: clone3(2) with CLONE_INTO_CGROUP.
+///
+/// Before Linux 5.3 (5.7 for the cgroup) this is clone(2), and the child is left in its parent's cgroup.
+pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
+    /// `struct clone_args` of clone(2), its second version.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Arguments {
+        flags: u64,
+        pidfd: u64,
+        child_tid: u64,
+        parent_tid: u64,
+        exit_signal: u64,
+        stack: u64,
+        stack_size: u64,
+        tls: u64,
+        set_tid: u64,
+        set_tid_size: u64,
+        cgroup: u64,
+    }
+    const INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut arguments =
+        Arguments { flags: namespaces.0, exit_signal: libc::SIGCHLD as u64, ..Default::default() };
+    if let Some(directory) = cgroup {
+        arguments.flags |= INTO_CGROUP;
+        arguments.cgroup = directory.raw() as u64;
+    }
+    // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
+    let mut value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
+    if value < 0 && last("clone3").is(libc::ENOSYS) {
+        // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
+        value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
+    }
+    let value = check_long("clone", value)?;
+    Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
+}
+
+/// A NULL-terminated array of words for execve(2).
+pub struct Words<const N: usize> {
+    words: heapless::Vec<*const c_char, N>,
+}
+
+impl<const N: usize> Default for Words<N> {
+    fn default() -> Self {
+        Words { words: heapless::Vec::new() }
+    }
+}
+
+impl<const N: usize> Words<N> {
+    /// The words live as long as their borrower: an array is made just before the execve that uses it.
+    pub fn push(&mut self, word: &CStr) -> Result<()> {
+        self.words.push(word.as_ptr()).map_err(|_| Error::new("execve", libc::E2BIG))
+    }
+
+    /// Room for the last NULL is made here, so a full array is E2BIG as well.
+    pub fn end(&mut self) -> Result<()> {
+        self.words.push(core::ptr::null()).map_err(|_| Error::new("execve", libc::E2BIG))
+    }
+}
+
+/// execve(2). It returns only to say why it did not happen.
+///
+/// `argv` and `envp` were ended with [`Words::end`] and their words are still there: the caller keeps them in scope.
+pub fn execute<const A: usize, const E: usize>(path: &CStr, argv: &Words<A>, envp: &Words<E>) -> Error {
+    // SAFETY: both arrays end with NULL (checked here), the words are NUL-terminated and outlive the call.
+    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
+        return Error::new("execve", libc::EFAULT);
+    }
+    unsafe { libc::execve(path.as_ptr(), argv.words.as_ptr(), envp.words.as_ptr()) };
+    last("execve")
+}
+
+/// execveat(2) of the file itself, with this process's own words and environment.
+pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, envp: &Words<E>) -> Error {
+    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
+        return Error::new("execveat", libc::EFAULT);
+    }
+    // SAFETY: as in `execute`.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.raw(),
+            c"".as_ptr(),
+            argv.words.as_ptr(),
+            envp.words.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    last("execveat")
+}
+
+/// What waiting found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    Ended(Pid, Exit),
+    /// There are children, and none has ended.
+    NoneYet,
+    NoChildren,
+}
+
+fn wait_for(pid: i32, flags: i32) -> Waited {
+    loop {
+        let mut status = 0;
+        // SAFETY: room for one status.
+        let value = unsafe { libc::waitpid(pid, &mut status, flags) };
+        match Pid::new(value) {
+            Some(pid) if libc::WIFEXITED(status) => return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8)),
+            Some(pid) if libc::WIFSIGNALED(status) => {
+                return Waited::Ended(pid, Exit::Signal(libc::WTERMSIG(status) as u8));
+            }
+            // Stopped or continued: not asked for, and no end.
+            Some(_) => {}
+            None if value == 0 => return Waited::NoneYet,
+            None if last("waitpid").is(libc::EINTR) => {}
+            None => return Waited::NoChildren,
+        }
+    }
+}
+
+/// Reaps one child that has ended, ours or a stranger's. The status is the kernel's word here, never a signal's.
+pub fn reap() -> Waited {
+    wait_for(-1, libc::WNOHANG)
+}
+
+/// Waits until `pid`, a child, has ended.
+pub fn wait(pid: Pid) -> Waited {
+    wait_for(pid.number() as i32, 0)
+}
+
+/// kill(2) of one process.
+pub fn kill(pid: Pid, signal: u8) -> Result<()> {
+    // SAFETY: plain numbers.
+    check("kill", unsafe { libc::kill(pid.number() as i32, i32::from(signal)) }).map(drop)
+}
+
+/// kill(2) of the process group that `leader` leads.
+pub fn kill_group(leader: Pid, signal: u8) -> Result<()> {
+    // SAFETY: plain numbers.
+    check("kill", unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) }).map(drop)
+}
+
+/// kill(2) of every process but PID 1 and the caller. It can block behind a process that the kernel waits for.
+pub fn kill_all(signal: u8) -> Result<()> {
+    // SAFETY: plain numbers.
+    check("kill", unsafe { libc::kill(-1, i32::from(signal)) }).map(drop)
+}
+
+/// This process's number in its own pid namespace.
+pub fn id() -> u32 {
+    // SAFETY: cannot fail.
+    unsafe { libc::getpid() as u32 }
+}
+
+/// setsid(2): a session and process group of its own, without a terminal.
+pub fn new_session() -> Result<()> {
+    // SAFETY: no arguments.
+    check("setsid", unsafe { libc::setsid() }).map(drop)
+}
+
+/// Ends this process at once.
+pub fn exit(code: u8) -> ! {
+    // SAFETY: never returns.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// prctl(2) PR_SET_PDEATHSIG: this process gets `signal` when the thread that made it dies.
+pub fn die_with_parent(signal: u8) -> Result<()> {
+    prctl("prctl(PDEATHSIG)", libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal))
+}
+
+/// prctl(2) PR_SET_DUMPABLE 0: /proc/PID becomes root's, and ptrace needs CAP_SYS_PTRACE over us.
+pub fn make_undumpable() -> Result<()> {
+    prctl("prctl(DUMPABLE)", libc::PR_SET_DUMPABLE, 0)
+}
+
+/// prctl(2) PR_SET_NO_NEW_PRIVS.
+pub fn no_new_privileges() -> Result<()> {
+    prctl("prctl(NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.
+pub fn adopt_orphans() -> Result<()> {
+    prctl("prctl(CHILD_SUBREAPER)", libc::PR_SET_CHILD_SUBREAPER, 1)
+}
+
+pub(super) fn prctl(call: &'static str, option: i32, value: libc::c_ulong) -> Result<()> {
+    // SAFETY: options that take a number and no pointer.
+    check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) }).map(drop)
+}

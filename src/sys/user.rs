@@ -1,0 +1,91 @@
+//! Who a process is: ids, groups, capabilities, host name.
+
+use super::error::{Result, check, check_long};
+use super::process::prctl;
+
+/// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too.
+pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+    // SAFETY: the array is readable for its whole length; the rest are numbers.
+    unsafe {
+        check("setgroups", libc::setgroups(groups.len() as _, groups.as_ptr()))?;
+        check("setresgid", libc::setresgid(gid, gid, gid))?;
+        check("setresuid", libc::setresuid(uid, uid, uid)).map(drop)
+    }
+}
+
+/// This process runs with more rights than whoever started it (setuid, setgid or file capabilities: getauxval(3) AT_SECURE).
+pub fn is_elevated() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// A capability is in the bounding set (prctl(2) PR_CAPBSET_READ); None: this kernel does not know it.
+pub fn bounding_has(capability: u8) -> Option<bool> {
+    // SAFETY: no pointers.
+    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(capability), 0, 0, 0) } {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
+/// prctl(2) PR_CAPBSET_DROP.
+pub fn drop_bounding(capability: u8) -> Result<()> {
+    prctl("prctl(CAPBSET_DROP)", libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability))
+}
+
+/// capset(2): these effective and permitted capabilities, and no inheritable ones (so no ambient ones either).
+pub fn set_capabilities(mask: u64) -> Result<()> {
+    /// `struct __user_cap_header_struct` and `__user_cap_data_struct` of capset(2), version 3.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let header = Header { version: 0x2008_0522, pid: 0 };
+    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: 0 };
+    let data = [half(mask as u32), half((mask >> 32) as u32)];
+    // SAFETY: version 3 reads two data structures.
+    let value = unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) };
+    check_long("capset", value).map(drop)
+}
+
+/// capget(2): the permitted capabilities.
+pub fn permitted_capabilities() -> u64 {
+    let header = [0x2008_0522u32, 0];
+    let mut data = [0u32; 6];
+    // SAFETY: version 3 fills two structures of three numbers.
+    if unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) } != 0 {
+        return 0;
+    }
+    u64::from(data[1]) | u64::from(data[4]) << 32
+}
+
+/// sethostname(2): at most 64 bytes.
+pub fn set_hostname(name: &[u8]) -> Result<()> {
+    // SAFETY: readable for its length.
+    check("sethostname", unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) }).map(drop)
+}
+
+/// The kernel's release (uname(2)): the folder under /lib/modules.
+pub fn kernel_release(buffer: &mut heapless::Vec<u8, 65>) {
+    let mut name = core::mem::MaybeUninit::<libc::utsname>::uninit();
+    // SAFETY: room for one utsname, which a success fills.
+    if unsafe { libc::uname(name.as_mut_ptr()) } == 0 {
+        let name = unsafe { name.assume_init() };
+        let bytes = name.release.iter().map(|&c| c as u8).take_while(|&c| c != 0);
+        buffer.clear();
+        buffer.extend(bytes.take(buffer.capacity()));
+    }
+}
