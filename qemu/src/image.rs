@@ -1,0 +1,167 @@
+//! What a guest boots from: an initramfs with tinyo as /init, and ext4 disk images, neither of which needs root.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{cpio::Archive, kit::Kit};
+
+/// Only /init and nothing else, not even /dev/console: the kernel then starts it without a console.
+pub fn bare(kit: &Kit) -> Result<Archive> {
+    let mut archive = Archive::new();
+    archive.file("/init", 0o755, read(&kit.tinyo)?);
+    Ok(archive)
+}
+
+/// tinyo as /init and as the command `tinyo`, busybox with its applets, and the console the kernel opens for /init.
+/// No mount point is made: that is tinyo's work.
+pub fn busybox(kit: &Kit) -> Result<Archive> {
+    let mut archive = bare(kit)?;
+    archive
+        .character("/dev/console", 0o600, 5, 1)
+        .link("/bin/tinyo", "/init")
+        .link("/sbin", "bin")
+        .dir("/root", 0o700)
+        .dir("/tmp", 0o1777)
+        .file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n")
+        .file("/etc/group", 0o644, "root:x:0:\n")
+        .file("/etc/profile", 0o644, "PS1='$(hostname):\\w# '\n");
+    add_busybox(&mut archive, &kit.busybox)?;
+    Ok(archive)
+}
+
+/// A root file system for a disk: busybox with /sbin/init as its own init, and the mount points a hand-over moves to.
+pub fn busybox_root(kit: &Kit) -> Result<Archive> {
+    let mut archive = Archive::new();
+    archive.link("/sbin", "bin").file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
+    for dir in ["dev", "proc", "sys", "run", "tmp", "root", "mnt"] {
+        archive.dir(dir, 0o755);
+    }
+    add_busybox(&mut archive, &kit.busybox)?;
+    Ok(archive)
+}
+
+fn add_busybox(archive: &mut Archive, path: &Path) -> Result<()> {
+    let binary = read(path)?;
+    for applet in applets(&binary).with_context(|| format!("{}: find its applets", path.display()))? {
+        archive.link(&format!("/bin/{applet}"), "busybox");
+    }
+    archive.file("/bin/busybox", 0o755, binary);
+    Ok(())
+}
+
+/// The names busybox answers to, from its table of NUL-ended strings: a foreign architecture's `--list` cannot be run.
+fn applets(binary: &[u8]) -> Result<BTreeSet<String>> {
+    let start = b"\0[\0[[\0";
+    let at = binary.windows(start.len()).position(|w| w == start);
+    let Some(at) = at else {
+        bail!("no applet table; is it busybox, built with the applets [ and [[?");
+    };
+    let names = binary[at + 1..].split(|b| *b == 0).take_while(|name| !name.is_empty());
+    let mut applets: BTreeSet<String> = names.map(|n| String::from_utf8_lossy(n).into_owned()).collect();
+    applets.remove("busybox");
+    ensure!(applets.contains("sh"), "an applet table without sh");
+    Ok(applets)
+}
+
+/// The kernel modules `names` with all they depend on, and the modules.dep that says so.
+pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Result<()> {
+    let index = modules.join("modules.dep");
+    let text = fs::read_to_string(&index).with_context(|| format!("{}: read it (depmod writes it)", index.display()))?;
+    let version = modules.file_name().and_then(|n| n.to_str()).context("MODULES ends in no kernel version")?;
+    let mut kept = String::new();
+    let mut files = BTreeSet::new();
+    for name in names {
+        let line = text.lines().find(|line| module_name(line.split(':').next().unwrap_or("")) == *name);
+        let line = line.with_context(|| format!("{name}: not in {}", index.display()))?;
+        files.extend(line.split_whitespace().map(|f| f.trim_end_matches(':')));
+    }
+    for line in text.lines() {
+        if line.split(':').next().is_some_and(|file| files.contains(file)) {
+            kept += &format!("{line}\n");
+        }
+    }
+    let at = format!("/lib/modules/{version}");
+    for file in files {
+        archive.file(&format!("{at}/{file}"), 0o644, read(&modules.join(file))?);
+    }
+    archive.file(&format!("{at}/modules.dep"), 0o644, kept);
+    Ok(())
+}
+
+/// kernel/drivers/char/hw_random/virtio-rng.ko.xz is the module virtio_rng.
+fn module_name(file: &str) -> String {
+    let base = file.rsplit('/').next().unwrap_or(file);
+    base.split('.').next().unwrap_or(base).replace('-', "_")
+}
+
+/// An ext4 image at `path` holding the archive's files, of `megabytes` and sparse. mke2fs copies a directory as its
+/// user sees it, so what the image holds belongs to whoever runs this: enough for a root file system under test.
+pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Result<()> {
+    let staged = tempfile::tempdir()?;
+    archive.unpack(staged.path())?;
+    let file = fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
+    file.set_len(megabytes << 20)?;
+    let made = mkfs()
+        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0,lazy_itable_init=0", "-O", "^metadata_csum", "-d"])
+        .args([staged.path(), path])
+        .stdin(Stdio::null())
+        .output()
+        .context("mkfs.ext4: run it; scripts/setup.sh installs e2fsprogs")?;
+    if !made.status.success() {
+        bail!("mkfs.ext4 on {}: {}", path.display(), String::from_utf8_lossy(&made.stderr).trim());
+    }
+    Ok(())
+}
+
+/// mkfs.ext4 is in /usr/sbin, which is not in every user's PATH.
+fn mkfs() -> Command {
+    let sbin = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].map(PathBuf::from);
+    Command::new(sbin.into_iter().find(|p| p.exists()).unwrap_or("mkfs.ext4".into()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{}: read it", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applets_are_read_from_the_binary() {
+        let found = applets(b"junk\0[\0[[\0ash\0busybox\0sh\0\0more\0").unwrap();
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["[", "[[", "ash", "sh"]);
+        assert!(applets(b"no busybox").is_err());
+    }
+
+    #[test]
+    fn module_names_have_underscores_and_no_ending() {
+        assert_eq!(module_name("kernel/drivers/char/virtio-rng.ko.xz"), "virtio_rng");
+    }
+
+    #[test]
+    fn modules_come_with_their_closure_only() {
+        let host = tempfile::tempdir().unwrap();
+        let modules = host.path().join("6.1.0");
+        fs::create_dir_all(modules.join("k")).unwrap();
+        for file in ["a", "b", "c"] {
+            fs::write(modules.join(format!("k/{file}.ko")), file).unwrap();
+        }
+        fs::write(modules.join("modules.dep"), "k/a.ko: k/b.ko\nk/b.ko:\nk/c.ko:\n").unwrap();
+        let mut archive = Archive::new();
+        add_modules(&mut archive, &modules, &["a"]).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        archive.unpack(out.path()).unwrap();
+        let at = out.path().join("lib/modules/6.1.0");
+        assert_eq!(fs::read_to_string(at.join("modules.dep")).unwrap(), "k/a.ko: k/b.ko\nk/b.ko:\n");
+        assert!(at.join("k/b.ko").exists() && !at.join("k/c.ko").exists());
+        let error = add_modules(&mut archive, &modules, &["nope"]).unwrap_err().to_string();
+        assert!(error.starts_with("nope: not in"), "{error}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Images, the QEMU driver and the end-to-end tests of tinyo: the interactive run and every boot test share what is here.
+//!
+//! Reads what `scripts/setup.sh` fetched (target/vm) and what `scripts/build.sh` built (target/dist); builds nothing itself.
+#![deny(unsafe_code)]
+
+pub mod cpio;
+pub mod demo;
+pub mod expect;
+pub mod guest;
+pub mod image;
+pub mod kit;
+pub mod vm;

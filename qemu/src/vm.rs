@@ -1,0 +1,179 @@
+//! QEMU's command line: one machine per architecture, with the settings that boot fastest under emulation.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Result;
+
+use crate::kit::{Arch, Kit};
+
+#[derive(Debug, Clone)]
+pub struct Machine {
+    arch: Arch,
+    qemu: PathBuf,
+    kernel: PathBuf,
+    initrd: PathBuf,
+    words: Vec<String>,
+    /// What follows `--`: a command for tinyo, which must end the kernel's command line.
+    command: Option<String>,
+    disk: Option<PathBuf>,
+    memory: String,
+    kvm: bool,
+}
+
+impl Machine {
+    pub fn new(kit: &Kit, initrd: &Path) -> Machine {
+        Machine {
+            arch: kit.arch,
+            qemu: kit.qemu.clone(),
+            kernel: kit.kernel.clone(),
+            initrd: initrd.to_owned(),
+            words: Vec::new(),
+            command: None,
+            disk: None,
+            memory: "256".into(),
+            kvm: false,
+        }
+    }
+
+    /// Adds words to the kernel's command line. From a `--` on they are a command and go to its end, however many
+    /// times more this is called.
+    pub fn append(mut self, words: &str) -> Machine {
+        let (before, command) = split_command(words);
+        if !before.is_empty() {
+            self.words.push(before.to_owned());
+        }
+        if let Some(command) = command {
+            self.command = Some(command.to_owned());
+        }
+        self
+    }
+
+    pub fn disk(mut self, image: Option<PathBuf>) -> Machine {
+        self.disk = image;
+        self
+    }
+
+    pub fn memory(mut self, megabytes_or_size: &str) -> Machine {
+        self.memory = megabytes_or_size.to_owned();
+        self
+    }
+
+    pub fn kvm(mut self, wanted: bool) -> Machine {
+        self.kvm = wanted;
+        self
+    }
+
+    /// Whether a command after `--` was given, whose status is the guest's.
+    pub fn has_command(&self) -> bool {
+        self.command.is_some()
+    }
+
+    fn kernel_words(&self) -> String {
+        let console = match self.arch {
+            Arch::X86_64 => "console=ttyS0 8250.nr_uarts=1",
+            Arch::Aarch64 => "console=ttyAMA0",
+        };
+        // Self-tests, audit and mitigations guard nothing in a guest that lives for seconds, and cost a quarter of its boot.
+        let mut line = format!("{console} panic=-1 nokaslr cryptomgr.notests mitigations=off audit=0");
+        if self.arch == Arch::X86_64 && !self.kvm {
+            line += " tsc=reliable no_timer_check"; // an emulated clock fails its checks on a busy host
+        }
+        for words in &self.words {
+            line = format!("{line} {words}");
+        }
+        match &self.command {
+            Some(command) => format!("{line} -- {command}"),
+            None => line,
+        }
+    }
+
+    /// The guest's serial line is this command's stdin and stdout; the monitor listens at `monitor`.
+    pub fn command_line(&self, monitor: &Path) -> Result<Command> {
+        let mut qemu = Command::new(&self.qemu);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
+        qemu.arg("-monitor").arg(format!("unix:{},server=on,wait=off", monitor.display()));
+        let (machine, cpu) = match self.arch {
+            Arch::X86_64 => ("q35", "qemu64"),
+            Arch::Aarch64 => ("virt", "cortex-a57"),
+        };
+        let cpu = if self.kvm { "host" } else { cpu };
+        qemu.args(["-M", machine, "-cpu", cpu, "-smp", "1", "-m", &self.memory]);
+        qemu.args(["-accel", if self.kvm { "kvm" } else { "tcg" }]);
+        if self.arch == Arch::X86_64 {
+            qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        }
+        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd);
+        qemu.arg("-append").arg(self.kernel_words());
+        if let Some(image) = &self.disk {
+            // A comma ends a value in QEMU's options; doubled it is itself.
+            let file = image.display().to_string().replace(',', ",,");
+            let format = disk_format(image)?;
+            qemu.arg("-drive");
+            qemu.arg(format!("file={file},if=none,id=disk,format={format},cache=unsafe"));
+            qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
+        }
+        Ok(qemu)
+    }
+}
+
+/// At the first `--` that stands alone outside double quotes, as the kernel splits its command line.
+fn split_command(words: &str) -> (&str, Option<&str>) {
+    let mut quoted = false;
+    let mut start = 0;
+    for (at, c) in words.char_indices().chain([(words.len(), ' ')]) {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => {
+                if &words[start..at] == "--" {
+                    return (words[..start].trim(), Some(words[at..].trim()));
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    (words.trim(), None)
+}
+
+/// QEMU guesses a format only with a warning, and a guest could turn a raw image into another by writing a header.
+fn disk_format(image: &Path) -> Result<&'static str> {
+    let mut magic = [0; 4];
+    let read = File::open(image).and_then(|mut file| file.read(&mut magic));
+    read.map_err(|e| anyhow::anyhow!("{}: read the disk image: {e}", image.display()))?;
+    Ok(if &magic == b"QFI\xfb" { "qcow2" } else { "raw" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_off_as_the_kernel_does() {
+        assert_eq!(split_command("quiet"), ("quiet", None));
+        assert_eq!(split_command("quiet -- /bin/sh -c \"exit 7\""), ("quiet", Some("/bin/sh -c \"exit 7\"")));
+        assert_eq!(split_command("-- a -- b"), ("", Some("a -- b")));
+        assert_eq!(split_command("x=\"a -- b\" y"), ("x=\"a -- b\" y", None));
+        assert_eq!(split_command("a --b"), ("a --b", None));
+        assert_eq!(split_command("a --"), ("a", Some("")));
+    }
+
+    #[test]
+    fn the_command_comes_last_whatever_is_added_after_it() {
+        let kit = Kit {
+            arch: Arch::X86_64,
+            qemu: "q".into(),
+            kernel: "k".into(),
+            modules: "m".into(),
+            busybox: "b".into(),
+            tinyo: "t".into(),
+        };
+        let machine = Machine::new(&kit, Path::new("i")).append("a=1 -- run me").append("quiet");
+        assert!(machine.kernel_words().ends_with(" a=1 quiet -- run me"));
+    }
+}

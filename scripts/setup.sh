@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Brings what building and booting tinyo needs: Rust's static targets, QEMU, and for each ARCH (default: both) a static
+# busybox and a Debian cloud kernel with its modules under target/vm/ARCH. Nothing but Debian's own QEMU and tool
+# packages is installed on the host; what is there already is left alone, so a second run has nothing to do.
+# KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
+vm=$PWD/target/vm apt=$PWD/target/vm/apt
+[ $# -gt 0 ] || set -- x86_64 aarch64
+
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+rust_target() {
+    have rustc || die "rustc: not found; install Rust 1.88 or newer with rustup"
+    [ ! -d "$(rustc --print target-libdir --target "$1")" ] || return 0
+    say "adding the Rust target $1"
+    ! have rustup || rustup target add "$1" || true
+    [ -d "$(rustc --print target-libdir --target "$1")" ] || die "Rust target $1: not installed and not to be had;" \
+        "run 'rustup target add $1' where there is a network, or use Debian's rustc-web, cargo-web, rust-web-src and" \
+        "musl-tools with RUSTC_BOOTSTRAP=1 and cargo -Zbuild-std=core"
+}
+
+# Debian's packages that go onto the host: given as PROGRAM:PACKAGE, those whose program is missing.
+host_packages() {
+    local pair missing=()
+    for pair; do have "${pair%%:*}" || missing+=("${pair#*:}"); done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    have apt-get || die "no ${missing[*]} and no apt-get here; install them by hand, or set QEMU=, KERNEL=, MODULES=, BUSYBOX="
+    say "installing ${missing[*]}"
+    as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
+    as_root apt-get update -qq
+    as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A package index of our own for both architectures: the host's dpkg learns of no foreign one.
+private_apt() {
+    export APT_CONFIG=$apt/apt.conf
+    [ ! -e "$apt/ready" ] || return 0
+    have apt-get && have dpkg-deb || die "no apt-get here to fetch a kernel and a busybox with;" \
+        "set KERNEL=bzImage-or-Image MODULES=lib/modules/VERSION BUSYBOX=static-busybox QEMU=qemu-system-ARCH"
+    local sources
+    sources=$(APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SOURCESENTRY)' | sed -n 's/^Debian \(.*\):[0-9]*$/\1/p' | sort -u)
+    if [ -z "$sources" ]; then # no lists yet: they may only be missing
+        as_root env -u APT_CONFIG apt-get update -qq
+        sources=$(APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SOURCESENTRY)' | sed -n 's/^Debian \(.*\):[0-9]*$/\1/p' | sort -u)
+    fi
+    [ -n "$sources" ] || die "apt knows no Debian source to take a cloud kernel from; set KERNEL=, MODULES= and BUSYBOX="
+    say "reading Debian's package lists for amd64 and arm64"
+    rm -rf "$apt"; mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,sources}
+    : >"$apt/status"
+    for s in $sources; do cp "$s" "$apt/sources/"; done
+    cat >"$apt/apt.conf" <<-END
+	Dir::State "$apt/state";
+	Dir::State::status "$apt/status";
+	Dir::Cache "$apt/cache";
+	Dir::Etc::sourcelist "/dev/null";
+	Dir::Etc::sourceparts "$apt/sources";
+	APT::Architecture "amd64";
+	APT::Architectures { "amd64"; "arm64"; };
+	APT::Sandbox::User "";
+	APT::Update::Post-Invoke-Success "";
+	Acquire::Languages "none";
+	END
+    apt-get update -qq
+    touch "$apt/ready"
+}
+
+# unpack PACKAGE:ARCH DIR, by way of a download directory of its own.
+unpack() {
+    say "fetching ${1}"
+    mkdir -p "$2.deb"
+    (cd "$2.deb" && apt-get download -qq "$1") || { rm -f "$apt/ready"; die "$1: cannot be fetched; run this again, it reads the lists anew"; }
+    dpkg-deb -x "$2.deb"/*.deb "$2"
+    rm -r "$2.deb"
+}
+
+# Everything is made beside its place and renamed into it last: an interrupted run leaves nothing that looks whole.
+busybox() {
+    [ -z "${BUSYBOX:-}" ] && [ ! -e "$vm/$1/busybox" ] || return 0
+    private_apt
+    unpack "busybox-static:$2" "$work/busybox-$1"
+    mkdir -p "$vm/$1"
+    mv "$work/busybox-$1/bin/busybox" "$vm/$1/busybox" 2>/dev/null || mv "$work/busybox-$1/usr/bin/busybox" "$vm/$1/busybox"
+}
+
+kernel() {
+    [ -z "${KERNEL:-}${MODULES:-}" ] && [ ! -e "$vm/$1/modules" ] || return 0
+    private_apt
+    host_packages depmod:kmod
+    local package new=$work/kernel-$1
+    package=$(apt-cache depends "linux-image-cloud-$2:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1)
+    [ -n "$package" ] || die "linux-image-cloud-$2: not among apt's packages; set KERNEL= and MODULES="
+    unpack "$package:$2" "$new"
+    [ -d "$new/lib/modules" ] || { mkdir -p "$new/lib"; mv "$new/usr/lib/modules" "$new/lib/"; }
+    depmod -b "$new" "$(ls "$new/lib/modules")"
+    mkdir -p "$vm/$1"
+    mv "$new"/boot/vmlinuz-* "$vm/$1/vmlinuz"
+    mv "$new/lib/modules" "$vm/$1/modules"
+}
+
+mkdir -p "$vm"
+work=$(mktemp -d "$vm/.setup.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+for arch; do
+    case $arch in
+    x86_64) deb=amd64 qemu=qemu-system-x86_64:qemu-system-x86 ;;
+    aarch64) deb=arm64 qemu=qemu-system-aarch64:qemu-system-arm ;;
+    *) die "$arch: not an architecture of ours; write x86_64 or aarch64" ;;
+    esac
+    rust_target "$arch-unknown-linux-musl"
+    [ -n "${QEMU:-}" ] || host_packages "$qemu"
+    host_packages mkfs.ext4:e2fsprogs
+    kernel "$arch" "$deb"
+    busybox "$arch" "$deb"
+done
+say "all there: $*"
