@@ -76,6 +76,15 @@ impl<'a> Config<'a> {
         let start = usize::from(list.start);
         self.words.get(start..start + usize::from(list.len)).unwrap_or(&[])
     }
+
+    /// Puts `words` into the pool. None when it is full ([`limits::WORDS`]).
+    pub fn add_list(&mut self, words: impl Iterator<Item = &'a CStr>) -> Option<List> {
+        let start = self.words.len();
+        for word in words {
+            self.words.push(word).ok()?;
+        }
+        Some(List { start: u16::try_from(start).ok()?, len: u16::try_from(self.words.len() - start).ok()? })
+    }
 }
 
 /// `[root]`: where the real root is.
@@ -97,6 +106,17 @@ pub enum Wait {
     Default,
     For(Millis),
     Forever,
+}
+
+impl Wait {
+    /// None: no limit.
+    pub const fn limit(self) -> Option<Millis> {
+        match self {
+            Wait::Default => Some(Millis(30_000)),
+            Wait::For(limit) => Some(limit),
+            Wait::Forever => None,
+        }
+    }
 }
 
 /// `[[mount]]`.
