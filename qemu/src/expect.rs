@@ -1,5 +1,7 @@
 //! What a guest has said on its serial line, and what can be read from it: expected words, failure marks, its end.
 
+use std::sync::LazyLock;
+
 use regex::bytes::Regex;
 
 /// How a guest came to its end, as its own words or their absence tell.
@@ -15,21 +17,35 @@ pub enum End {
     TimedOut,
 }
 
-/// A second "Run /init" is a machine that rebooted where it should have stopped.
-const MARKS: &str = r"(?m)^(\[[ 0-9.]+\] )?(Kernel panic - |Internal error: |Oops: |BUG: |tinyo: bug at ).*$";
-const START: &str = r"Run /init as init process";
+/// The kernel's words, where it writes them: at the start of a line, after its time stamp.
+static MARK: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^(\[[ 0-9.]+\] )?(Kernel panic - |Internal error: |Oops: |BUG: |tinyo: bug at )")
+});
+static START: LazyLock<Regex> = LazyLock::new(|| regex(r"Run /init as init process"));
+static LAST: LazyLock<Regex> = LazyLock::new(|| regex(r"reboot: (Power down|Restarting system|System halted)"));
+static STATUS: LazyLock<Regex> = LazyLock::new(|| regex(r"tinyo: exit status ([0-9]+)$"));
 
 #[derive(Debug, Default)]
 pub struct Transcript {
     bytes: Vec<u8>,
     /// Up to here `find` has consumed what was said.
     cursor: usize,
+    /// Up to here the lines are read: each once, however small the pieces they come in.
+    read: usize,
+    starts: usize,
+    end: Option<End>,
+    status: Option<i32>,
 }
 
 impl Transcript {
     /// Carriage returns are dropped: they are the terminal's, and would stand before every end of line.
     pub fn push(&mut self, chunk: &[u8]) {
         self.bytes.extend(chunk.iter().filter(|b| **b != b'\r'));
+        while let Some(length) = self.bytes[self.read..].iter().position(|b| *b == b'\n') {
+            let line = self.bytes[self.read..self.read + length].to_vec();
+            self.read += length + 1;
+            self.read_line(&line);
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -49,33 +65,41 @@ impl Transcript {
     }
 
     /// The first line that says the machine is broken.
-    pub fn failure(&self) -> Option<String> {
-        let starts = regex(START);
-        let second = starts.find_iter(&self.bytes).nth(1);
-        let marks = regex(MARKS);
-        let found = marks.find(&self.bytes).or(second)?;
-        Some(String::from_utf8_lossy(found.as_bytes()).into_owned())
+    pub fn failure(&self) -> Option<&str> {
+        match &self.end {
+            Some(End::Broken(line)) => Some(line),
+            _ => None,
+        }
     }
 
-    /// What the kernel says last, unless it says it is broken.
-    pub fn end(&self) -> Option<End> {
-        if let Some(line) = self.failure() {
-            return Some(End::Broken(line));
-        }
-        let last = regex(r"reboot: (Power down|Restarting system|System halted)");
-        let said = last.captures_iter(&self.bytes).last()?;
-        Some(match &said[1] {
-            b"Power down" => End::PowerOff,
-            b"Restarting system" => End::Reboot,
-            _ => End::Halt,
-        })
+    /// What the kernel said last, unless it said that it is broken.
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
     }
 
     /// The status of the command after `--`, which tinyo prints whatever else carries it.
     pub fn status(&self) -> Option<i32> {
-        let line = regex(r"tinyo: exit status ([0-9]+)");
-        let said = line.captures_iter(&self.bytes).last()?;
-        String::from_utf8_lossy(&said[1]).parse().ok()
+        self.status
+    }
+
+    fn read_line(&mut self, line: &[u8]) {
+        let text = || String::from_utf8_lossy(line).into_owned();
+        if self.failure().is_some() {
+            return; // what follows a panic, a reboot for one, is its consequence
+        }
+        self.starts += usize::from(START.is_match(line));
+        // A second start of /init is a machine that rebooted where it should have stopped.
+        if MARK.is_match(line) || self.starts > 1 {
+            self.end = Some(End::Broken(text()));
+        } else if let Some(said) = LAST.captures(line) {
+            self.end = Some(match &said[1] {
+                b"Power down" => End::PowerOff,
+                b"Restarting system" => End::Reboot,
+                _ => End::Halt,
+            });
+        } else if let Some(said) = STATUS.captures(line) {
+            self.status = String::from_utf8_lossy(&said[1]).parse().ok();
+        }
     }
 }
 
@@ -106,9 +130,9 @@ mod tests {
 
     #[test]
     fn ends_are_told_apart() {
-        assert_eq!(said("[    1.0] reboot: Power down\n").end(), Some(End::PowerOff));
-        assert_eq!(said("reboot: Restarting system\n").end(), Some(End::Reboot));
-        assert_eq!(said("reboot: System halted\n").end(), Some(End::Halt));
+        assert_eq!(said("[    1.0] reboot: Power down\n").end(), Some(&End::PowerOff));
+        assert_eq!(said("reboot: Restarting system\n").end(), Some(&End::Reboot));
+        assert_eq!(said("reboot: System halted\n").end(), Some(&End::Halt));
         assert_eq!(said("still here\n").end(), None);
     }
 
@@ -124,6 +148,16 @@ mod tests {
         assert!(said("[    0.9] BUG: unable to handle page fault\n").failure().is_some());
         assert_eq!(said("Run /init as init process\n").failure(), None);
         assert!(said("Run /init as init process\nRun /init as init process\n").failure().is_some());
+    }
+
+    #[test]
+    fn a_line_counts_once_however_it_comes() {
+        let mut t = Transcript::default();
+        for byte in b"Run /init as init process\r\nreboot: Power down\r\n" {
+            assert_eq!(t.end(), None);
+            t.push(&[*byte]);
+        }
+        assert_eq!(t.end(), Some(&End::PowerOff));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Guest {
         }
         let qemu = status.code();
         let late = !ended && self.transcript.end().is_none();
-        let end = self.transcript.end();
+        let end = self.transcript.end().cloned();
         Ok(Outcome {
             end: if late { End::TimedOut } else { end.unwrap_or(End::Gone) },
             status: self.transcript.status(),
