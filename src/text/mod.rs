@@ -1,3 +1,22 @@
 //! Bytes in, values out: the grammars that tinyo reads. Pure, bounded, and never panicking on any input.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
 
+pub mod capability;
+pub mod cmdline;
 pub mod duration;
+pub mod names;
+pub mod number;
+pub mod show;
+pub mod signal;
+pub mod size;
+pub mod toml;
