@@ -102,7 +102,10 @@ pub fn check(mut guest: Guest) -> Result<i32> {
     guest.send(PRELUDE)?;
     for (index, check) in CHECKS.iter().enumerate() {
         // The shell echoes what is typed: the mark must not stand in it as it will be printed.
-        guest.send(&format!("{{ {}; }} && echo check-{index}-'held' || echo check-{index}-'failed'", check.script))?;
+        guest.send(&format!(
+            "{{ {}; }} && echo check-{index}-'held' || echo check-{index}-'failed'",
+            check.script
+        ))?;
         let mark = guest.expect(&format!("check-{index}-(held|failed)"))?;
         if mark != "held" {
             failed.push(check.name);
@@ -112,10 +115,18 @@ pub fn check(mut guest: Guest) -> Result<i32> {
     let outcome = guest.finish()?;
     println!();
     for check in CHECKS {
-        let verdict = if failed.contains(&check.name) { "FAILED" } else { "ok" };
+        let verdict = if failed.contains(&check.name) {
+            "FAILED"
+        } else {
+            "ok"
+        };
         println!("demo: {} ... {verdict}", check.name);
     }
     println!("demo: poweroff ends the machine cleanly ... {outcome}");
     let passed = failed.is_empty() && outcome.exit_code() == 0;
-    Ok(if passed { 0 } else { outcome.exit_code().max(1) })
+    Ok(if passed {
+        0
+    } else {
+        outcome.exit_code().max(1)
+    })
 }

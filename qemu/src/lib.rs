@@ -9,4 +9,5 @@ pub mod expect;
 pub mod guest;
 pub mod image;
 pub mod kit;
+pub mod suite;
 pub mod vm;

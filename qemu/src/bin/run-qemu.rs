@@ -99,8 +99,15 @@ fn run(arguments: &Arguments) -> Result<i32> {
         machine = machine.append(words);
     }
     let at_terminal = stdin().is_terminal() && !arguments.test;
-    let patience = if at_terminal { A_PERSONS_PATIENCE } else { TIMEOUT };
-    let mut guest = Guest::start(&machine, Duration::from_secs(arguments.timeout.unwrap_or(patience)))?;
+    let patience = if at_terminal {
+        A_PERSONS_PATIENCE
+    } else {
+        TIMEOUT
+    };
+    let mut guest = Guest::start(
+        &machine,
+        Duration::from_secs(arguments.timeout.unwrap_or(patience)),
+    )?;
     guest.echo();
     if arguments.test {
         return demo::check(guest);
@@ -125,7 +132,8 @@ fn initramfs(arguments: &Arguments, kit: &Kit) -> Result<Archive> {
         None => demo::image(kit)?,
     };
     if let Some(path) = &arguments.config {
-        let config = std::fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
+        let config =
+            std::fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
         archive.file("/etc/tinyo.toml", 0o644, config);
     }
     if arguments.disk.is_some() {

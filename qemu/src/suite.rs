@@ -1,0 +1,258 @@
+//! What the boot tests share: a guest per group of cases, a named skip where there is nothing to boot with, and
+//! assertions that show the transcript.
+//!
+//! A test passes on a marker *and* an end. Markers come from shell scripts in the guest, which write
+//! `case: NAME held` to the kernel's log: whole lines, in order with the kernel's and tinyo's own.
+
+use std::{
+    env,
+    io::Write,
+    path::PathBuf,
+    sync::{Condvar, LazyLock, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Result, anyhow};
+use tempfile::TempDir;
+
+use crate::{
+    cpio::Archive,
+    expect::{End, regex},
+    guest::{Guest, Outcome},
+    image,
+    kit::{Arch, Kit},
+    vm::Machine,
+};
+
+/// Many times what a boot takes, for a host that does other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sourced by the scripts: `check NAME COMMAND...` writes the marker, `soon COMMAND` waits up to 10 s for it to hold.
+const PRELUDE: &str = r#"
+say() { echo "<3>case: $*" >/dev/kmsg; }
+check() { name=$1; shift; if "$@"; then say "$name held"; else say "$name failed"; fi; }
+soon() { tries=0; until eval "$1"; do tries=$((tries+1)); [ $tries -lt 100 ] || return 1; usleep 100000; done; }
+"#;
+
+/// A guest being put together. Starts as busybox with tinyo as /init and no config.
+pub struct Boot {
+    pub kit: Kit,
+    pub archive: Archive,
+    words: Vec<String>,
+    disk: Option<PathBuf>,
+    /// Holds the initramfs, and disk images while the guest runs.
+    pub dir: TempDir,
+}
+
+impl Boot {
+    pub fn config(&mut self, text: &str) -> &mut Boot {
+        self.archive.file("/etc/tinyo.toml", 0o644, text);
+        self
+    }
+
+    /// A shell script in the guest, with `check` and `soon` to use; returns nothing to run it, the config does.
+    pub fn script(&mut self, path: &str, text: &str) -> &mut Boot {
+        self.archive.file(path, 0o755, script(text));
+        self
+    }
+
+    pub fn append(&mut self, words: &str) -> &mut Boot {
+        self.words.push(words.to_owned());
+        self
+    }
+
+    /// An ext4 disk of these files as /dev/vda, and the modules that make it appear.
+    pub fn disk(&mut self, files: &Archive) -> Result<&mut Boot> {
+        let path = self.dir.path().join("disk.img");
+        image::ext4(files, &path, 32, "case")?;
+        image::add_modules(
+            &mut self.archive,
+            &self.kit.modules,
+            &["virtio_pci", "virtio_blk"],
+        )?;
+        self.disk = Some(path);
+        Ok(self)
+    }
+
+    pub fn start(&self) -> Result<Guest> {
+        let initrd = self.dir.path().join("initramfs.cpio");
+        std::fs::write(&initrd, self.archive.to_bytes())?;
+        let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone());
+        for words in &self.words {
+            machine = machine.append(words);
+        }
+        Guest::start(&machine, PATIENCE)
+    }
+
+    /// Boots, and waits for the end that the guest comes to by itself.
+    pub fn run(&self) -> Result<Outcome> {
+        self.start()?.finish()
+    }
+}
+
+pub fn script(text: &str) -> String {
+    format!("#!/bin/sh\n{PRELUDE}\n{text}\n")
+}
+
+/// A guest's end, shared by the tests that look at it; each names itself when there was no guest to look at.
+pub type Shared = LazyLock<Run>;
+
+pub enum Run {
+    Ended(Box<Outcome>),
+    Failed(String),
+    /// Nothing to boot with: why.
+    Skipped(String),
+}
+
+/// Boots one guest for a group of cases. `play` puts it together and sees it to its end.
+pub fn guest(arch: Arch, play: impl FnOnce(&mut Boot) -> Result<Outcome>) -> Run {
+    let kit = match Kit::find(arch) {
+        Ok(kit) => kit,
+        Err(why) => return Run::Skipped(format!("{why:#}")),
+    };
+    let _slot = Slot::take();
+    let played = prepare(kit).and_then(|mut boot| play(&mut boot));
+    match played {
+        Ok(outcome) => Run::Ended(Box::new(outcome)),
+        Err(why) => Run::Failed(format!("{why:#}")),
+    }
+}
+
+fn prepare(kit: Kit) -> Result<Boot> {
+    Ok(Boot {
+        archive: image::busybox(&kit)?,
+        kit,
+        words: Vec::new(),
+        disk: None,
+        dir: tempfile::tempdir()?,
+    })
+}
+
+/// Types and waits in a guest; when something does not come, the error shows all that did.
+pub fn converse(mut guest: Guest, talk: impl FnOnce(&mut Guest) -> Result<()>) -> Result<Outcome> {
+    match talk(&mut guest) {
+        Ok(()) => guest.finish(),
+        Err(why) => Err(anyhow!("{why:#}\n{}", guest.transcript())),
+    }
+}
+
+impl Run {
+    /// The outcome to assert on, or none where this is a named skip. Under CI=true nothing is skipped.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Run::Ended(outcome) => Some(outcome),
+            Run::Failed(why) => panic!("{why}"),
+            Run::Skipped(why) => {
+                let test = thread::current().name().unwrap_or("a test").to_owned();
+                assert!(
+                    env::var_os("CI").is_none_or(|ci| ci != "true"),
+                    "{test}: cannot boot a guest: {why}"
+                );
+                // Not eprintln: the test harness would keep a passing test's words to itself.
+                let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+                None
+            }
+        }
+    }
+}
+
+impl Outcome {
+    /// The script's check of that name held.
+    #[track_caller]
+    pub fn held(&self, name: &str) -> &Outcome {
+        self.says(&format!("case: {name} held"))
+    }
+
+    #[track_caller]
+    pub fn says(&self, pattern: &str) -> &Outcome {
+        assert!(
+            self.find(pattern).is_some(),
+            "not said: /{pattern}/\n{}",
+            self.transcript
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn never_says(&self, pattern: &str) -> &Outcome {
+        assert!(
+            self.find(pattern).is_none(),
+            "said: /{pattern}/\n{}",
+            self.transcript
+        );
+        self
+    }
+
+    /// Each pattern is said, after the one before it.
+    #[track_caller]
+    pub fn says_in_order(&self, patterns: &[&str]) -> &Outcome {
+        let mut from = 0;
+        for pattern in patterns {
+            let found = regex(pattern)
+                .find_at(self.transcript.as_bytes(), from)
+                .map(|m| m.end());
+            match found {
+                Some(end) => from = end,
+                None => panic!("not said, or too early: /{pattern}/\n{}", self.transcript),
+            }
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn ends(&self, end: End) -> &Outcome {
+        assert!(
+            self.end == end,
+            "ended {:?}, not {end:?}\n{}",
+            self.end,
+            self.transcript
+        );
+        self
+    }
+
+    /// The first group of the first match, or all of it.
+    pub fn find(&self, pattern: &str) -> Option<String> {
+        let found = regex(pattern).captures(self.transcript.as_bytes())?;
+        let wanted = found.get(1).or(found.get(0))?;
+        Some(String::from_utf8_lossy(wanted.as_bytes()).into_owned())
+    }
+
+    /// Seconds since the kernel's start that the first line matching `pattern` carries.
+    #[track_caller]
+    pub fn stamp(&self, pattern: &str) -> f64 {
+        let found = self.find(&format!(r"(?m)^\[ *([0-9.]+)\] .*{pattern}"));
+        match found.and_then(|s| s.parse().ok()) {
+            Some(seconds) => seconds,
+            None => panic!(
+                "no line with a time stamp: /{pattern}/\n{}",
+                self.transcript
+            ),
+        }
+    }
+}
+
+/// As many guests at a time as there are cores: QEMU emulates on one each, and a starved guest runs into its deadlines.
+struct Slot;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static FREED: Condvar = Condvar::new();
+
+impl Slot {
+    fn take() -> Slot {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |n: &mut usize| *n >= cores;
+        *FREED
+            .wait_while(running, full)
+            .unwrap_or_else(PoisonError::into_inner) += 1;
+        Slot
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        FREED.notify_one();
+    }
+}

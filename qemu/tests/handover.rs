@@ -1,0 +1,216 @@
+//! Finding the real root and handing over to its init, and what happens when there is none.
+
+use std::{process::Command, sync::LazyLock};
+
+use anyhow::{Context, Result, ensure};
+use tinyo_qemu::{
+    cpio::Archive,
+    expect::End,
+    image,
+    kit::{Arch, Kit},
+    suite::{Shared, guest, script},
+};
+
+/// virtio is in modules, as it is in a distribution's kernel.
+const MODULES: &str = "modules = [\"virtio_pci\", \"virtio_blk\"]\n";
+
+/// Run by busybox's own init on the disk.
+const ON_DISK: &str = r#"
+mounted() { grep -q "^[^ ]* $2 $1 " /proc/mounts; }
+check root-is-the-disk grep -q '^/dev/vda / ext4' /proc/mounts
+for m in "proc /proc" "sysfs /sys" "devtmpfs /dev" "tmpfs /run"; do check "moved-${m#* }" mounted $m; done
+check init-is-busybox test "$(cut -d' ' -f1 /proc/1/cmdline | tr '\0' ' ')" = "/sbin/init "
+check initramfs-is-gone test ! -e /only-in-the-initramfs
+check root-is-one-mount test $(cut -d' ' -f5 /proc/self/mountinfo | grep -c '^/$') = 1
+check ctrl-alt-del-is-given-back test "$(cat /proc/sys/kernel/ctrl-alt-del)" = 1
+check signals grep -q '^SigBlk:[[:space:]]*0*$' /proc/1/status
+check memory-is-given-back test "$(grep -c rootfs /proc/mounts)" -le 1
+say options $(sed -n 's/^.dev.vda . ext4 //p' /proc/mounts)
+say argv $(tr '\0' ' ' </proc/1/cmdline)
+touch /written-before-the-end
+poweroff
+"#;
+
+fn busybox_disk(kit: &Kit) -> Result<Archive> {
+    let mut disk = image::busybox_root(kit)?;
+    disk.file(
+        "/etc/inittab",
+        0o644,
+        "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n",
+    );
+    disk.file("/etc/rc", 0o755, script(ON_DISK));
+    Ok(disk)
+}
+
+static HANDED_OVER: Shared = LazyLock::new(|| {
+    guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        boot.config(MODULES).disk(&disk)?;
+        boot.archive.file("/only-in-the-initramfs", 0o644, "x");
+        boot.append("root=/dev/vda rootfstype=ext4 rw single").run()
+    })
+});
+
+#[test]
+fn hands_over_to_a_busybox_root_on_an_ext4_disk() {
+    let Some(guest) = HANDED_OVER.outcome() else {
+        return;
+    };
+    guest
+        .held("root-is-the-disk")
+        .held("init-is-busybox")
+        .held("root-is-one-mount")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn dev_proc_sys_and_run_move_on() {
+    let Some(guest) = HANDED_OVER.outcome() else {
+        return;
+    };
+    guest
+        .held("moved-/proc")
+        .held("moved-/sys")
+        .held("moved-/dev")
+        .held("moved-/run")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn the_initramfs_is_left_behind_and_the_new_init_starts_clean() {
+    let Some(guest) = HANDED_OVER.outcome() else {
+        return;
+    };
+    guest
+        .held("initramfs-is-gone")
+        .held("ctrl-alt-del-is-given-back")
+        .held("signals")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn the_config_can_name_the_root_too() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        let root = "[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\noptions = \"noatime\"\nread-only = true\n";
+        boot.config(&format!("{MODULES}{root}")).disk(&disk)?.run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest
+        .held("root-is-the-disk")
+        .says("case: options ro,.*noatime")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn init_on_the_command_line_wins() {
+    let run = guest(Arch::X86_64, |boot| {
+        let mut disk = busybox_disk(&boot.kit)?;
+        disk.file(
+            "/my/init",
+            0o755,
+            script("say my-init held\nmount -o remount,ro /\npoweroff -f"),
+        );
+        let root = "[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\ninit = \"/sbin/init\"\n";
+        boot.config(&format!("{MODULES}{root}")).disk(&disk)?;
+        boot.append("init=/my/init").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest
+        .held("my-init")
+        .never_says("case: root-is-the-disk")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn the_disk_is_clean_after_tinyos_own_shutdown() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        let data = "[[mount]]\nsource = \"/dev/vda\"\ntarget = \"/data\"\ntype = \"ext4\"\n\n[service.write]\n\
+                    exec = [\"/bin/sh\", \"-c\", \"echo kept >/data/note; exec sleep 100000\"]\n\n[service.end]\n\
+                    exec = [\"/bin/sh\", \"-c\", \"until [ -s /data/note ]; do usleep 50000; done; poweroff\"]\n\
+                    type = \"oneshot\"\n";
+        boot.config(&format!("{MODULES}{data}")).disk(&disk)?;
+        let mut outcome = boot.run()?;
+        let image = boot.dir.path().join("disk.img");
+        for request in ["cat /note", "show_super_stats -h"] {
+            let shown = Command::new("/usr/sbin/debugfs")
+                .args(["-R", request])
+                .arg(&image)
+                .output();
+            let shown = shown.context("debugfs, of e2fsprogs: run it")?;
+            ensure!(shown.status.success(), "debugfs {request}");
+            outcome.transcript += &String::from_utf8_lossy(&shown.stdout);
+        }
+        Ok(outcome)
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.ends(End::PowerOff);
+    guest
+        .says("(?m)^kept$")
+        .says("(?m)^Filesystem state: +clean$")
+        .never_says("needs_recovery");
+}
+
+#[test]
+fn a_root_that_never_comes_is_named_with_what_there_is() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        let root = "on-failure = \"poweroff\"\n[root]\nsource = \"/dev/vdz\"\ntype = \"ext4\"\nwait = \"2s\"\n";
+        boot.config(&format!("{MODULES}{root}"))
+            .disk(&disk)?
+            .append("quiet")
+            .run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest
+        .says("tinyo: .*/dev/vdz.*")
+        .says("tinyo: .*vda")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn a_late_root_on_the_command_line_goes_to_the_rescue_and_reboots() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.config(MODULES)
+            .append("root=/dev/vdz rootwait=1 panic=1")
+            .run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: .*/dev/vdz").ends(End::Reboot);
+}
+
+#[test]
+fn a_root_without_its_init_is_refused_before_anything_is_given_up() {
+    let run = guest(Arch::X86_64, |boot| {
+        let mut disk = busybox_disk(&boot.kit)?;
+        disk.remove("/sbin");
+        disk.dir("/sbin", 0o755);
+        boot.config(&format!("on-failure = \"poweroff\"\n{MODULES}"))
+            .disk(&disk)?;
+        boot.append("root=/dev/vda rootfstype=ext4").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest
+        .says("tinyo: .*/sbin/init.*no such file")
+        .ends(End::PowerOff);
+}
+
+#[test]
+fn services_of_the_initramfs_config_run_in_the_new_root() {
+    let run = guest(Arch::X86_64, |boot| {
+        let mut disk = busybox_disk(&boot.kit)?;
+        disk.file(
+            "/there",
+            0o755,
+            script("check in-the-new-root grep -q '^/dev/vda / ext4' /proc/mounts"),
+        );
+        let config = "[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\n\n[service.there]\nexec = [\"/there\"]\n\
+                      type = \"oneshot\"\non-exit = \"poweroff\"\n";
+        boot.config(&format!("{MODULES}{config}"))
+            .disk(&disk)?
+            .run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.held("in-the-new-root").ends(End::PowerOff);
+}
