@@ -203,8 +203,10 @@ mod tests {
         archive
     }
 
+    type Member = (String, u32, (u32, u32), Vec<u8>);
+
     /// A reader as plain as the format: (name, mode, rdev, data).
-    fn read(mut bytes: &[u8]) -> Vec<(String, u32, (u32, u32), Vec<u8>)> {
+    fn read(mut bytes: &[u8]) -> Vec<Member> {
         let start = bytes.len();
         let mut found = Vec::new();
         loop {

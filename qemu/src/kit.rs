@@ -1,7 +1,10 @@
 //! Where the things a guest is made of lie: KERNEL=, MODULES=, BUSYBOX=, QEMU= and TINYO= name them, else what
 //! `scripts/setup.sh` put under target/vm and `scripts/build.sh` under target/dist.
 
-use std::{env, fmt, path::PathBuf};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 
@@ -80,7 +83,8 @@ impl Kit {
 
 /// Cargo's output directory, where the scripts put theirs too.
 pub fn target() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target")
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).join("target")
 }
 
 fn given(variable: &str) -> Option<PathBuf> {

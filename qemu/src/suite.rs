@@ -150,7 +150,8 @@ impl Run {
                     "{test}: cannot boot a guest: {why}"
                 );
                 // Not eprintln: the test harness would keep a passing test's words to itself.
-                let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+                let line = format!("skipped: {test}: {why}\n");
+                let _ = std::io::stderr().write_all(line.as_bytes());
                 None
             }
         }

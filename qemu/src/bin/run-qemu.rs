@@ -10,7 +10,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::{
+    sys::{
+        signal::{SigSet, Signal, kill},
+        termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr},
+    },
+    unistd::Pid,
+};
 use tinyo_qemu::{
     cpio::Archive,
     demo,
@@ -112,6 +118,7 @@ fn run(arguments: &Arguments) -> Result<i32> {
     if arguments.test {
         return demo::check(guest);
     }
+    end_on_signals(guest.pid())?;
     let raw = at_terminal.then(RawTerminal::enter).transpose()?;
     let keyboard = guest.take_input().context("the guest's input")?;
     let pid = guest.pid();
@@ -144,14 +151,14 @@ fn initramfs(arguments: &Arguments, kit: &Kit) -> Result<Archive> {
 
 /// Our stdin, byte by byte, until it or the guest ends. The guest's own pace is QEMU's to keep: it reads the pipe only
 /// as fast as the guest's UART takes the bytes.
-fn type_into(mut keyboard: ChildStdin, killable: Option<nix::unistd::Pid>) {
+fn type_into(mut keyboard: ChildStdin, killable: Option<Pid>) {
     const CTRL_A: u8 = 1;
     let mut buffer = [0; 256];
     let mut after_ctrl_a = false;
     while let Ok(n @ 1..) = stdin().read(&mut buffer) {
         for &byte in &buffer[..n] {
             if let (Some(qemu), true, b'x') = (killable, after_ctrl_a, byte) {
-                let _ = nix::sys::signal::kill(qemu, nix::sys::signal::Signal::SIGTERM);
+                let _ = kill(qemu, Signal::SIGTERM);
                 return;
             }
             after_ctrl_a = byte == CTRL_A && !after_ctrl_a;
@@ -163,6 +170,20 @@ fn type_into(mut keyboard: ChildStdin, killable: Option<nix::unistd::Pid>) {
             }
         }
     }
+}
+
+/// A signal that would end us ends the guest instead, and that ends us in order: the terminal is given back.
+fn end_on_signals(qemu: Pid) -> Result<()> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        signals.add(signal);
+    }
+    signals.thread_block()?; // and in the threads started from here on
+    thread::spawn(move || {
+        let _ = signals.wait();
+        let _ = kill(qemu, Signal::SIGTERM);
+    });
+    Ok(())
 }
 
 /// Every key goes to the guest as it is pressed, ^C included; dropping it gives the terminal back.
