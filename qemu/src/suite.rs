@@ -144,18 +144,33 @@ impl Run {
             Run::Ended(outcome) => Some(outcome),
             Run::Failed(why) => panic!("{why}"),
             Run::Skipped(why) => {
-                let test = thread::current().name().unwrap_or("a test").to_owned();
-                assert!(
-                    env::var_os("CI").is_none_or(|ci| ci != "true"),
-                    "{test}: cannot boot a guest: {why}"
-                );
-                // Not eprintln: the test harness would keep a passing test's words to itself.
-                let line = format!("skipped: {test}: {why}\n");
-                let _ = std::io::stderr().write_all(line.as_bytes());
+                name_skip(why);
                 None
             }
         }
     }
+}
+
+/// Whether the running test cannot boot a guest of that kind; it is named then.
+pub fn skip(arch: Arch) -> bool {
+    match Kit::find(arch) {
+        Ok(_) => false,
+        Err(why) => {
+            name_skip(&format!("{why:#}"));
+            true
+        }
+    }
+}
+
+fn name_skip(why: &str) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    assert!(
+        env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{test}: cannot boot a guest: {why}"
+    );
+    // Not eprintln: the test harness would keep a passing test's words to itself. One write, for tests run side by side.
+    let line = format!("skipped: {test}: {why}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 impl Outcome {
@@ -234,13 +249,13 @@ impl Outcome {
 }
 
 /// As many guests at a time as there are cores: QEMU emulates on one each, and a starved guest runs into its deadlines.
-struct Slot;
+pub struct Slot;
 
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
 impl Slot {
-    fn take() -> Slot {
+    pub fn take() -> Slot {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |n: &mut usize| *n >= cores;
