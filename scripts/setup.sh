@@ -14,6 +14,11 @@ die() { echo "setup: $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+no_apt() {
+    die "no apt-get here to bring $1; install e2fsprogs by this system's own means, and set" \
+        "QEMU=qemu-system-ARCH KERNEL=bzImage-or-Image MODULES=lib/modules/VERSION BUSYBOX=static-busybox"
+}
+
 rust_target() {
     have rustc || die "rustc: not found; install Rust 1.88 or newer with rustup"
     [ ! -d "$(rustc --print target-libdir --target "$1")" ] || return 0
@@ -29,7 +34,7 @@ host_packages() {
     local pair missing=()
     for pair; do have "${pair%%:*}" || missing+=("${pair#*:}"); done
     [ ${#missing[@]} -gt 0 ] || return 0
-    have apt-get || die "no ${missing[*]} and no apt-get here; install them by hand, or set QEMU=, KERNEL=, MODULES=, BUSYBOX="
+    have apt-get || no_apt "${missing[*]}"
     say "installing ${missing[*]}"
     as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
     as_root apt-get update -qq
@@ -40,8 +45,7 @@ host_packages() {
 private_apt() {
     export APT_CONFIG=$apt/apt.conf
     [ ! -e "$apt/ready" ] || return 0
-    have apt-get && have dpkg-deb || die "no apt-get here to fetch a kernel and a busybox with;" \
-        "set KERNEL=bzImage-or-Image MODULES=lib/modules/VERSION BUSYBOX=static-busybox QEMU=qemu-system-ARCH"
+    have apt-get && have dpkg-deb || no_apt "a kernel and a busybox"
     local sources
     sources=$(APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SOURCESENTRY)' | sed -n 's/^Debian \(.*\):[0-9]*$/\1/p' | sort -u)
     if [ -z "$sources" ]; then # no lists yet: they may only be missing
