@@ -53,13 +53,7 @@ impl Archive {
         self.add(path, LINK | 0o777, (0, 0), target.into())
     }
 
-    pub fn character(
-        &mut self,
-        path: &str,
-        permissions: u32,
-        major: u32,
-        minor: u32,
-    ) -> &mut Archive {
+    pub fn character(&mut self, path: &str, permissions: u32, major: u32, minor: u32) -> &mut Archive {
         self.add(path, CHAR | permissions, (major, minor), Vec::new())
     }
 
@@ -68,16 +62,14 @@ impl Archive {
         let path = path.trim_matches('/');
         let under = format!("{path}/");
         let before = self.entries.len();
-        self.entries
-            .retain(|name, _| name != path && !name.starts_with(&under));
+        self.entries.retain(|name, _| name != path && !name.starts_with(&under));
         self.entries.len() < before
     }
 
     /// A directory of the host becomes the directory `at` of the archive. Sockets and devices there are refused, since
     /// leaving them out silently would boot something else than what was asked for.
     pub fn tree(&mut self, host: &Path, at: &str) -> Result<&mut Archive> {
-        let listing = fs::read_dir(host)
-            .with_context(|| format!("{}: read the directory", host.display()))?;
+        let listing = fs::read_dir(host).with_context(|| format!("{}: read the directory", host.display()))?;
         for item in listing {
             let item = item?;
             let path = item.path();
@@ -93,17 +85,13 @@ impl Archive {
                 self.dir(&inside, permissions).tree(&path, &inside)?;
             } else if kind.is_symlink() {
                 let target = fs::read_link(&path)?;
-                let target = target
-                    .to_str()
-                    .with_context(|| format!("{shown}: a link target that is not UTF-8"))?;
+                let target = target.to_str().with_context(|| format!("{shown}: a link target that is not UTF-8"))?;
                 self.link(&inside, target);
             } else if kind.is_file() {
                 let data = fs::read(&path).with_context(|| format!("{shown}: read the file"))?;
                 self.file(&inside, permissions, data);
             } else {
-                bail!(
-                    "{shown}: neither file, directory nor link; leave it to the guest's devtmpfs"
-                );
+                bail!("{shown}: neither file, directory nor link; leave it to the guest's devtmpfs");
             }
         }
         Ok(self)
@@ -114,11 +102,7 @@ impl Archive {
         for (index, (name, entry)) in self.entries.iter().enumerate() {
             member(&mut out, index + 1, name, entry);
         }
-        let end = Entry {
-            mode: 0,
-            device: (0, 0),
-            data: Vec::new(),
-        };
+        let end = Entry { mode: 0, device: (0, 0), data: Vec::new() };
         member(&mut out, 0, "TRAILER!!!", &end);
         pad(&mut out, BLOCK);
         out
@@ -153,8 +137,7 @@ impl Archive {
         {
             self.dir(parent, 0o755);
         }
-        self.entries
-            .insert(path.to_owned(), Entry { mode, device, data });
+        self.entries.insert(path.to_owned(), Entry { mode, device, data });
         self
     }
 }
@@ -196,10 +179,7 @@ mod tests {
 
     fn sample() -> Archive {
         let mut archive = Archive::new();
-        archive
-            .file("/sbin/x", 0o755, *b"hello")
-            .character("dev/console", 0o600, 5, 1)
-            .link("/init", "sbin/x");
+        archive.file("/sbin/x", 0o755, *b"hello").character("dev/console", 0o600, 5, 1).link("/init", "sbin/x");
         archive
     }
 
@@ -212,11 +192,7 @@ mod tests {
         loop {
             assert_eq!(&bytes[..6], b"070701");
             let field = |n: usize| {
-                u32::from_str_radix(
-                    std::str::from_utf8(&bytes[6 + 8 * n..14 + 8 * n]).unwrap(),
-                    16,
-                )
-                .unwrap()
+                u32::from_str_radix(std::str::from_utf8(&bytes[6 + 8 * n..14 + 8 * n]).unwrap(), 16).unwrap()
             };
             let name = &bytes[110..110 + field(11) as usize - 1];
             let name = String::from_utf8(name.to_vec()).unwrap();
@@ -225,11 +201,7 @@ mod tests {
             }
             let at = (110 + field(11) as usize).next_multiple_of(4);
             let data = bytes[at..at + field(6) as usize].to_vec();
-            assert_eq!(
-                (field(2), field(3), field(5)),
-                (0, 0, 0),
-                "{name}: owner and date"
-            );
+            assert_eq!((field(2), field(3), field(5)), (0, 0, 0), "{name}: owner and date");
             found.push((name, field(1), (field(9), field(10)), data));
             bytes = &bytes[(at + field(6) as usize).next_multiple_of(4)..];
             assert_eq!((start - bytes.len()) % 4, 0);
@@ -280,10 +252,7 @@ mod tests {
         let host = tempfile::tempdir().unwrap();
         let path = host.path().join("s");
         let _listening = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let error = Archive::new()
-            .tree(host.path(), "")
-            .unwrap_err()
-            .to_string();
+        let error = Archive::new().tree(host.path(), "").unwrap_err().to_string();
         assert!(error.contains("/s: neither file"), "{error}");
     }
 }

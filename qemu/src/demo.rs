@@ -53,10 +53,7 @@ const CHECKS: &[Check] = &[
         name: "the oneshot ran, and succeeded",
         script: "until_ \"dmesg | grep -q 'the oneshot ran on demo'\" && until_ \"dmesg | grep -q 'tinyo: greet: done'\"",
     },
-    Check {
-        name: "the daemon runs",
-        script: "until_ 'pidof sleep >/dev/null'",
-    },
+    Check { name: "the daemon runs", script: "until_ 'pidof sleep >/dev/null'" },
     Check {
         name: "a killed daemon is there again as another process",
         script: "old=$(pidof sleep); kill -9 $old; until_ 'new=$(pidof sleep) && [ \"$new\" != \"$old\" ]'",
@@ -65,18 +62,12 @@ const CHECKS: &[Check] = &[
         name: "httpd answers inside the container",
         script: "until_ 'pidof httpd >/dev/null' && until_ 'inside wget -q -O - http://127.0.0.1/ | grep \"hello from a container\"'",
     },
-    Check {
-        name: "httpd does not answer outside it",
-        script: "! wget -q -O - -T 2 http://127.0.0.1/",
-    },
+    Check { name: "httpd does not answer outside it", script: "! wget -q -O - -T 2 http://127.0.0.1/" },
     Check {
         name: "the container has its own host name",
         script: "[ \"$(inside hostname)\" = web ] && [ \"$(hostname)\" = demo ]",
     },
-    Check {
-        name: "the container has no interface but lo",
-        script: "[ \"$(inside ls /sys/class/net)\" = lo ]",
-    },
+    Check { name: "the container has no interface but lo", script: "[ \"$(inside ls /sys/class/net)\" = lo ]" },
     Check {
         name: "the container sees its own processes only",
         script: "inside ps; ! inside ps | grep -q 'sleep 100000' && inside ps | grep -q httpd && ps | grep -q 'sleep 100000'",
@@ -89,10 +80,7 @@ const CHECKS: &[Check] = &[
         name: "the container's root is read-only",
         script: "! inside touch /www/x 2>/dev/null && inside touch /tmp/x",
     },
-    Check {
-        name: "tinyo plan prints the steps",
-        script: "tinyo plan | tee /dev/stderr | grep -q web",
-    },
+    Check { name: "tinyo plan prints the steps", script: "tinyo plan | tee /dev/stderr | grep -q web" },
 ];
 
 /// Types the checks into the guest's shell one by one, and ends the machine; 0 if all held.
@@ -102,10 +90,7 @@ pub fn check(mut guest: Guest) -> Result<i32> {
     guest.send(PRELUDE)?;
     for (index, check) in CHECKS.iter().enumerate() {
         // The shell echoes what is typed: the mark must not stand in it as it will be printed.
-        guest.send(&format!(
-            "{{ {}; }} && echo check-{index}-'held' || echo check-{index}-'failed'",
-            check.script
-        ))?;
+        guest.send(&format!("{{ {}; }} && echo check-{index}-'held' || echo check-{index}-'failed'", check.script))?;
         let mark = guest.expect(&format!("check-{index}-(held|failed)"))?;
         if mark != "held" {
             failed.push(check.name);
@@ -115,18 +100,10 @@ pub fn check(mut guest: Guest) -> Result<i32> {
     let outcome = guest.finish()?;
     println!();
     for check in CHECKS {
-        let verdict = if failed.contains(&check.name) {
-            "FAILED"
-        } else {
-            "ok"
-        };
+        let verdict = if failed.contains(&check.name) { "FAILED" } else { "ok" };
         println!("demo: {} ... {verdict}", check.name);
     }
     println!("demo: poweroff ends the machine cleanly ... {outcome}");
     let passed = failed.is_empty() && outcome.exit_code() == 0;
-    Ok(if passed {
-        0
-    } else {
-        outcome.exit_code().max(1)
-    })
+    Ok(if passed { 0 } else { outcome.exit_code().max(1) })
 }

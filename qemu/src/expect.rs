@@ -18,12 +18,10 @@ pub enum End {
 }
 
 /// The kernel's words, where it writes them: at the start of a line, after its time stamp.
-static MARK: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^(\[[ 0-9.]+\] )?(Kernel panic - |Internal error: |Oops: |BUG: |tinyo: bug at )")
-});
+static MARK: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(\[[ 0-9.]+\] )?(Kernel panic - |Internal error: |Oops: |BUG: |tinyo: bug at )"));
 static START: LazyLock<Regex> = LazyLock::new(|| regex(r"Run /init as init process"));
-static LAST: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"reboot: (Power down|Restarting system|System halted)"));
+static LAST: LazyLock<Regex> = LazyLock::new(|| regex(r"reboot: (Power down|Restarting system|System halted)"));
 static STATUS: LazyLock<Regex> = LazyLock::new(|| regex(r"tinyo: exit status ([0-9]+)$"));
 
 #[derive(Debug, Default)]
@@ -131,40 +129,24 @@ mod tests {
 
     #[test]
     fn ends_are_told_apart() {
-        assert_eq!(
-            said("[    1.0] reboot: Power down\n").end(),
-            Some(&End::PowerOff)
-        );
-        assert_eq!(
-            said("reboot: Restarting system\n").end(),
-            Some(&End::Reboot)
-        );
+        assert_eq!(said("[    1.0] reboot: Power down\n").end(), Some(&End::PowerOff));
+        assert_eq!(said("reboot: Restarting system\n").end(), Some(&End::Reboot));
         assert_eq!(said("reboot: System halted\n").end(), Some(&End::Halt));
         assert_eq!(said("still here\n").end(), None);
     }
 
     #[test]
     fn a_panic_is_no_clean_end() {
-        let t = said(
-            "[    0.9] Kernel panic - not syncing: Attempted to kill init!\nreboot: Restarting system\n",
-        );
+        let t = said("[    0.9] Kernel panic - not syncing: Attempted to kill init!\nreboot: Restarting system\n");
         assert!(matches!(t.end(), Some(End::Broken(line)) if line.contains("kill init")));
     }
 
     #[test]
     fn marks_count_where_the_kernel_writes_them_only() {
         assert_eq!(said("$ echo 'Kernel panic - no'\n").failure(), None);
-        assert!(
-            said("[    0.9] BUG: unable to handle page fault\n")
-                .failure()
-                .is_some()
-        );
+        assert!(said("[    0.9] BUG: unable to handle page fault\n").failure().is_some());
         assert_eq!(said("Run /init as init process\n").failure(), None);
-        assert!(
-            said("Run /init as init process\nRun /init as init process\n")
-                .failure()
-                .is_some()
-        );
+        assert!(said("Run /init as init process\nRun /init as init process\n").failure().is_some());
     }
 
     #[test]

@@ -56,17 +56,12 @@ impl Guest {
         let dir = tempfile::tempdir()?;
         let errors = tempfile::tempfile()?;
         let mut command = machine.command_line(&dir.path().join("monitor"))?;
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors.try_clone()?);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors.try_clone()?);
         // Its own process group: the terminal's signals are for the guest, which gets them as bytes.
         command.process_group(0);
         die_with_parent(&mut command);
         let program = command.get_program().to_owned();
-        let mut qemu = command
-            .spawn()
-            .with_context(|| format!("{}: start it", program.display()))?;
+        let mut qemu = command.spawn().with_context(|| format!("{}: start it", program.display()))?;
         let input = qemu.stdin.take();
         let mut stdout = qemu.stdout.take().context("QEMU's stdout")?;
         let (sender, output) = channel();
@@ -110,13 +105,8 @@ impl Guest {
     }
 
     pub fn send(&mut self, line: &str) -> Result<()> {
-        let input = self
-            .input
-            .as_mut()
-            .context("the guest's input was given away")?;
-        input
-            .write_all(format!("{line}\n").as_bytes())
-            .context("the guest is gone")
+        let input = self.input.as_mut().context("the guest's input was given away")?;
+        input.write_all(format!("{line}\n").as_bytes()).context("the guest is gone")
     }
 
     /// Presses a key or a chord such as `ctrl-alt-delete` on the machine's keyboard.
@@ -139,10 +129,7 @@ impl Guest {
 
     /// Waits until the guest says `pattern`, after what was expected last; gives the first group, or the match.
     pub fn expect(&mut self, pattern: &str) -> Result<String> {
-        self.expect_within(
-            pattern,
-            self.deadline.saturating_duration_since(Instant::now()),
-        )
+        self.expect_within(pattern, self.deadline.saturating_duration_since(Instant::now()))
     }
 
     pub fn expect_within(&mut self, pattern: &str, allowed: Duration) -> Result<String> {
@@ -185,20 +172,13 @@ impl Guest {
             let mut said = String::new();
             self.errors.rewind()?;
             self.errors.read_to_string(&mut said)?;
-            bail!(
-                "the guest never spoke; QEMU ended ({status}): {}",
-                said.trim()
-            );
+            bail!("the guest never spoke; QEMU ended ({status}): {}", said.trim());
         }
         let qemu = status.code();
         let late = !ended && self.transcript.end().is_none();
         let end = self.transcript.end().cloned();
         Ok(Outcome {
-            end: if late {
-                End::TimedOut
-            } else {
-                end.unwrap_or(End::Gone)
-            },
+            end: if late { End::TimedOut } else { end.unwrap_or(End::Gone) },
             status: self.transcript.status(),
             qemu,
             transcript: self.transcript.text(),
@@ -213,10 +193,7 @@ impl Guest {
     }
 
     fn hear(&mut self, until: Instant) -> Heard {
-        match self
-            .output
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
+        match self.output.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(chunk) => {
                 self.transcript.push(&chunk);
                 if self.echo {
@@ -271,10 +248,7 @@ impl fmt::Display for Outcome {
             End::Reboot => write!(f, "asked for a reboot after {seconds:.1} s")?,
             End::Halt => write!(f, "halted after {seconds:.1} s")?,
             End::Broken(line) => write!(f, "broke after {seconds:.1} s: {line}")?,
-            End::Gone => write!(
-                f,
-                "QEMU ended after {seconds:.1} s without a word of the guest's"
-            )?,
+            End::Gone => write!(f, "QEMU ended after {seconds:.1} s without a word of the guest's")?,
             End::TimedOut => write!(f, "still running when its {seconds:.1} s were up")?,
         }
         match self.status {
@@ -287,8 +261,7 @@ impl fmt::Display for Outcome {
 /// A killed test or a closed terminal must not leave a guest spinning on a core.
 #[allow(unsafe_code)]
 fn die_with_parent(command: &mut std::process::Command) {
-    let die =
-        || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into);
+    let die = || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into);
     // SAFETY: between fork and exec only prctl(2) is called, which allocates nothing and takes no lock.
     unsafe { command.pre_exec(die) };
 }

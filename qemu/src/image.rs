@@ -38,9 +38,7 @@ pub fn busybox(kit: &Kit) -> Result<Archive> {
 /// A root file system for a disk: busybox with /sbin/init as its own init, and the mount points a hand-over moves to.
 pub fn busybox_root(kit: &Kit) -> Result<Archive> {
     let mut archive = Archive::new();
-    archive
-        .link("/sbin", "bin")
-        .file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
+    archive.link("/sbin", "bin").file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
     for dir in ["dev", "proc", "sys", "run", "tmp", "root", "mnt"] {
         archive.dir(dir, 0o755);
     }
@@ -50,9 +48,7 @@ pub fn busybox_root(kit: &Kit) -> Result<Archive> {
 
 fn add_busybox(archive: &mut Archive, path: &Path) -> Result<()> {
     let binary = read(path)?;
-    for applet in
-        applets(&binary).with_context(|| format!("{}: find its applets", path.display()))?
-    {
+    for applet in applets(&binary).with_context(|| format!("{}: find its applets", path.display()))? {
         archive.link(&format!("/bin/{applet}"), "busybox");
     }
     archive.file("/bin/busybox", 0o755, binary);
@@ -66,12 +62,8 @@ fn applets(binary: &[u8]) -> Result<BTreeSet<String>> {
     let Some(at) = at else {
         bail!("no applet table; is it busybox, built with the applets [ and [[?");
     };
-    let names = binary[at + 1..]
-        .split(|b| *b == 0)
-        .take_while(|name| !name.is_empty());
-    let mut applets: BTreeSet<String> = names
-        .map(|n| String::from_utf8_lossy(n).into_owned())
-        .collect();
+    let names = binary[at + 1..].split(|b| *b == 0).take_while(|name| !name.is_empty());
+    let mut applets: BTreeSet<String> = names.map(|n| String::from_utf8_lossy(n).into_owned()).collect();
     applets.remove("busybox");
     ensure!(applets.contains("sh"), "an applet table without sh");
     Ok(applets)
@@ -80,27 +72,18 @@ fn applets(binary: &[u8]) -> Result<BTreeSet<String>> {
 /// The kernel modules `names` with all they depend on, and the modules.dep that says so.
 pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Result<()> {
     let index = modules.join("modules.dep");
-    let text = fs::read_to_string(&index)
-        .with_context(|| format!("{}: read it (depmod writes it)", index.display()))?;
-    let version = modules
-        .file_name()
-        .and_then(|n| n.to_str())
-        .context("MODULES ends in no kernel version")?;
+    let text =
+        fs::read_to_string(&index).with_context(|| format!("{}: read it (depmod writes it)", index.display()))?;
+    let version = modules.file_name().and_then(|n| n.to_str()).context("MODULES ends in no kernel version")?;
     let mut kept = String::new();
     let mut files = BTreeSet::new();
     for name in names {
-        let line = text
-            .lines()
-            .find(|line| module_name(line.split(':').next().unwrap_or("")) == *name);
+        let line = text.lines().find(|line| module_name(line.split(':').next().unwrap_or("")) == *name);
         let line = line.with_context(|| format!("{name}: not in {}", index.display()))?;
         files.extend(line.split_whitespace().map(|f| f.trim_end_matches(':')));
     }
     for line in text.lines() {
-        if line
-            .split(':')
-            .next()
-            .is_some_and(|file| files.contains(file))
-        {
+        if line.split(':').next().is_some_and(|file| files.contains(file)) {
             kept += &format!("{line}\n");
         }
     }
@@ -123,31 +106,16 @@ fn module_name(file: &str) -> String {
 pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Result<()> {
     let staged = tempfile::tempdir()?;
     archive.unpack(staged.path())?;
-    let file =
-        fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
+    let file = fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
     file.set_len(megabytes << 20)?;
     let made = mkfs()
-        .args([
-            "-q",
-            "-F",
-            "-L",
-            label,
-            "-E",
-            "root_owner=0:0,lazy_itable_init=0",
-            "-O",
-            "^metadata_csum",
-            "-d",
-        ])
+        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0,lazy_itable_init=0", "-O", "^metadata_csum", "-d"])
         .args([staged.path(), path])
         .stdin(Stdio::null())
         .output()
         .context("mkfs.ext4: run it; scripts/setup.sh installs e2fsprogs")?;
     if !made.status.success() {
-        bail!(
-            "mkfs.ext4 on {}: {}",
-            path.display(),
-            String::from_utf8_lossy(&made.stderr).trim()
-        );
+        bail!("mkfs.ext4 on {}: {}", path.display(), String::from_utf8_lossy(&made.stderr).trim());
     }
     Ok(())
 }
@@ -155,11 +123,7 @@ pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Resu
 /// mkfs.ext4 is in /usr/sbin, which is not in every user's PATH.
 fn mkfs() -> Command {
     let sbin = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].map(PathBuf::from);
-    Command::new(
-        sbin.into_iter()
-            .find(|p| p.exists())
-            .unwrap_or("mkfs.ext4".into()),
-    )
+    Command::new(sbin.into_iter().find(|p| p.exists()).unwrap_or("mkfs.ext4".into()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -173,19 +137,13 @@ mod tests {
     #[test]
     fn applets_are_read_from_the_binary() {
         let found = applets(b"junk\0[\0[[\0ash\0busybox\0sh\0\0more\0").unwrap();
-        assert_eq!(
-            found.iter().map(String::as_str).collect::<Vec<_>>(),
-            ["[", "[[", "ash", "sh"]
-        );
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["[", "[[", "ash", "sh"]);
         assert!(applets(b"no busybox").is_err());
     }
 
     #[test]
     fn module_names_have_underscores_and_no_ending() {
-        assert_eq!(
-            module_name("kernel/drivers/char/virtio-rng.ko.xz"),
-            "virtio_rng"
-        );
+        assert_eq!(module_name("kernel/drivers/char/virtio-rng.ko.xz"), "virtio_rng");
     }
 
     #[test]
@@ -196,24 +154,15 @@ mod tests {
         for file in ["a", "b", "c"] {
             fs::write(modules.join(format!("k/{file}.ko")), file).unwrap();
         }
-        fs::write(
-            modules.join("modules.dep"),
-            "k/a.ko: k/b.ko\nk/b.ko:\nk/c.ko:\n",
-        )
-        .unwrap();
+        fs::write(modules.join("modules.dep"), "k/a.ko: k/b.ko\nk/b.ko:\nk/c.ko:\n").unwrap();
         let mut archive = Archive::new();
         add_modules(&mut archive, &modules, &["a"]).unwrap();
         let out = tempfile::tempdir().unwrap();
         archive.unpack(out.path()).unwrap();
         let at = out.path().join("lib/modules/6.1.0");
-        assert_eq!(
-            fs::read_to_string(at.join("modules.dep")).unwrap(),
-            "k/a.ko: k/b.ko\nk/b.ko:\n"
-        );
+        assert_eq!(fs::read_to_string(at.join("modules.dep")).unwrap(), "k/a.ko: k/b.ko\nk/b.ko:\n");
         assert!(at.join("k/b.ko").exists() && !at.join("k/c.ko").exists());
-        let error = add_modules(&mut archive, &modules, &["nope"])
-            .unwrap_err()
-            .to_string();
+        let error = add_modules(&mut archive, &modules, &["nope"]).unwrap_err().to_string();
         assert!(error.starts_with("nope: not in"), "{error}");
     }
 }

@@ -47,9 +47,7 @@ impl Kit {
         let kit = Kit {
             arch,
             qemu: given("QEMU").unwrap_or_else(|| format!("qemu-system-{arch}").into()),
-            kernel: kernel
-                .or(given("KERNEL"))
-                .unwrap_or_else(|| vm.join("vmlinuz")),
+            kernel: kernel.or(given("KERNEL")).unwrap_or_else(|| vm.join("vmlinuz")),
             modules: given("MODULES").unwrap_or_else(|| only_child(vm.join("modules"))),
             busybox: given("BUSYBOX").unwrap_or_else(|| vm.join("busybox")),
             tinyo: given("TINYO").unwrap_or_else(|| target().join(format!("dist/tinyo-{arch}"))),
@@ -62,17 +60,11 @@ impl Kit {
             ("TINYO", &kit.tinyo, "build.sh"),
         ] {
             if !path.exists() {
-                missing.push(format!(
-                    "{} ({variable}=, else scripts/{source})",
-                    path.display()
-                ));
+                missing.push(format!("{} ({variable}=, else scripts/{source})", path.display()));
             }
         }
         if !on_path(&kit.qemu) {
-            missing.push(format!(
-                "{} (QEMU=, else scripts/setup.sh)",
-                kit.qemu.display()
-            ));
+            missing.push(format!("{} (QEMU=, else scripts/setup.sh)", kit.qemu.display()));
         }
         if !missing.is_empty() {
             bail!("not there: {}", missing.join(", "));
@@ -88,17 +80,13 @@ pub fn target() -> PathBuf {
 }
 
 fn given(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .filter(|v| !v.is_empty())
-        .map(PathBuf::from)
+    env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
 /// setup.sh keeps the kernel's version in the name of the one directory there.
 fn only_child(parent: PathBuf) -> PathBuf {
     let child = parent.read_dir().ok().and_then(|mut list| list.next());
-    child
-        .and_then(Result::ok)
-        .map_or(parent.join("VERSION"), |c| c.path())
+    child.and_then(Result::ok).map_or(parent.join("VERSION"), |c| c.path())
 }
 
 fn on_path(program: &PathBuf) -> bool {

@@ -66,11 +66,7 @@ impl Boot {
     pub fn disk(&mut self, files: &Archive) -> Result<&mut Boot> {
         let path = self.dir.path().join("disk.img");
         image::ext4(files, &path, 32, "case")?;
-        image::add_modules(
-            &mut self.archive,
-            &self.kit.modules,
-            &["virtio_pci", "virtio_blk"],
-        )?;
+        image::add_modules(&mut self.archive, &self.kit.modules, &["virtio_pci", "virtio_blk"])?;
         self.disk = Some(path);
         Ok(self)
     }
@@ -120,13 +116,7 @@ pub fn guest(arch: Arch, play: impl FnOnce(&mut Boot) -> Result<Outcome>) -> Run
 }
 
 fn prepare(kit: Kit) -> Result<Boot> {
-    Ok(Boot {
-        archive: image::busybox(&kit)?,
-        kit,
-        words: Vec::new(),
-        disk: None,
-        dir: tempfile::tempdir()?,
-    })
+    Ok(Boot { archive: image::busybox(&kit)?, kit, words: Vec::new(), disk: None, dir: tempfile::tempdir()? })
 }
 
 /// Types and waits in a guest; when something does not come, the error shows all that did.
@@ -164,10 +154,7 @@ pub fn skip(arch: Arch) -> bool {
 
 fn name_skip(why: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
-    assert!(
-        env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "{test}: cannot boot a guest: {why}"
-    );
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: cannot boot a guest: {why}");
     // Not eprintln: the test harness would keep a passing test's words to itself. One write, for tests run side by side.
     let line = format!("skipped: {test}: {why}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
@@ -182,21 +169,13 @@ impl Outcome {
 
     #[track_caller]
     pub fn says(&self, pattern: &str) -> &Outcome {
-        assert!(
-            self.find(pattern).is_some(),
-            "not said: /{pattern}/\n{}",
-            self.transcript
-        );
+        assert!(self.find(pattern).is_some(), "not said: /{pattern}/\n{}", self.transcript);
         self
     }
 
     #[track_caller]
     pub fn never_says(&self, pattern: &str) -> &Outcome {
-        assert!(
-            self.find(pattern).is_none(),
-            "said: /{pattern}/\n{}",
-            self.transcript
-        );
+        assert!(self.find(pattern).is_none(), "said: /{pattern}/\n{}", self.transcript);
         self
     }
 
@@ -205,9 +184,7 @@ impl Outcome {
     pub fn says_in_order(&self, patterns: &[&str]) -> &Outcome {
         let mut from = 0;
         for pattern in patterns {
-            let found = regex(pattern)
-                .find_at(self.transcript.as_bytes(), from)
-                .map(|m| m.end());
+            let found = regex(pattern).find_at(self.transcript.as_bytes(), from).map(|m| m.end());
             match found {
                 Some(end) => from = end,
                 None => panic!("not said, or too early: /{pattern}/\n{}", self.transcript),
@@ -218,12 +195,7 @@ impl Outcome {
 
     #[track_caller]
     pub fn ends(&self, end: End) -> &Outcome {
-        assert!(
-            self.end == end,
-            "ended {:?}, not {end:?}\n{}",
-            self.end,
-            self.transcript
-        );
+        assert!(self.end == end, "ended {:?}, not {end:?}\n{}", self.end, self.transcript);
         self
     }
 
@@ -240,10 +212,7 @@ impl Outcome {
         let found = self.find(&format!(r"(?m)^\[ *([0-9.]+)\] .*{pattern}"));
         match found.and_then(|s| s.parse().ok()) {
             Some(seconds) => seconds,
-            None => panic!(
-                "no line with a time stamp: /{pattern}/\n{}",
-                self.transcript
-            ),
+            None => panic!("no line with a time stamp: /{pattern}/\n{}", self.transcript),
         }
     }
 }
@@ -259,9 +228,7 @@ impl Slot {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |n: &mut usize| *n >= cores;
-        *FREED
-            .wait_while(running, full)
-            .unwrap_or_else(PoisonError::into_inner) += 1;
+        *FREED.wait_while(running, full).unwrap_or_else(PoisonError::into_inner) += 1;
         Slot
     }
 }

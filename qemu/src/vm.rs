@@ -79,8 +79,7 @@ impl Machine {
             Arch::Aarch64 => "console=ttyAMA0",
         };
         // Self-tests, audit and mitigations guard nothing in a guest that lives for seconds, and cost a quarter of its boot.
-        let mut line =
-            format!("{console} panic=-1 nokaslr cryptomgr.notests mitigations=off audit=0");
+        let mut line = format!("{console} panic=-1 nokaslr cryptomgr.notests mitigations=off audit=0");
         if self.arch == Arch::X86_64 && !self.kvm {
             line += " tsc=reliable no_timer_check"; // an emulated clock fails its checks on a busy host
         }
@@ -96,21 +95,9 @@ impl Machine {
     /// The guest's serial line is this command's stdin and stdout; the monitor listens at `monitor`.
     pub fn command_line(&self, monitor: &Path) -> Result<Command> {
         let mut qemu = Command::new(&self.qemu);
-        qemu.args([
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-no-reboot",
-        ]);
-        qemu.args([
-            "-chardev",
-            "stdio,id=serial,signal=off",
-            "-serial",
-            "chardev:serial",
-        ]);
-        qemu.arg("-monitor")
-            .arg(format!("unix:{},server=on,wait=off", monitor.display()));
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
+        qemu.arg("-monitor").arg(format!("unix:{},server=on,wait=off", monitor.display()));
         let (machine, cpu) = match self.arch {
             Arch::X86_64 => ("q35", "qemu64"),
             Arch::Aarch64 => ("virt", "cortex-a57"),
@@ -121,19 +108,14 @@ impl Machine {
         if self.arch == Arch::X86_64 {
             qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         }
-        qemu.arg("-kernel")
-            .arg(&self.kernel)
-            .arg("-initrd")
-            .arg(&self.initrd);
+        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd);
         qemu.arg("-append").arg(self.kernel_words());
         if let Some(image) = &self.disk {
             // A comma ends a value in QEMU's options; doubled it is itself.
             let file = image.display().to_string().replace(',', ",,");
             let format = disk_format(image)?;
             qemu.arg("-drive");
-            qemu.arg(format!(
-                "file={file},if=none,id=disk,format={format},cache=unsafe"
-            ));
+            qemu.arg(format!("file={file},if=none,id=disk,format={format},cache=unsafe"));
             qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
         }
         Ok(qemu)
@@ -174,10 +156,7 @@ mod tests {
     #[test]
     fn a_command_is_split_off_as_the_kernel_does() {
         assert_eq!(split_command("quiet"), ("quiet", None));
-        assert_eq!(
-            split_command("quiet -- /bin/sh -c \"exit 7\""),
-            ("quiet", Some("/bin/sh -c \"exit 7\""))
-        );
+        assert_eq!(split_command("quiet -- /bin/sh -c \"exit 7\""), ("quiet", Some("/bin/sh -c \"exit 7\"")));
         assert_eq!(split_command("-- a -- b"), ("", Some("a -- b")));
         assert_eq!(split_command("x=\"a -- b\" y"), ("x=\"a -- b\" y", None));
         assert_eq!(split_command("a --b"), ("a --b", None));
@@ -194,9 +173,7 @@ mod tests {
             busybox: "b".into(),
             tinyo: "t".into(),
         };
-        let machine = Machine::new(&kit, Path::new("i"))
-            .append("a=1 -- run me")
-            .append("quiet");
+        let machine = Machine::new(&kit, Path::new("i")).append("a=1 -- run me").append("quiet");
         assert!(machine.kernel_words().ends_with(" a=1 quiet -- run me"));
     }
 }

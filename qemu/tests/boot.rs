@@ -85,11 +85,7 @@ fn the_same_boot_on_aarch64() {
     let Some(guest) = ON_ARM.outcome() else {
         return;
     };
-    guest
-        .says("case: machine aarch64")
-        .held("in-order")
-        .held("configured-mount")
-        .held("hostname");
+    guest.says("case: machine aarch64").held("in-order").held("configured-mount").held("hostname");
     guest.never_says("case: .* failed").ends(End::PowerOff);
 }
 
@@ -99,11 +95,7 @@ fn two_services_start_in_order() {
         return;
     };
     guest.held("in-order").ends(End::PowerOff);
-    guest.says_in_order(&[
-        "tinyo: first: starting",
-        "tinyo: first: done",
-        "tinyo: second: starting",
-    ]);
+    guest.says_in_order(&["tinyo: first: starting", "tinyo: first: done", "tinyo: second: starting"]);
 }
 
 #[test]
@@ -111,15 +103,7 @@ fn the_early_mounts_are_there() {
     let Some(guest) = ON_X86.outcome() else {
         return;
     };
-    for at in [
-        "/proc",
-        "/sys",
-        "/dev",
-        "/dev/pts",
-        "/dev/shm",
-        "/run",
-        "/sys/fs/cgroup",
-    ] {
+    for at in ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/run", "/sys/fs/cgroup"] {
         guest.held(&format!("mount-{at}"));
     }
 }
@@ -129,10 +113,7 @@ fn mounts_hostname_and_sysctl_come_from_the_config() {
     let Some(guest) = ON_X86.outcome() else {
         return;
     };
-    guest
-        .held("configured-mount")
-        .held("hostname")
-        .held("sysctl");
+    guest.held("configured-mount").held("hostname").held("sysctl");
 }
 
 #[test]
@@ -140,9 +121,7 @@ fn a_mount_with_nofail_fails_by_name_and_stops_nothing() {
     let Some(guest) = ON_X86.outcome() else {
         return;
     };
-    guest
-        .says("tinyo: .*/dev/not-there.*: no such")
-        .held("in-order");
+    guest.says("tinyo: .*/dev/not-there.*: no such").held("in-order");
 }
 
 #[test]
@@ -150,10 +129,7 @@ fn a_service_starts_clean() {
     let Some(guest) = ON_X86.outcome() else {
         return;
     };
-    guest
-        .held("environment")
-        .held("signals-are-unblocked")
-        .held("no-zombies");
+    guest.held("environment").held("signals-are-unblocked").held("no-zombies");
 }
 
 #[test]
@@ -161,10 +137,7 @@ fn pid_1_holds_no_terminal_and_takes_ctrl_alt_del() {
     let Some(guest) = ON_X86.outcome() else {
         return;
     };
-    guest
-        .held("pid-1-holds-no-terminal")
-        .held("pid-1-valid-stdio")
-        .held("ctrl-alt-del-is-taken");
+    guest.held("pid-1-holds-no-terminal").held("pid-1-valid-stdio").held("ctrl-alt-del-is-taken");
 }
 
 #[test]
@@ -223,24 +196,18 @@ fn a_cpio_without_dev_console_boots_and_speaks() {
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("unable to open an initial console");
-    guest
-        .says("(?m)^said without a console node")
-        .ends(End::PowerOff);
+    guest.says("(?m)^said without a console node").ends(End::PowerOff);
 }
 
 #[test]
 fn tinyo_config_names_another_file() {
     let run = guest(Arch::X86_64, |boot| {
         boot.config(&one_service("the wrong config"));
-        boot.archive
-            .file("/elsewhere/my.toml", 0o644, one_service("the right config"));
+        boot.archive.file("/elsewhere/my.toml", 0o644, one_service("the right config"));
         boot.append("tinyo.config=/elsewhere/my.toml").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("the right config")
-        .never_says("the wrong config")
-        .ends(End::PowerOff);
+    guest.says("the right config").never_says("the wrong config").ends(End::PowerOff);
 }
 
 #[test]
@@ -250,10 +217,7 @@ fn a_named_config_that_is_not_there_is_named() {
         boot.append("tinyo.config=/not/there.toml panic=1").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("tinyo: .*/not/there.toml.*no such file")
-        .never_says("the wrong config")
-        .ends(End::Reboot);
+    guest.says("tinyo: .*/not/there.toml.*no such file").never_says("the wrong config").ends(End::Reboot);
 }
 
 #[test]
@@ -265,10 +229,7 @@ fn a_baked_in_config_needs_no_file_but_init() {
         boot.run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says(r"tinyo: .*tinyo [0-9]+\.[0-9]+")
-        .says("baked-in-host")
-        .ends(End::PowerOff);
+    guest.says(r"tinyo: .*tinyo [0-9]+\.[0-9]+").says("baked-in-host").ends(End::PowerOff);
 }
 
 /// /init is the only program there, so the services are tinyo's own words.
@@ -297,25 +258,12 @@ fn baked(arch: Arch, config: &str) -> Result<PathBuf> {
     let triple = format!("{arch}-unknown-linux-musl");
     let built = Command::new("cargo")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args([
-            "build",
-            "-q",
-            "--release",
-            "--bin",
-            "tinyo",
-            "--target",
-            &triple,
-            "--target-dir",
-        ])
+        .args(["build", "-q", "--release", "--bin", "tinyo", "--target", &triple, "--target-dir"])
         .arg(&target)
         .env("TINYO_CONFIG", file.canonicalize()?)
         .output()
         .context("cargo: run it")?;
-    ensure!(
-        built.status.success(),
-        "build with TINYO_CONFIG: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    ensure!(built.status.success(), "build with TINYO_CONFIG: {}", String::from_utf8_lossy(&built.stderr));
     Ok(target.join(triple).join("release/tinyo"))
 }
 

@@ -18,11 +18,7 @@ fn run_qemu(arch: Arch, arguments: &[&str]) -> Option<Output> {
         return None;
     }
     // Much less than the default: a hang is found sooner.
-    let patience: &[&str] = if arguments.contains(&"--timeout") {
-        &[]
-    } else {
-        &["--timeout", "60"]
-    };
+    let patience: &[&str] = if arguments.contains(&"--timeout") { &[] } else { &["--timeout", "60"] };
     let _slot = Slot::take();
     let run = Command::new(env!("CARGO_BIN_EXE_run-qemu"))
         .args(["--arch", &arch.to_string()])
@@ -47,10 +43,7 @@ fn the_demos_own_checks_hold() {
         return;
     };
     let said = exits(&run, 0);
-    assert!(
-        said.contains("demo: poweroff ends the machine cleanly"),
-        "{said}"
-    );
+    assert!(said.contains("demo: poweroff ends the machine cleanly"), "{said}");
 }
 
 #[test]
@@ -71,10 +64,7 @@ fn a_commands_status_is_the_exit_code() {
 
 #[test]
 fn a_guest_that_goes_on_is_124() {
-    let Some(run) = run_qemu(
-        Arch::X86_64,
-        &["--timeout", "4", "--append", "-- /bin/sleep 1000"],
-    ) else {
+    let Some(run) = run_qemu(Arch::X86_64, &["--timeout", "4", "--append", "-- /bin/sleep 1000"]) else {
         return;
     };
     exits(&run, 124);
@@ -85,9 +75,7 @@ fn a_clean_power_off_is_0_and_a_reboot_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("my.toml");
     for (end, code) in [("poweroff", 0), ("reboot", 122)] {
-        let text = format!(
-            "[service.x]\nexec = [\"/bin/true\"]\ntype = \"oneshot\"\non-exit = \"{end}\"\n"
-        );
+        let text = format!("[service.x]\nexec = [\"/bin/true\"]\ntype = \"oneshot\"\non-exit = \"{end}\"\n");
         fs::write(&config, text).unwrap();
         let Some(run) = run_qemu(Arch::X86_64, &["--config", config.to_str().unwrap()]) else {
             return;
@@ -126,35 +114,24 @@ fn a_rootfs_directory_is_the_initramfs() {
     let rootfs = dir.path();
     fs::create_dir(rootfs.join("bin")).unwrap();
     fs::copy(kit.busybox, rootfs.join("bin/busybox")).unwrap();
-    fs::set_permissions(
-        rootfs.join("bin/busybox"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .unwrap();
+    fs::set_permissions(rootfs.join("bin/busybox"), fs::Permissions::from_mode(0o755)).unwrap();
     let command = "-- /bin/busybox sh -c \"busybox ls /; exit 5\"";
     let arguments = ["--rootfs", rootfs.to_str().unwrap(), "--append", command];
     let Some(run) = run_qemu(Arch::X86_64, &arguments) else {
         return;
     };
     let said = exits(&run, 5);
-    assert!(
-        !said.contains("srv"),
-        "the demo's files are there too\n{said}"
-    );
+    assert!(!said.contains("srv"), "the demo's files are there too\n{said}");
 }
 
 /// The driver itself, against an /init that is a shell script: what a broken machine looks like.
 #[test]
 fn a_panic_is_no_clean_end() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.archive
-            .file("/init", 0o755, script("echo leaving; exit 1"));
+        boot.archive.file("/init", 0o755, script("echo leaving; exit 1"));
         boot.run()
     });
     let Some(guest) = run.outcome() else { return };
-    assert!(
-        matches!(&guest.end, End::Broken(line) if line.contains("Attempted to kill init")),
-        "{guest}"
-    );
+    assert!(matches!(&guest.end, End::Broken(line) if line.contains("Attempted to kill init")), "{guest}");
     assert_eq!(guest.exit_code(), 125);
 }

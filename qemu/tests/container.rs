@@ -121,9 +121,7 @@ static CONTAINER: Shared = LazyLock::new(|| {
             boot.archive.dir(&format!("/srv/box/{dir}"), 0o755);
         }
         boot.archive.dir("/srv/data", 0o777);
-        boot.archive
-            .file("/srv/box/check", 0o755, script(INSIDE))
-            .file("/srv/box/plain", 0o644, "not a program");
+        boot.archive.file("/srv/box/check", 0o755, script(INSIDE)).file("/srv/box/plain", 0o644, "not a program");
         boot.run()
     })
 });
@@ -166,36 +164,17 @@ fn a_container_with_the_hosts_network_has_that() {
 
 #[test]
 fn volumes_and_tmpfs_are_as_the_config_says() {
-    all_held(&[
-        "root-is-read-only",
-        "volume-ro",
-        "volume-rw",
-        "volume-came-out",
-        "tmpfs",
-        "tmp",
-    ]);
+    all_held(&["root-is-read-only", "volume-ro", "volume-rw", "volume-came-out", "tmpfs", "tmp"]);
 }
 
 #[test]
 fn a_containers_dev_holds_the_usual_and_no_more() {
-    all_held(&[
-        "null",
-        "zero",
-        "urandom",
-        "dev-links",
-        "no-kmsg",
-        "no-disks",
-    ]);
+    all_held(&["null", "zero", "urandom", "dev-links", "no-kmsg", "no-disks"]);
 }
 
 #[test]
 fn a_container_is_hardened_by_default() {
-    all_held(&[
-        "sys-is-read-only",
-        "proc-sys-is-read-only",
-        "sysrq-is-masked",
-        "kcore-is-masked",
-    ]);
+    all_held(&["sys-is-read-only", "proc-sys-is-read-only", "sysrq-is-masked", "kcore-is-masked"]);
     all_held(&["no-new-privileges", "capabilities", "cannot-mount"]);
 }
 
@@ -211,12 +190,7 @@ fn a_killed_container_is_restarted() {
 
 #[test]
 fn tinyo_run_passes_the_status_on() {
-    all_held(&[
-        "run-status",
-        "run-killed",
-        "run-not-found",
-        "run-not-executable",
-    ]);
+    all_held(&["run-status", "run-killed", "run-not-found", "run-not-executable"]);
 }
 
 #[test]

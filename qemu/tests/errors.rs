@@ -17,16 +17,12 @@ tipe = \"tmpfs\"
 [service.never]
 exec = [\"/bin/sh\", \"-c\", \"echo half-parsed >/dev/kmsg\"]
 ";
-    let run = guest(Arch::X86_64, |boot| {
-        boot.config(config).append("quiet").run()
-    });
+    let run = guest(Arch::X86_64, |boot| boot.config(config).append("quiet").run());
     let Some(guest) = run.outcome() else { return };
     guest.says(r"tinyo.toml:2:1: .*hostnam.*hostname");
     guest.says(r"tinyo.toml:3:\d+: ");
     guest.says(r"tinyo.toml:8:1: .*tipe.*type");
-    guest
-        .never_says("(?m)^.*kmsg: half-parsed|\\] half-parsed")
-        .ends(End::PowerOff);
+    guest.never_says("(?m)^.*kmsg: half-parsed|\\] half-parsed").ends(End::PowerOff);
 }
 
 #[test]
@@ -42,11 +38,7 @@ on-exit = \"poweroff\"
 ";
     let run = guest(Arch::X86_64, |boot| boot.config(config).run());
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says(r"tinyo.toml:2:\d+: ")
-        .says("tinyo: .*bad")
-        .held("good")
-        .ends(End::PowerOff);
+    guest.says(r"tinyo.toml:2:\d+: ").says("tinyo: .*bad").held("good").ends(End::PowerOff);
 }
 
 #[test]
@@ -56,9 +48,7 @@ fn a_config_that_is_a_directory_or_empty_or_binary_ends_no_boot_in_a_panic() {
         boot.append("panic=1").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("tinyo: .*/etc/tinyo.toml.*directory")
-        .ends(End::Reboot);
+    guest.says("tinyo: .*/etc/tinyo.toml.*directory").ends(End::Reboot);
 
     let run = guest_with_config(b"hostname = \"a\x00b\"\xff\n");
     let Some(guest) = run.outcome() else { return };
@@ -74,15 +64,10 @@ fn guest_with_config(bytes: &'static [u8]) -> tinyo_qemu::suite::Run {
 
 #[test]
 fn an_unknown_tinyo_word_is_a_warning_with_the_nearest() {
-    let config =
-        "[service.one]\nexec = [\"/bin/true\"]\ntype = \"oneshot\"\non-exit = \"poweroff\"\n";
-    let run = guest(Arch::X86_64, |boot| {
-        boot.config(config).append("tinyo.onexit=reboot").run()
-    });
+    let config = "[service.one]\nexec = [\"/bin/true\"]\ntype = \"oneshot\"\non-exit = \"poweroff\"\n";
+    let run = guest(Arch::X86_64, |boot| boot.config(config).append("tinyo.onexit=reboot").run());
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("tinyo: .*tinyo.onexit.*tinyo.on-exit")
-        .ends(End::PowerOff);
+    guest.says("tinyo: .*tinyo.onexit.*tinyo.on-exit").ends(End::PowerOff);
 }
 
 #[test]

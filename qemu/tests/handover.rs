@@ -33,11 +33,7 @@ poweroff
 
 fn busybox_disk(kit: &Kit) -> Result<Archive> {
     let mut disk = image::busybox_root(kit)?;
-    disk.file(
-        "/etc/inittab",
-        0o644,
-        "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n",
-    );
+    disk.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n");
     disk.file("/etc/rc", 0o755, script(ON_DISK));
     Ok(disk)
 }
@@ -56,11 +52,7 @@ fn hands_over_to_a_busybox_root_on_an_ext4_disk() {
     let Some(guest) = HANDED_OVER.outcome() else {
         return;
     };
-    guest
-        .held("root-is-the-disk")
-        .held("init-is-busybox")
-        .held("root-is-one-mount")
-        .ends(End::PowerOff);
+    guest.held("root-is-the-disk").held("init-is-busybox").held("root-is-one-mount").ends(End::PowerOff);
 }
 
 #[test]
@@ -68,12 +60,7 @@ fn dev_proc_sys_and_run_move_on() {
     let Some(guest) = HANDED_OVER.outcome() else {
         return;
     };
-    guest
-        .held("moved-/proc")
-        .held("moved-/sys")
-        .held("moved-/dev")
-        .held("moved-/run")
-        .ends(End::PowerOff);
+    guest.held("moved-/proc").held("moved-/sys").held("moved-/dev").held("moved-/run").ends(End::PowerOff);
 }
 
 #[test]
@@ -81,11 +68,7 @@ fn the_initramfs_is_left_behind_and_the_new_init_starts_clean() {
     let Some(guest) = HANDED_OVER.outcome() else {
         return;
     };
-    guest
-        .held("initramfs-is-gone")
-        .held("ctrl-alt-del-is-given-back")
-        .held("signals")
-        .ends(End::PowerOff);
+    guest.held("initramfs-is-gone").held("ctrl-alt-del-is-given-back").held("signals").ends(End::PowerOff);
 }
 
 #[test]
@@ -96,30 +79,20 @@ fn the_config_can_name_the_root_too() {
         boot.config(&format!("{MODULES}{root}")).disk(&disk)?.run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .held("root-is-the-disk")
-        .says("case: options ro,.*noatime")
-        .ends(End::PowerOff);
+    guest.held("root-is-the-disk").says("case: options ro,.*noatime").ends(End::PowerOff);
 }
 
 #[test]
 fn init_on_the_command_line_wins() {
     let run = guest(Arch::X86_64, |boot| {
         let mut disk = busybox_disk(&boot.kit)?;
-        disk.file(
-            "/my/init",
-            0o755,
-            script("say my-init held\nmount -o remount,ro /\npoweroff -f"),
-        );
+        disk.file("/my/init", 0o755, script("say my-init held\nmount -o remount,ro /\npoweroff -f"));
         let root = "[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\ninit = \"/sbin/init\"\n";
         boot.config(&format!("{MODULES}{root}")).disk(&disk)?;
         boot.append("init=/my/init").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .held("my-init")
-        .never_says("case: root-is-the-disk")
-        .ends(End::PowerOff);
+    guest.held("my-init").never_says("case: root-is-the-disk").ends(End::PowerOff);
 }
 
 #[test]
@@ -134,10 +107,7 @@ fn the_disk_is_clean_after_tinyos_own_shutdown() {
         let mut outcome = boot.run()?;
         let image = boot.dir.path().join("disk.img");
         for request in ["cat /note", "show_super_stats -h"] {
-            let shown = Command::new("/usr/sbin/debugfs")
-                .args(["-R", request])
-                .arg(&image)
-                .output();
+            let shown = Command::new("/usr/sbin/debugfs").args(["-R", request]).arg(&image).output();
             let shown = shown.context("debugfs, of e2fsprogs: run it")?;
             ensure!(shown.status.success(), "debugfs {request}");
             outcome.transcript += &String::from_utf8_lossy(&shown.stdout);
@@ -146,10 +116,7 @@ fn the_disk_is_clean_after_tinyos_own_shutdown() {
     });
     let Some(guest) = run.outcome() else { return };
     guest.ends(End::PowerOff);
-    guest
-        .says("(?m)^kept$")
-        .says("(?m)^Filesystem state: +clean$")
-        .never_says("needs_recovery");
+    guest.says("(?m)^kept$").says("(?m)^Filesystem state: +clean$").never_says("needs_recovery");
 }
 
 #[test]
@@ -157,25 +124,15 @@ fn a_root_that_never_comes_is_named_with_what_there_is() {
     let run = guest(Arch::X86_64, |boot| {
         let disk = busybox_disk(&boot.kit)?;
         let root = "on-failure = \"poweroff\"\n[root]\nsource = \"/dev/vdz\"\ntype = \"ext4\"\nwait = \"2s\"\n";
-        boot.config(&format!("{MODULES}{root}"))
-            .disk(&disk)?
-            .append("quiet")
-            .run()
+        boot.config(&format!("{MODULES}{root}")).disk(&disk)?.append("quiet").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("tinyo: .*/dev/vdz.*")
-        .says("tinyo: .*vda")
-        .ends(End::PowerOff);
+    guest.says("tinyo: .*/dev/vdz.*").says("tinyo: .*vda").ends(End::PowerOff);
 }
 
 #[test]
 fn a_late_root_on_the_command_line_goes_to_the_rescue_and_reboots() {
-    let run = guest(Arch::X86_64, |boot| {
-        boot.config(MODULES)
-            .append("root=/dev/vdz rootwait=1 panic=1")
-            .run()
-    });
+    let run = guest(Arch::X86_64, |boot| boot.config(MODULES).append("root=/dev/vdz rootwait=1 panic=1").run());
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: .*/dev/vdz").ends(End::Reboot);
 }
@@ -186,30 +143,21 @@ fn a_root_without_its_init_is_refused_before_anything_is_given_up() {
         let mut disk = busybox_disk(&boot.kit)?;
         disk.remove("/sbin");
         disk.dir("/sbin", 0o755);
-        boot.config(&format!("on-failure = \"poweroff\"\n{MODULES}"))
-            .disk(&disk)?;
+        boot.config(&format!("on-failure = \"poweroff\"\n{MODULES}")).disk(&disk)?;
         boot.append("root=/dev/vda rootfstype=ext4").run()
     });
     let Some(guest) = run.outcome() else { return };
-    guest
-        .says("tinyo: .*/sbin/init.*no such file")
-        .ends(End::PowerOff);
+    guest.says("tinyo: .*/sbin/init.*no such file").ends(End::PowerOff);
 }
 
 #[test]
 fn services_of_the_initramfs_config_run_in_the_new_root() {
     let run = guest(Arch::X86_64, |boot| {
         let mut disk = busybox_disk(&boot.kit)?;
-        disk.file(
-            "/there",
-            0o755,
-            script("check in-the-new-root grep -q '^/dev/vda / ext4' /proc/mounts"),
-        );
+        disk.file("/there", 0o755, script("check in-the-new-root grep -q '^/dev/vda / ext4' /proc/mounts"));
         let config = "[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\n\n[service.there]\nexec = [\"/there\"]\n\
                       type = \"oneshot\"\non-exit = \"poweroff\"\n";
-        boot.config(&format!("{MODULES}{config}"))
-            .disk(&disk)?
-            .run()
+        boot.config(&format!("{MODULES}{config}")).disk(&disk)?.run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.held("in-the-new-root").ends(End::PowerOff);

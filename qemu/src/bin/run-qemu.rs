@@ -97,23 +97,14 @@ fn run(arguments: &Arguments) -> Result<i32> {
     let dir = tempfile::tempdir()?;
     let initrd = dir.path().join("initramfs.cpio");
     std::fs::write(&initrd, initramfs(arguments, &kit)?.to_bytes())?;
-    let mut machine = Machine::new(&kit, &initrd)
-        .disk(arguments.disk.clone())
-        .memory(&arguments.memory)
-        .kvm(arguments.kvm);
+    let mut machine =
+        Machine::new(&kit, &initrd).disk(arguments.disk.clone()).memory(&arguments.memory).kvm(arguments.kvm);
     for words in &arguments.append {
         machine = machine.append(words);
     }
     let at_terminal = stdin().is_terminal() && !arguments.test;
-    let patience = if at_terminal {
-        A_PERSONS_PATIENCE
-    } else {
-        TIMEOUT
-    };
-    let mut guest = Guest::start(
-        &machine,
-        Duration::from_secs(arguments.timeout.unwrap_or(patience)),
-    )?;
+    let patience = if at_terminal { A_PERSONS_PATIENCE } else { TIMEOUT };
+    let mut guest = Guest::start(&machine, Duration::from_secs(arguments.timeout.unwrap_or(patience)))?;
     guest.echo();
     if arguments.test {
         return demo::check(guest);
@@ -139,8 +130,7 @@ fn initramfs(arguments: &Arguments, kit: &Kit) -> Result<Archive> {
         None => demo::image(kit)?,
     };
     if let Some(path) = &arguments.config {
-        let config =
-            std::fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
+        let config = std::fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
         archive.file("/etc/tinyo.toml", 0o644, config);
     }
     if arguments.disk.is_some() {
