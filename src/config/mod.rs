@@ -2,6 +2,26 @@
 //!
 //! Pure: nothing here looks at the machine. `file` reads `/etc/tinyo.toml`, `line` the kernel command line. `build.rs`
 //! declares this module too, to check a baked-in config, so it names nothing outside `limits`, `text` and itself.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+mod entry;
+pub mod file;
+mod keys;
+pub mod line;
+mod links;
+mod set;
+pub mod value;
+mod wrong;
 
 use core::ffi::CStr;
 
@@ -32,12 +52,21 @@ impl Set {
     pub const EMPTY: Set = Set(0);
 
     pub fn insert(&mut self, index: usize) {
-        self.0 |= 1 << index;
+        self.0 |= bit(index);
+    }
+
+    pub fn remove(&mut self, index: usize) {
+        self.0 &= !bit(index);
     }
 
     pub const fn contains(self, index: usize) -> bool {
-        self.0 & (1 << index) != 0
+        self.0 & bit(index) != 0
     }
+}
+
+const fn bit(index: usize) -> u64 {
+    const { assert!(limits::SERVICES <= 64) };
+    if index < 64 { 1 << index } else { 0 }
 }
 
 /// Everything that the config and the kernel command line said.
@@ -74,7 +103,17 @@ impl<'a> Config<'a> {
     /// The words of `list`.
     pub fn list(&self, list: List) -> &[&'a CStr] {
         let start = usize::from(list.start);
-        self.words.get(start..start + usize::from(list.len)).unwrap_or(&[])
+        self.words.get(start..start.saturating_add(usize::from(list.len))).unwrap_or(&[])
+    }
+
+    /// The index of the service called `name`.
+    pub fn service(&self, name: &[u8]) -> Option<usize> {
+        self.services.iter().position(|service| service.name.as_bytes() == name)
+    }
+
+    /// The name of the service at `index`.
+    pub fn name(&self, index: usize) -> &'a str {
+        self.services.get(index).map_or("", |service| service.name)
     }
 
     /// Puts `words` into the pool. None when it is full ([`limits::WORDS`]).
@@ -83,7 +122,10 @@ impl<'a> Config<'a> {
         for word in words {
             self.words.push(word).ok()?;
         }
-        Some(List { start: u16::try_from(start).ok()?, len: u16::try_from(self.words.len() - start).ok()? })
+        Some(List {
+            start: u16::try_from(start).ok()?,
+            len: u16::try_from(self.words.len().saturating_sub(start)).ok()?,
+        })
     }
 }
 
@@ -96,6 +138,12 @@ pub struct Root<'a> {
     pub read_only: bool,
     pub wait: Wait,
     pub init: Option<&'a CStr>,
+}
+
+impl<'a> Root<'a> {
+    pub const fn new(source: &'a CStr) -> Self {
+        Root { source, fstype: None, options: None, read_only: false, wait: Wait::Default, init: None }
+    }
 }
 
 /// How long to wait for a device.
@@ -129,6 +177,12 @@ pub struct Mount<'a> {
     pub options: Option<&'a CStr>,
 }
 
+impl<'a> Mount<'a> {
+    pub const fn new(source: &'a CStr, target: &'a CStr) -> Self {
+        Mount { source, target, fstype: None, options: None }
+    }
+}
+
 /// `[service.NAME]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Service<'a> {
@@ -160,6 +214,35 @@ pub struct Service<'a> {
     pub broken: bool,
 }
 
+impl<'a> Service<'a> {
+    /// With every default.
+    pub const fn new(name: &'a str) -> Self {
+        Service {
+            name,
+            kind: Kind::Daemon,
+            exec: List::EMPTY,
+            stop: List::EMPTY,
+            restart: Restart::Always,
+            after: Set::EMPTY,
+            requires: Set::EMPTY,
+            autostart: true,
+            ask: true,
+            tty: None,
+            env: List::EMPTY,
+            user: None,
+            workdir: None,
+            log: Log::Kmsg,
+            stop_signal: 15,
+            stop_timeout: Millis(5000),
+            crash_limit: None,
+            on_failure: OnFailure::Unset,
+            on_exit: OnExit::None,
+            container: None,
+            broken: false,
+        }
+    }
+}
+
 /// `[service.NAME.container]`, and what `tinyo run` builds from its options.
 #[derive(Clone, Copy, Debug)]
 pub struct Container<'a> {
@@ -180,6 +263,24 @@ pub struct Container<'a> {
     pub cap_drop: List,
 }
 
+impl<'a> Container<'a> {
+    /// With every default.
+    pub const fn new(root: &'a CStr) -> Self {
+        Container {
+            root,
+            read_only: false,
+            volumes: List::EMPTY,
+            tmpfs: List::EMPTY,
+            hostname: None,
+            network: Network::None,
+            init: true,
+            privileged: false,
+            cap_add: List::EMPTY,
+            cap_drop: List::EMPTY,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     #[default]
@@ -194,6 +295,16 @@ pub enum Restart {
     Always,
     OnFailure,
     Never,
+}
+
+impl Restart {
+    /// The default of a service of this type.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Daemon | Kind::Console => Restart::Always,
+            Kind::Oneshot => Restart::Never,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 pub mod capability;
 pub mod cmdline;
 pub mod duration;
+pub mod message;
 pub mod names;
 pub mod number;
 pub mod show;

@@ -6,17 +6,22 @@ pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.len() > 1 && text.first() == Some(&b'0') {
         return None;
     }
-    digits(text)
+    digits(text, 10)
 }
 
-fn digits(text: &[u8]) -> Option<u64> {
+/// `text` as a decimal number, or a hexadecimal one with `0x` before it: a port, as hardware people write it.
+pub fn any_base(text: &[u8]) -> Option<u64> {
+    match text {
+        [b'0', b'x' | b'X', digits @ ..] => self::digits(digits, 16),
+        _ => decimal(text),
+    }
+}
+
+fn digits(text: &[u8], base: u32) -> Option<u64> {
     let mut value: Option<u64> = None;
     for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = Some(value.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(digit))?);
+        let digit = char::from(byte).to_digit(base)?;
+        value = Some(value.unwrap_or(0).checked_mul(u64::from(base))?.checked_add(u64::from(digit))?);
     }
     value
 }

@@ -19,7 +19,10 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// `[a.b]` or `[[a.b]]`; see [`parts`]. The path is empty when the line was wrong, which was said before.
-    Table { path: &'a str, array: bool },
+    Table {
+        path: &'a str,
+        array: bool,
+    },
     Key(&'a str),
     /// Of a key, or an item of its array.
     Value(Value<'a>),
@@ -38,6 +41,18 @@ pub enum Value<'a> {
     Integer(i64, &'a str),
     Decimal(&'a str),
     Boolean(bool),
+}
+
+impl<'a> Value<'a> {
+    /// As it is written, a string without its quotes.
+    pub fn written(self) -> &'a [u8] {
+        match self {
+            Value::String(text) => text.to_bytes(),
+            Value::Integer(_, text) | Value::Decimal(text) => text.as_bytes(),
+            Value::Boolean(true) => b"true",
+            Value::Boolean(false) => b"false",
+        }
+    }
 }
 
 /// The names in the path of a table.

@@ -52,7 +52,8 @@ impl<'a> Reader<'a> {
         match unescape(text, quote) {
             Ok(length) => {
                 let text = text.get(..=length).unwrap_or_default();
-                CStr::from_bytes_with_nul(text).map_or(Event::Wrong(wrong::NUL, &[]), |text| Event::Value(Value::String(text)))
+                CStr::from_bytes_with_nul(text)
+                    .map_or(Event::Wrong(wrong::NUL, &[]), |text| Event::Value(Value::String(text)))
             }
             Err(Fault { what, from, to, column }) => {
                 self.at.column = self.at.column.saturating_add(column);
@@ -159,7 +160,9 @@ fn bare(text: &[u8]) -> Event<'_> {
             Some(value) => return Event::Value(Value::Integer(value, written)),
             None => wrong::RANGE,
         },
-        [b'0'..=b'9', ..] if text.iter().all(|byte| b"0123456789_.+-eE".contains(byte)) && has(text, b"eE") => wrong::EXPONENT,
+        [b'0'..=b'9', ..] if text.iter().all(|byte| b"0123456789_.+-eE".contains(byte)) && has(text, b"eE") => {
+            wrong::EXPONENT
+        }
         [b'0'..=b'9', ..] if has(unsigned, b"-:") => wrong::DATE,
         [b'0'..=b'9', ..] => wrong::NUMBER,
         _ if unsigned.len() < text.len() => wrong::NUMBER,

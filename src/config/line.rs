@@ -1,0 +1,236 @@
+//! The kernel command line: the words of it that tinyo honours.
+
+use core::ffi::CStr;
+
+use super::{Config, OnExit, Root, Wait, value};
+use crate::limits;
+use crate::text::cmdline::{Word, Words};
+use crate::text::duration::Millis;
+use crate::text::message::Message;
+use crate::text::{names, number};
+use heapless::Vec;
+
+/// What the kernel command line said; unset is as good as not written.
+#[derive(Default)]
+pub struct BootLine<'a> {
+    pub root: Option<&'a CStr>,
+    pub rootfstype: Option<&'a CStr>,
+    pub rootflags: Option<&'a CStr>,
+    /// `ro` or `rw`, the last of them.
+    pub read_only: Option<bool>,
+    pub rootwait: Option<Wait>,
+    pub rootdelay: Millis,
+    pub init: Option<&'a CStr>,
+    pub quiet: bool,
+    pub loglevel: Option<u8>,
+    /// Seconds; below 0 at once.
+    pub panic: Option<i32>,
+    /// The last `console=`: what /dev/console is.
+    pub console: Option<&'a CStr>,
+    pub hostname: Option<&'a CStr>,
+    pub ip: Option<&'a CStr>,
+    pub config: Option<&'a CStr>,
+    pub log: Option<Verbosity>,
+    pub rescue: bool,
+    pub on_exit: Option<OnExit>,
+    pub exit: Option<ExitTo>,
+    /// What follows the first `--`.
+    pub command: Vec<&'a CStr, { limits::COMMAND_WORDS }>,
+}
+
+/// `tinyo.log=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    Quiet,
+    Info,
+    Debug,
+}
+
+/// `tinyo.exit=`: where the status of the command goes besides the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitTo {
+    Console,
+    /// QEMU's isa-debug-exit, at this I/O port.
+    Debug(u16),
+    /// A port of the host.
+    Vsock(u32),
+}
+
+/// What [`apply`] replaced of the file's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    pub roots: bool,
+    pub hostname: bool,
+    pub init: bool,
+}
+
+const UNKNOWN: &str = "kernel command line: unknown word %1; see the documentation";
+const UNKNOWN_NEAR: &str = "kernel command line: unknown word %1; did you mean %2";
+const VALUE: &str = "kernel command line: %1 cannot be \"%2\", so the default is used; write %1=%3";
+const MANY: &str = "kernel command line: too many words after --, the command is not run; write at most 64";
+const CUT: &str = "kernel command line: too long to be read whole; write at most 4095 bytes";
+
+const _: () = assert!(limits::COMMAND_WORDS == 64 && limits::CMDLINE_BYTES == 4096);
+
+/// The words that have a value, and an example of it.
+static WITH_VALUE: [(&str, &str); 15] = [
+    ("root", "/dev/vda"),
+    ("rootfstype", "ext4"),
+    ("rootflags", "noatime"),
+    ("rootwait", "10"),
+    ("rootdelay", "10"),
+    ("init", "/sbin/init"),
+    ("loglevel", "4"),
+    ("panic", "10"),
+    ("console", "ttyS0"),
+    ("hostname", "NAME"),
+    ("ip", "ADDRESS"),
+    ("tinyo.config", "/etc/tinyo.toml"),
+    ("tinyo.log", "quiet, info or debug"),
+    ("tinyo.on-exit", "poweroff, reboot or halt"),
+    ("tinyo.exit", "console, debug:PORT or vsock:PORT"),
+];
+
+/// Reads `text`, which is taken apart in place; `warn` is given each word that is wrong. None of them stops a boot.
+pub fn parse<'a>(text: &'a mut [u8], warn: &mut dyn FnMut(&Message<'_>)) -> BootLine<'a> {
+    let mut line = BootLine::default();
+    let mut words = Words::new(text);
+    while let Some(word) = words.next() {
+        if word.text == c"--" {
+            take_command(&mut line, &mut words, warn);
+            break;
+        }
+        take(&mut line, word, warn);
+    }
+    if words.cut {
+        warn(&Message { what: CUT, with: [&[]; 3] });
+    }
+    line
+}
+
+fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
+    for word in words {
+        if line.command.push(word.text).is_err() {
+            warn(&Message { what: MANY, with: [&[]; 3] });
+            return line.command.clear();
+        }
+    }
+}
+
+fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
+    let name = word.name();
+    let Some(value) = word.value() else {
+        return match name {
+            b"ro" => line.read_only = Some(true),
+            b"rw" => line.read_only = Some(false),
+            b"rootwait" => line.rootwait = Some(Wait::Forever),
+            b"quiet" => line.quiet = true,
+            b"tinyo.rescue" => line.rescue = true,
+            _ => unknown(name, warn),
+        };
+    };
+    let text = value.to_bytes();
+    // Each arm says whether the value is one that can be.
+    let good = match name {
+        b"root" => set(&mut line.root, Some(value).filter(|_| !text.is_empty())),
+        b"rootfstype" => set(&mut line.rootfstype, Some(value)),
+        b"rootflags" => set(&mut line.rootflags, Some(value)),
+        b"rootwait" => set(&mut line.rootwait, seconds(text).map(Wait::For)),
+        b"rootdelay" => seconds(text).map(|time| line.rootdelay = time).is_some(),
+        b"init" => set(&mut line.init, Some(value).filter(|_| text == b"tinyo" || value::is_path(text))),
+        b"loglevel" => set(&mut line.loglevel, number::decimal(text).and_then(|level| u8::try_from(level).ok())),
+        b"panic" => set(&mut line.panic, number::signed(text)),
+        b"console" => set(&mut line.console, Some(value)),
+        b"hostname" => set(&mut line.hostname, Some(value).filter(|_| value::is_host_name(text))),
+        b"ip" => set(&mut line.ip, Some(value)),
+        b"tinyo.config" => set(&mut line.config, Some(value).filter(|_| value::is_path(text))),
+        b"tinyo.log" => set(&mut line.log, verbosity(text)),
+        b"tinyo.on-exit" | b"tinyo.on_exit" => set(&mut line.on_exit, on_exit(text)),
+        b"tinyo.exit" => set(&mut line.exit, exit_to(text)),
+        _ => return unknown(name, warn),
+    };
+    if !good {
+        let example = WITH_VALUE.iter().find(|(known, _)| known.as_bytes() == name).map_or("", |(_, example)| example);
+        warn(&Message { what: VALUE, with: [name, text, example.as_bytes()] });
+    }
+}
+
+/// Sets `place` if there is a value.
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    let good = value.is_some();
+    if good {
+        *place = value;
+    }
+    good
+}
+
+/// Warns of a word that is nobody else's.
+fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
+    if !name.starts_with(b"tinyo.") {
+        return;
+    }
+    let ours = WITH_VALUE.iter().map(|(known, _)| *known).filter(|known| known.starts_with("tinyo."));
+    let near = names::nearest(name, &mut ours.chain(["tinyo.rescue"])).filter(|near| near.as_bytes() != name);
+    let what = if near.is_some() { UNKNOWN_NEAR } else { UNKNOWN };
+    warn(&Message { what, with: [name, near.unwrap_or_default().as_bytes(), &[]] });
+}
+
+fn seconds(text: &[u8]) -> Option<Millis> {
+    number::decimal(text)?.checked_mul(1000).map(Millis)
+}
+
+fn verbosity(text: &[u8]) -> Option<Verbosity> {
+    match text {
+        b"quiet" => Some(Verbosity::Quiet),
+        b"info" => Some(Verbosity::Info),
+        b"debug" => Some(Verbosity::Debug),
+        _ => None,
+    }
+}
+
+fn on_exit(text: &[u8]) -> Option<OnExit> {
+    match text {
+        b"poweroff" => Some(OnExit::Poweroff),
+        b"reboot" => Some(OnExit::Reboot),
+        b"halt" => Some(OnExit::Halt),
+        _ => None,
+    }
+}
+
+fn exit_to(text: &[u8]) -> Option<ExitTo> {
+    let mut parts = text.splitn(2, |&byte| byte == b':');
+    match (parts.next()?, parts.next()) {
+        (b"console", None) => Some(ExitTo::Console),
+        (b"debug", None) => Some(ExitTo::Debug(0xf4)),
+        (b"debug", Some(port)) => u16::try_from(number::any_base(port)?).ok().map(ExitTo::Debug),
+        (b"vsock", Some(port)) => u32::try_from(number::decimal(port)?).ok().map(ExitTo::Vsock),
+        _ => None,
+    }
+}
+
+/// Puts what the line says over what the file said.
+///
+/// A root that the line names is mounted read-only without `ro` or `rw` too, as the kernel does it.
+pub fn apply<'a>(line: &BootLine<'a>, config: &mut Config<'a>) -> Replaced {
+    let mut replaced = Replaced::default();
+    if let Some(source) = line.root {
+        replaced.roots = !config.roots.is_empty();
+        config.roots.clear();
+        let mut root = Root::new(source);
+        root.read_only = true;
+        let _ = config.roots.push(root);
+    }
+    for root in &mut config.roots {
+        replaced.init |= line.init.is_some() && root.init.is_some();
+        root.fstype = line.rootfstype.or(root.fstype);
+        root.options = line.rootflags.or(root.options);
+        root.read_only = line.read_only.unwrap_or(root.read_only);
+        root.wait = line.rootwait.unwrap_or(root.wait);
+        root.init = line.init.or(root.init);
+    }
+    if line.hostname.is_some() {
+        replaced.hostname = config.hostname.is_some();
+        config.hostname = line.hostname;
+    }
+    replaced
+}

@@ -1,0 +1,118 @@
+//! Where each key of the file goes in the [`Config`].
+
+use core::ffi::CStr;
+
+use super::keys::Field;
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Restart, Wait, value};
+use crate::text::duration::Millis;
+
+impl<'a> Config<'a> {
+    /// Sets `field` of the top, of the root or mount that came last, or of `service`, to a value that was checked: a
+    /// number (of a word its place among [`super::keys::words`]), a text or a list, whichever it has.
+    pub(super) fn set(&mut self, service: Option<usize>, field: Field, number: u64, text: &'a CStr, list: List) {
+        let yes = number != 0;
+        match field {
+            Field::Hostname => return self.hostname = Some(text),
+            Field::Modules => return self.modules = list,
+            Field::Sysctl => return self.sysctl = list,
+            Field::OnFailure => return self.on_failure = on_failure(number),
+            _ => {}
+        }
+        if let Some(root) = self.roots.last_mut() {
+            match field {
+                Field::RootSource => return root.source = text,
+                Field::RootType => return root.fstype = Some(text),
+                Field::RootOptions => return root.options = Some(text),
+                Field::RootReadOnly => return root.read_only = yes,
+                Field::RootWait if number == u64::MAX => return root.wait = Wait::Forever,
+                Field::RootWait => return root.wait = Wait::For(Millis(number)),
+                Field::RootInit => return root.init = Some(text),
+                _ => {}
+            }
+        }
+        if let Some(mount) = self.mounts.last_mut() {
+            match field {
+                Field::MountSource => return mount.source = text,
+                Field::MountTarget => return mount.target = text,
+                Field::MountType => return mount.fstype = Some(text),
+                Field::MountOptions => return mount.options = Some(text),
+                _ => {}
+            }
+        }
+        let Some(service) = service.and_then(|index| self.services.get_mut(index)) else { return };
+        match field {
+            Field::Exec => return service.exec = list,
+            Field::Stop => return service.stop = list,
+            Field::Type => {
+                service.kind = match number {
+                    0 => Kind::Daemon,
+                    1 => Kind::Oneshot,
+                    _ => Kind::Console,
+                };
+                return;
+            }
+            Field::Tty => return service.tty = Some(text),
+            Field::Ask => return service.ask = yes,
+            Field::Restart => {
+                service.restart = match number {
+                    0 => Restart::Always,
+                    1 => Restart::OnFailure,
+                    _ => Restart::Never,
+                };
+                return;
+            }
+            Field::Autostart => return service.autostart = yes,
+            Field::Env => return service.env = list,
+            Field::User => return service.user = Some(text),
+            Field::Workdir => return service.workdir = Some(text),
+            Field::Log => {
+                service.log = match number {
+                    0 => Log::Kmsg,
+                    1 => Log::Console,
+                    2 => Log::Null,
+                    _ => Log::Path(text),
+                };
+                return;
+            }
+            Field::StopSignal => return service.stop_signal = number as u8,
+            Field::StopTimeout => return service.stop_timeout = Millis(number),
+            Field::CrashLimit => return service.crash_limit = value::crash_limit(text.to_bytes()),
+            Field::ServiceOnFailure => return service.on_failure = on_failure(number),
+            Field::OnExit => {
+                service.on_exit = match number {
+                    0 => OnExit::None,
+                    1 => OnExit::Poweroff,
+                    2 => OnExit::Reboot,
+                    _ => OnExit::Halt,
+                };
+                return;
+            }
+            _ => {}
+        }
+        let Some(container) = &mut service.container else { return };
+        match field {
+            Field::ContainerRoot => container.root = text,
+            Field::ContainerReadOnly => container.read_only = yes,
+            Field::Volumes => container.volumes = list,
+            Field::Tmpfs => container.tmpfs = list,
+            Field::ContainerHostname => container.hostname = Some(text),
+            Field::Network => container.network = if yes { Network::Host } else { Network::None },
+            Field::ContainerInit => container.init = yes,
+            Field::Privileged => container.privileged = yes,
+            Field::CapAdd => container.cap_add = list,
+            Field::CapDrop => container.cap_drop = list,
+            _ => {}
+        }
+    }
+}
+
+fn on_failure(number: u64) -> OnFailure {
+    match number {
+        0 => OnFailure::None,
+        1 => OnFailure::Rescue,
+        2 => OnFailure::Reboot,
+        3 => OnFailure::Poweroff,
+        4 => OnFailure::Halt,
+        _ => OnFailure::Panic,
+    }
+}
