@@ -20,7 +20,8 @@ const MOTD: &str = "
     tinyo plan                              every step of that
     dmesg | grep tinyo                      what it did
     ps                                      what runs now; kill the sleep, it comes back
-    nsenter -t $(pidof httpd) -a /bin/sh    inside the container
+    nsenter -t $(pidof httpd) -m -u -i -n -p /bin/sh
+                                            inside the container
     poweroff                                the end
 
 ";

@@ -109,7 +109,7 @@ pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Resu
     let file = fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
     file.set_len(megabytes << 20)?;
     let made = mkfs()
-        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0,lazy_itable_init=0", "-O", "^metadata_csum", "-d"])
+        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0", "-d"])
         .args([staged.path(), path])
         .stdin(Stdio::null())
         .output()
