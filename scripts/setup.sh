@@ -2,11 +2,14 @@
 # Brings what building and booting tinyo needs: Rust's static targets, QEMU, and for each ARCH (default: both) a static
 # busybox and a Debian cloud kernel with its modules under target/vm/ARCH. Nothing but Debian's own QEMU and tool
 # packages is installed on the host; what is there already is left alone, so a second run has nothing to do.
+# --rust-only: the Rust targets and nothing else, all that a build needs.
 # KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 vm=$PWD/target/vm apt=$PWD/target/vm/apt
+rust_only=
+[ "${1:-}" != --rust-only ] || { rust_only=1; shift; }
 [ $# -gt 0 ] || set -- x86_64 aarch64
 
 say() { echo "setup: $*"; }
@@ -116,6 +119,7 @@ for arch; do
     *) die "$arch: not an architecture of ours; write x86_64 or aarch64" ;;
     esac
     rust_target "$arch-unknown-linux-musl"
+    [ -z "$rust_only" ] || continue
     [ -n "${QEMU:-}" ] || host_packages "$qemu"
     host_packages mkfs.ext4:e2fsprogs
     kernel "$arch" "$deb"
