@@ -5,11 +5,23 @@
 #[cfg(test)]
 extern crate std;
 
+// Pure: bytes and values in, values out.
 pub mod limits;
 pub mod text;
 
+pub mod config;
 pub mod probe;
 
-pub mod config;
-
+// The machine.
 pub mod sys;
+
+pub mod log;
+pub mod request;
+
+pub mod container;
+pub mod plan;
+
+pub mod boot;
+pub mod supervise;
+
+pub mod role;

@@ -1,10 +1,22 @@
+//! The C entry and the panic handler; everything else is in the library.
 #![no_std]
 #![no_main]
-#[link(name = "c", kind = "static", modifiers = "-bundle")]
-unsafe extern "C" {}
-use ufmt as _;
-use heapless as _;
+
+use core::ffi::{c_char, c_int};
+
+use tinyo::role;
+use tinyo::sys::args::Args;
+
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_argc: i32, _argv: *const *const u8) -> i32 { unsafe { libc::getpid() & 0 | 7 } }
+extern "C" fn main(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
+    // SAFETY: the C library calls this once, with what the kernel gave it.
+    let args = unsafe { Args::new(argc, argv, envp) };
+    role::main(args).into()
+}
+
+/// A bug of our own is named, and PID 1 follows `panic=` of the kernel: it ends, and the kernel panics with our line
+/// above its own.
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
+fn panic(info: &core::panic::PanicInfo) -> ! {
+    role::bug(info.location())
+}

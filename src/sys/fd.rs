@@ -64,6 +64,15 @@ impl Fd {
         write_to(self.0, bytes)
     }
 
+    /// Reads and writes answer EAGAIN instead of waiting.
+    pub fn set_non_blocking(&self) -> Result<()> {
+        // SAFETY: flags of a descriptor of ours.
+        unsafe {
+            let flags = check("fcntl", libc::fcntl(self.0, libc::F_GETFL))?;
+            check("fcntl", libc::fcntl(self.0, libc::F_SETFL, flags | libc::O_NONBLOCK)).map(drop)
+        }
+    }
+
     /// dup3(2) onto a fixed number that a command inherits, or (`close_on_exec`) does not.
     pub fn dup_onto(&self, number: i32, close_on_exec: bool) -> Result<()> {
         if self.0 == number {

@@ -11,12 +11,17 @@
     )
 )]
 
+pub mod bytes;
 pub mod capability;
 pub mod cmdline;
 pub mod duration;
+pub mod lines;
 pub mod message;
 pub mod names;
 pub mod number;
+pub mod options;
+pub mod options;
+pub mod passwd;
 pub mod show;
 pub mod signal;
 pub mod size;

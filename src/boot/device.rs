@@ -1,0 +1,119 @@
+//! Waiting for a block device: by the kernel's events, with one deadline, and never in silence.
+
+use core::ffi::CStr;
+
+use crate::config::Wait;
+use crate::log::{Level, Line};
+use crate::plan::step::Waiting;
+use crate::request::{self, Ending};
+use crate::sys::error::{Error, Result};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At, Names};
+use crate::sys::poll::{self, Interest};
+use crate::sys::{net, signal};
+use crate::text::duration::Millis;
+use crate::text::show::Show;
+use ufmt::{uWrite, uwrite};
+
+/// So often a wait says what it waits for.
+const REMINDER: u64 = 5_000;
+
+/// The kernel's device events, bound before the first module is loaded: a device that comes in between is not lost.
+pub struct Events(Option<Fd>);
+
+impl Events {
+    pub fn open() -> Events {
+        // A kernel without CONFIG_NET has none: then the wait below looks again at each reminder.
+        Events(net::device_events().ok())
+    }
+
+    /// Forgets all events so far. What an event says does not matter, only that there was one: everything is looked at
+    /// anew, so that neither a lost event (ENOBUFS) nor a forged one can mislead.
+    fn drain(&self) {
+        let mut event = [0u8; 2048];
+        if let Some(socket) = &self.0 {
+            while socket.read(&mut event).is_ok_and(|n| n > 0) {}
+        }
+    }
+}
+
+/// Why there is no device.
+pub enum Absent {
+    /// The deadline has passed.
+    TimedOut,
+    /// Somebody pressed ctrl-alt-del meanwhile.
+    Ended(Ending),
+}
+
+/// Tries `attempt` now and after each event until it succeeds, fails for good, or `wait` is over.
+///
+/// `attempt` answers None while what it wants is not there yet.
+pub fn wait_for<T>(
+    what: &CStr,
+    wait: Wait,
+    events: &Events,
+    signals: &Fd,
+    mut attempt: impl FnMut() -> Option<Result<T>>,
+) -> core::result::Result<Result<T>, Absent> {
+    let begin = poll::now();
+    let deadline = wait.limit().map(|limit| Millis(begin.0.saturating_add(limit.0)));
+    let mut reminder = Millis(begin.0.saturating_add(REMINDER));
+    loop {
+        events.drain();
+        if let Some(done) = attempt() {
+            return Ok(done);
+        }
+        let now = poll::now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Absent::TimedOut);
+        }
+        if reminder <= now {
+            remind(what, now.0.saturating_sub(begin.0), wait);
+            reminder = Millis(now.0.saturating_add(REMINDER));
+        }
+        let mut files = heapless::Vec::<Interest, 2>::new();
+        let _ = files.push(Interest::readable(signals));
+        if let Some(socket) = &events.0 {
+            let _ = files.push(Interest::readable(socket));
+        }
+        let next = deadline.map_or(reminder, |deadline| deadline.min(reminder));
+        let _ = poll::wait(&mut files, Some(next));
+        while let Ok(Some(number)) = signal::next(signals) {
+            if let Some(ending) = request::ending(number, true) {
+                return Err(Absent::Ended(ending));
+            }
+        }
+    }
+}
+
+/// What is awaited, and what is there instead: that is usually the whole story.
+fn remind(what: &CStr, waited: u64, wait: Wait) {
+    let mut line = Line::new(Level::Failure);
+    let Ok(()) = uwrite!(line, "root: waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
+    write_block_devices(&mut line);
+    line.send();
+}
+
+/// `; block devices: vda vda1`.
+pub fn write_block_devices(line: &mut Line) {
+    let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
+    let mut names = Names::of(directory);
+    let Ok(()) = line.write_str("; block devices:");
+    let mut any = false;
+    while let Some((name, _)) = names.next() {
+        any = true;
+        let Ok(()) = uwrite!(line, " {}", Show(name.to_bytes()));
+    }
+    if !any {
+        let Ok(()) = line.write_str(" none; is the driver's module listed?");
+    }
+}
+
+/// The block device at `path`: None while there is none.
+pub fn look(path: &CStr) -> Option<Result<()>> {
+    match fs::status(At::Cwd, path) {
+        Ok(status) if status.is_block_device() => Some(Ok(())),
+        Ok(_) => Some(Err(Error::new("stat", libc::ENOTBLK))),
+        Err(_) => None,
+    }
+}

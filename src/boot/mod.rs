@@ -1,0 +1,6 @@
+//! From the initramfs to the real root: modules, the device, the mount, the hand-over.
+
+pub mod device;
+pub mod modules;
+pub mod root;
+pub mod switch;

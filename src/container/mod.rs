@@ -1,0 +1,5 @@
+//! What a container is allowed and what it sees, as data, and the read-only clone of our own binary that it starts from.
+
+pub mod capabilities;
+pub mod reaper;
+pub mod shield;

@@ -1,0 +1,31 @@
+//! One child that matters, and any number of orphans that do not: forward signals to it, reap them all, end as it ends.
+
+use crate::sys::fd::Fd;
+use crate::sys::poll::{self, Interest};
+use crate::sys::process::{self, Exit, Pid, Waited};
+use crate::sys::signal;
+
+/// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
+/// end can be missed: many deaths are one SIGCHLD, so every one of them means "look until there is no more".
+pub fn attend(child: Pid, signals: &Fd) -> Exit {
+    loop {
+        loop {
+            match process::reap() {
+                Waited::Ended(pid, exit) if pid == child => return exit,
+                Waited::Ended(..) => {}
+                Waited::NoneYet => break,
+                // Someone else took it (a debugger that let go): there is nothing left to attend.
+                Waited::NoChildren => return Exit::Code(125),
+            }
+        }
+        let mut files = [Interest::readable(signals)];
+        // It can only fail for want of kernel memory, and passes.
+        let _ = poll::wait(&mut files, None);
+        while let Ok(Some(number)) = signal::next(signals) {
+            if i32::from(number) != libc::SIGCHLD {
+                // ESRCH: it has just ended; the next turn sees it.
+                let _ = process::kill(child, number);
+            }
+        }
+    }
+}

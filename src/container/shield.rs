@@ -1,0 +1,50 @@
+//! The read-only clone of our own file that containers are born from.
+//!
+//! A script in an image that starts with `#!/proc/self/exe` makes the kernel run *our* file inside the container, by a
+//! process that anyone there may look at; through its /proc/PID/exe the host's file could then be written, or given
+//! another owner or mode (CVE-2019-5736). So whoever makes containers first runs itself anew from a bind mount of that
+//! file, read-only and attached nowhere; before Linux 5.12, from a sealed copy in memory (memfd_create(2)).
+
+use crate::limits;
+use crate::sys::args::Args;
+use crate::sys::error::{Error, Result};
+use crate::sys::fs::{self, At};
+use crate::sys::mount;
+use crate::sys::process::{self, Words};
+
+const SELF: &core::ffi::CStr = c"/proc/self/exe";
+
+/// Our file cannot be written through us: it is on a read-only mount, or is a sealed copy.
+pub fn is_up() -> Result<bool> {
+    let file = fs::open(SELF, fs::READ)?;
+    Ok(fs::file_system(&file)?.is_read_only() || fs::is_sealed(&file))
+}
+
+/// Makes this process one that runs from such a clone. Returns when it does already; otherwise the process begins anew,
+/// with the same words, or the reason is returned.
+pub fn raise(args: &Args) -> Result<()> {
+    if is_up()? {
+        return Ok(());
+    }
+    let clone = match mount::clone_tree(At::Cwd, SELF, false) {
+        Ok(tree) => match mount::set_read_only(At::Dir(&tree), c"", false) {
+            Ok(()) => tree,
+            Err(error) if error.is(libc::ENOSYS) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
+            Err(error) => return Err(error),
+        },
+        // Not there (Linux < 5.2), or not ours to clone (a file of a mount that is not in this namespace).
+        Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
+        Err(error) => return Err(error),
+    };
+    let mut argv = Words::<{ limits::LIST + 1 }>::default();
+    let mut environment = Words::<{ limits::LIST + 1 }>::default();
+    for word in args.from(0) {
+        argv.push(word)?;
+    }
+    argv.end()?;
+    for word in args.environment() {
+        environment.push(word)?;
+    }
+    environment.end()?;
+    Err::<(), Error>(process::execute_file(&clone, &argv, &environment))
+}

@@ -1,0 +1,134 @@
+//! What tinyo says: one line, `tinyo: WHAT NAME: REASON; HINT`, to the kernel's log, or to standard error before there is one.
+//!
+//! Saying something never fails and never waits for a reader: /dev/kmsg takes a record or drops it.
+
+use core::convert::Infallible;
+use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+
+use crate::limits;
+use crate::sys::fd::{self, Fd};
+use ufmt::uWrite;
+
+/// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something failed, or a person must know: failures, long waits, exit statuses.
+    Failure = 3,
+    Warning = 4,
+    /// Progress, and the lines of services.
+    Info = 6,
+    /// Each step as it is taken.
+    Debug = 7,
+}
+
+const STANDARD_ERROR: i32 = 2;
+
+/// The number of our /dev/kmsg, or [`STANDARD_ERROR`].
+static SINK: AtomicI32 = AtomicI32::new(STANDARD_ERROR);
+static LIMIT: AtomicU8 = AtomicU8::new(Level::Info as u8);
+
+/// From here on everything goes to `kmsg`, which stays open for good.
+pub fn to_kmsg(kmsg: Fd) {
+    SINK.store(kmsg.leak(), Ordering::Relaxed);
+}
+
+/// Back to standard error: after a fork, where a person reads it, not the kernel.
+pub fn to_standard_error() {
+    SINK.store(STANDARD_ERROR, Ordering::Relaxed);
+}
+
+/// Drops what is less urgent than `level`.
+pub fn set_limit(level: Level) {
+    LIMIT.store(level as u8, Ordering::Relaxed);
+}
+
+pub fn shows(level: Level) -> bool {
+    level as u8 <= LIMIT.load(Ordering::Relaxed)
+}
+
+/// One line in the making. Its parts are bounded where they are made (`Show`), so that it fits; what would not is dropped.
+pub struct Line {
+    level: Level,
+    text: heapless::Vec<u8, { limits::LINE_BYTES }>,
+}
+
+/// `<N>`: read by the kernel, cut off for people.
+const MARK: usize = 3;
+
+impl Line {
+    /// A line of tinyo's own.
+    pub fn new(level: Level) -> Self {
+        let mut line = Line::bare(level);
+        let Ok(()) = line.write_str("tinyo: ");
+        line
+    }
+
+    /// A line without `tinyo: ` in front.
+    pub fn bare(level: Level) -> Self {
+        let mut text = heapless::Vec::new();
+        // Three bytes always fit into an empty line.
+        let _ = text.extend_from_slice(&[b'<', b'0' + level as u8, b'>']);
+        Line { level, text }
+    }
+
+    /// Bytes of a service: as they are, but for control bytes, which could forge a line or drive a terminal.
+    pub fn write_bytes(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let shown = if byte < b' ' && byte != b'\t' || byte == 0x7f { b'?' } else { byte };
+            // One place is kept for the line's end.
+            if self.text.len() + 1 < self.text.capacity() {
+                let _ = self.text.push(shown);
+            }
+        }
+    }
+
+    pub fn send(mut self) {
+        if !shows(self.level) {
+            return;
+        }
+        let _ = self.text.push(b'\n');
+        let sink = SINK.load(Ordering::Relaxed);
+        let from = if sink == STANDARD_ERROR { MARK } else { 0 };
+        // A log that cannot be written has nowhere to be reported.
+        let _ = fd::write_to(sink, self.text.get(from..).unwrap_or_default());
+    }
+}
+
+impl uWrite for Line {
+    type Error = Infallible;
+
+    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
+        self.write_bytes(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Says one line: `say!(Info, "{}: ready", name)`.
+#[macro_export]
+macro_rules! say {
+    ($level:ident, $($words:tt)*) => {{
+        let mut line = $crate::log::Line::new($crate::log::Level::$level);
+        let Ok(()) = ufmt::uwrite!(line, $($words)*);
+        line.send();
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_the_kernels_bound_and_still_ends() {
+        let mut line = Line::new(Level::Info);
+        line.write_bytes(&[b'x'; 3000]);
+        assert_eq!(line.text.len(), limits::LINE_BYTES - 1);
+        assert!(line.text.starts_with(b"<6>tinyo: xxx"));
+    }
+
+    #[test]
+    fn control_bytes_never_reach_the_log() {
+        let mut line = Line::bare(Level::Info);
+        line.write_bytes(b"a\x1b[2J\nb\tc\x7f\xc3\xa9");
+        assert_eq!(&line.text[..], b"<6>a?[2J?b\tc?\xc3\xa9");
+    }
+}

@@ -1,0 +1,33 @@
+//! What a process will do, as data: built by pure functions, printed by `tinyo plan`, carried out by one interpreter.
+
+pub mod build;
+pub mod run;
+pub mod step;
+
+use crate::limits;
+pub use step::{Need, Step};
+
+/// The namespaces that a process is born into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Mount, pid, uts and ipc: what every container has.
+    pub container: bool,
+    pub net: bool,
+}
+
+/// Steps in order, and the namespaces they are taken in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan<'a> {
+    pub namespaces: Namespaces,
+    pub steps: heapless::Vec<Step<'a>, { limits::STEPS }>,
+}
+
+/// More steps than [`limits::STEPS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl<'a> Plan<'a> {
+    pub fn push(&mut self, step: Step<'a>) -> Result<(), Full> {
+        self.steps.push(step).map_err(|_| Full)
+    }
+}

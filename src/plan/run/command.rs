@@ -1,0 +1,246 @@
+//! Steps of any process on its way to its execve: its files, its user, its place, its words.
+
+use core::ffi::CStr;
+
+use crate::config::Log;
+use crate::container::capabilities;
+use crate::limits;
+use crate::sys::error::{Error, Result};
+use crate::sys::fd::{self, Fd};
+use crate::sys::fs;
+use crate::sys::process::{self, Words};
+use crate::sys::{tty, user};
+use crate::text::number;
+
+/// Who a process has become.
+#[derive(Default)]
+pub struct Identity {
+    uid: u32,
+    home: heapless::Vec<u8, 256>,
+}
+
+pub fn session(terminal: bool) -> Result<()> {
+    match process::new_session() {
+        // The leader of a process group cannot make a session, and has one that nobody else is in: it was just forked.
+        Err(error) if error.is(libc::EPERM) => {}
+        done => done?,
+    }
+    if terminal { tty::take(&fd::duplicate(0)?) } else { Ok(()) }
+}
+
+/// Standard input is null; output and error go where `log` says.
+pub fn stdio(log: Log, pipe: Option<&Fd>) -> Result<()> {
+    let null = fs::open(c"/dev/null", fs::READ_WRITE)?;
+    null.dup_onto(0, false)?;
+    let opened;
+    let output = match (log, pipe) {
+        (Log::Kmsg, Some(pipe)) => pipe,
+        (Log::Kmsg | Log::Null, _) => &null,
+        (Log::Console, _) => {
+            // Without a console there is nobody to miss the output.
+            opened = fs::open(c"/dev/console", fs::WRITE);
+            opened.as_ref().unwrap_or(&null)
+        }
+        (Log::Path(path), _) => {
+            opened = fs::open(path, fs::WRITE | fs::CREATE | fs::APPEND);
+            opened.as_ref().map_err(|error| *error)?
+        }
+    };
+    output.dup_onto(1, false)?;
+    output.dup_onto(2, false)
+}
+
+/// The terminal as standard input, output and error; the session takes it later. Opened without waiting for a
+/// carrier, which a modem line might never have.
+pub fn terminal(path: Option<&CStr>) -> Result<()> {
+    let mut name = [0u8; 64];
+    let path = match path {
+        Some(path) => path,
+        None => console_device(&mut name),
+    };
+    let terminal = fs::open(path, fs::READ_WRITE | fs::NON_BLOCK)?;
+    if !tty::is_terminal(&terminal) {
+        // A driver's node without hardware behind it.
+        return Err(Error::new("open", libc::EIO));
+    }
+    tty::make_blocking(&terminal)?;
+    for number in 0..3 {
+        terminal.dup_onto(number, false)?;
+    }
+    Ok(())
+}
+
+/// The real device behind /dev/console, which itself can never be a controlling terminal: the last one that the kernel
+/// names (`console=` can be given several times, and the last is the one it reads from). tty0 is "the VT in front".
+fn console_device(buffer: &mut [u8; 64]) -> &CStr {
+    const DEV: &[u8] = b"/dev/";
+    let mut active = [0u8; 256];
+    let read = fs::read_file(c"/sys/class/tty/console/active", &mut active);
+    let name = match &read {
+        Ok(names) => names.split(|byte| byte.is_ascii_whitespace()).rfind(|name| !name.is_empty()),
+        Err(_) => None,
+    };
+    let name = match name {
+        Some(b"tty0") => b"tty1",
+        Some(name) => name,
+        None => return c"/dev/console",
+    };
+    let end = DEV.len() + name.len();
+    let (Some(head), true) = (buffer.get_mut(..DEV.len()), end < 64) else { return c"/dev/console" };
+    head.copy_from_slice(DEV);
+    if let Some(tail) = buffer.get_mut(DEV.len()..end) {
+        tail.copy_from_slice(name);
+    }
+    CStr::from_bytes_until_nul(buffer).unwrap_or(c"/dev/console")
+}
+
+/// Takes every capability that is not in `set` out of the bounding set, for good.
+pub fn bound(set: u64) -> Result<()> {
+    for number in 0..=63u8 {
+        match user::bounding_has(number) {
+            Some(true) if set & (1 << number) == 0 => user::drop_bounding(number)?,
+            Some(_) => {}
+            // Numbers have no gaps: the kernel knows no more.
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// Root keeps what `set` names and the launcher had; anybody else has lost everything by becoming who they are.
+pub fn keep(set: u64, identity: &Identity) -> Result<()> {
+    let wanted = if identity.uid == 0 { set & capabilities::ALL } else { 0 };
+    user::set_capabilities(wanted & user::permitted_capabilities())
+}
+
+/// `USER[:GROUP]`, by name or number, looked up where we stand.
+pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
+    let missing = Error::new("user", libc::ENOENT);
+    let mut parts = word.splitn(2, |&byte| byte == b':');
+    let (name, group) = (parts.next().unwrap_or_default(), parts.next());
+    let entry = lookup(c"/etc/passwd", name);
+    let uid = number(name);
+    let (uid, own_gid) = match (uid, &entry) {
+        (_, Some(entry)) => (entry.uid, entry.gid),
+        (Some(uid), None) => (uid, uid),
+        (None, None) => return Err(missing),
+    };
+    let gid = match group {
+        None => own_gid,
+        Some(group) => match number(group) {
+            Some(gid) => gid,
+            None => return Err(missing),
+        },
+    };
+    user::become_user(uid, gid, &[])?;
+    identity.uid = uid;
+    Ok(())
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    number::decimal(text).and_then(|value| u32::try_from(value).ok())
+}
+
+pub struct Entry {
+    uid: u32,
+    gid: u32,
+}
+
+fn lookup(_path: &CStr, _name: &[u8]) -> Option<Entry> {
+    None
+}
+
+/// The working directory, as the user that the process has become, no magic link (/proc/PID/fd/N) followed, and inside
+/// the root: a directory of the host's that leaked in would be the way out (CVE-2024-21626).
+pub fn work_in(path: &CStr) -> Result<()> {
+    let root = fs::open(c"/", fs::PLACE | fs::DIRECTORY)?;
+    match fs::open_in(&root, path, fs::PLACE | fs::DIRECTORY) {
+        Ok(directory) => fs::enter(&directory)?,
+        // Linux < 5.6: all files but three are closed by now, so there is none that a link could lead to.
+        Err(error) if error.is(libc::ENOSYS) => fs::change_directory(path)?,
+        Err(error) => return Err(error),
+    }
+    if fs::is_inside_root() { Ok(()) } else { Err(Error::new("chdir", libc::EXDEV)) }
+}
+
+/// A shell that nobody asked for is a shell that nobody guards.
+pub fn ask() -> Result<()> {
+    fd::write_to(1, b"\nPress Enter for a shell.\n")?;
+    let input = fd::duplicate(0)?;
+    let mut byte = [0u8];
+    loop {
+        match input.read(&mut byte)? {
+            0 => return Err(Error::new("read", libc::EIO)),
+            _ if matches!(byte[0], b'\n' | b'\r') => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// Where programs are looked for when nobody says otherwise.
+pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// execve(2) of `argv` by PATH. It only returns to say why not.
+pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Identity) -> Error {
+    let mut home = heapless::Vec::<u8, 264>::new();
+    let mut words = Words::<{ limits::LIST + 1 }>::default();
+    let mut environment = Words::<{ limits::LIST + 4 }>::default();
+    match prepare(argv, env, term, identity, &mut home, &mut words, &mut environment) {
+        Ok(()) => {}
+        Err(error) => return error,
+    }
+    let Some(program) = argv.first() else { return Error::new("execve", libc::ENOENT) };
+    let name = program.to_bytes();
+    if name.contains(&b'/') {
+        return process::execute(program, &words, &environment);
+    }
+    let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
+    let mut found = Error::new("execve", libc::ENOENT);
+    let mut candidate = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
+    for directory in path.split(|&byte| byte == b':') {
+        candidate.clear();
+        // An empty entry is the current directory, as in sh(1).
+        let directory = if directory.is_empty() { b"." } else { directory };
+        let fits = [directory, b"/", name, b"\0"].iter().all(|part| candidate.extend_from_slice(part).is_ok());
+        let Ok(candidate) = CStr::from_bytes_with_nul(&candidate) else { continue };
+        if !fits {
+            continue;
+        }
+        let error = process::execute(candidate, &words, &environment);
+        match i32::from(error.errno.0) {
+            libc::ENOENT | libc::ENOTDIR => {}
+            // Remembered, and the search goes on: another one may be executable.
+            libc::EACCES => found = error,
+            _ => return error,
+        }
+    }
+    found
+}
+
+fn prepare(
+    argv: &[&CStr],
+    env: &[&CStr],
+    term: Option<&CStr>,
+    identity: &Identity,
+    home: &mut heapless::Vec<u8, 264>,
+    words: &mut Words<{ limits::LIST + 1 }>,
+    environment: &mut Words<{ limits::LIST + 4 }>,
+) -> Result<()> {
+    for word in argv {
+        words.push(word)?;
+    }
+    words.end()?;
+    let place: &[u8] = if identity.home.is_empty() { b"/" } else { &identity.home };
+    let fits = [b"HOME=".as_slice(), place, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
+    let home = CStr::from_bytes_with_nul(home).ok().filter(|_| fits).unwrap_or(c"HOME=/");
+    for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
+        let key = default.to_bytes().split_inclusive(|&byte| byte == b'=').next().unwrap_or_default();
+        if !env.iter().any(|word| word.to_bytes().starts_with(key)) {
+            environment.push(default)?;
+        }
+    }
+    for word in env {
+        environment.push(word)?;
+    }
+    environment.end()
+}

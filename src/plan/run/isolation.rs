@@ -1,0 +1,233 @@
+//! Steps into a container.
+//!
+//! The image is hostile: no name in it is ever followed out of it, and nothing is mounted on a name that it controls.
+//! Names are opened under the root's own descriptor (O_NOFOLLOW, or openat2 with RESOLVE_IN_ROOT), and mounts are made
+//! on descriptors, or on `.` after fchdir.
+
+use core::ffi::CStr;
+
+use super::Place;
+use super::machine::NODES;
+use crate::limits;
+use crate::sys::error::{Error, Result};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::mount;
+use crate::text::options;
+
+const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
+
+type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
+
+/// `bytes` with a NUL behind them.
+fn path<'b>(bytes: &[u8], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
+    buffer.clear();
+    let fits = buffer.extend_from_slice(bytes).and_then(|()| buffer.push(0).map_err(|_| Default::default()));
+    fits.map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
+    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new("open", libc::EINVAL))
+}
+
+/// Mounts made from here on are seen by nobody else, and nobody else's by us.
+pub fn make_private() -> Result<()> {
+    mount::mount(c"none", c"/", c"", mount::RECURSIVE | mount::PRIVATE, c"")
+}
+
+/// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
+pub fn take_root(path: &CStr, read_only: bool, place: &mut Place) -> Result<()> {
+    place.old_root = Some(fs::open(c"/", fs::PLACE | fs::DIRECTORY)?);
+    let source = fs::open(path, fs::PLACE | fs::DIRECTORY)?;
+    let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
+    mount::attach(&tree, At::Dir(&source), c"")?;
+    if read_only {
+        mount::set_read_only(At::Dir(&tree), c"", true)?;
+    }
+    (place.source, place.root) = (Some(source), Some(tree));
+    Ok(())
+}
+
+fn root(place: &Place) -> Result<&Fd> {
+    place.root.as_ref().ok_or(Error::new("open", libc::EBADF))
+}
+
+/// Opens a directory of the root by its own name, made if it is missing. A link in its place is refused.
+fn own_directory(place: &Place, name: &CStr) -> Result<Fd> {
+    let root = root(place)?;
+    let flags = fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW;
+    match fs::open_at(At::Dir(root), name, flags) {
+        Err(error) if error.is(libc::ENOENT) => {
+            make(place, |top| fs::make_directory(At::Dir(top), name, 0o755))?;
+            fs::open_at(At::Dir(root), name, flags)
+        }
+        done => done,
+    }
+}
+
+/// Makes a mount point: in the container's view of the root, or, where that is read-only, in the host's.
+fn make(place: &Place, make: impl Fn(&Fd) -> Result<()>) -> Result<()> {
+    match (make(root(place)?), &place.source) {
+        (Err(error), Some(source)) if error.is(libc::EROFS) => make(source),
+        (done, _) => done,
+    }
+}
+
+/// Opens `target` of the root, links inside it followed inside it, made as what `directory` says if it is missing.
+fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
+    let mut buffer = PathBytes::new();
+    let whole = path(target, &mut buffer)?;
+    match fs::open_in(root(place)?, whole, fs::PLACE) {
+        Err(error) if error.is(libc::ENOENT) => {}
+        done => return done,
+    }
+    make(place, |top| make_under(top, target, directory))?;
+    fs::open_in(root(place)?, whole, fs::PLACE)
+}
+
+/// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
+/// under the descriptor of the one before.
+fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
+    let mut buffer = PathBytes::new();
+    let mut end = 0;
+    while end < target.len() {
+        let start = end;
+        end = target.iter().skip(start + 1).position(|&byte| byte == b'/').map_or(target.len(), |at| start + 1 + at);
+        let name = target.get(start..end).unwrap_or_default();
+        let name = name.strip_prefix(b"/").unwrap_or(name);
+        if name.is_empty() {
+            continue;
+        }
+        match fs::open_in(top, path(target.get(..end).unwrap_or_default(), &mut buffer)?, fs::PLACE) {
+            Err(error) if error.is(libc::ENOENT) => {}
+            Ok(_) => continue,
+            Err(error) => return Err(error),
+        }
+        let before = path(target.get(..start).unwrap_or_default(), &mut buffer)?;
+        let before = if before.is_empty() { c"/" } else { before };
+        let parent = fs::open_in(top, before, fs::PLACE | fs::DIRECTORY)?;
+        let name = path(name, &mut buffer)?;
+        if end == target.len() && !directory {
+            fs::open_at(At::Dir(&parent), name, fs::WRITE | fs::CREATE | fs::EXCLUSIVE | fs::NO_FOLLOW)?;
+        } else {
+            fs::make_directory(At::Dir(&parent), name, 0o755)?;
+        }
+    }
+    Ok(())
+}
+
+/// Binds `source`, with what is mounted under it, on `target` of the root.
+pub fn volume(source: &[u8], target: &[u8], read_only: bool, place: &Place) -> Result<()> {
+    let mut buffer = PathBytes::new();
+    let tree = mount::clone_tree(At::Cwd, path(source, &mut buffer)?, true)?;
+    if read_only {
+        mount::set_read_only(At::Dir(&tree), c"", true)?;
+    }
+    let directory = fs::file_status(&tree)?.is_directory();
+    mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
+}
+
+/// A fresh tmpfs on `target` of the root.
+pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
+    let mut data = options::Data::new();
+    let parsed = options::parse(words, &mut data).ok_or(Error::new("mount", libc::E2BIG))?;
+    fs::enter(&mount_point(target, true, place)?)?;
+    let flags = parsed.flags | mount::NO_SUID | mount::NO_DEV;
+    mount::mount(c"tmpfs", c".", c"tmpfs", flags, options::text(&data))
+}
+
+/// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
+pub fn devices(place: &Place) -> Result<()> {
+    let root = root(place)?;
+    let under = own_directory(place, c"dev")?;
+    fs::enter(&under)?;
+    mount::mount(c"tmpfs", c".", c"tmpfs", mount::NO_SUID, c"mode=755,size=64k")?;
+    // By its name again, to stand in the tmpfs: whoever may write to the image could have put something else there.
+    let dev = fs::open_at(At::Dir(root), c"dev", fs::READ | fs::DIRECTORY | fs::NO_FOLLOW)?;
+    if !fs::file_system(&dev)?.is_tmpfs() || fs::file_status(&dev)?.same_file_system(&fs::file_status(&under)?) {
+        return Err(Error::new("open", libc::ESTALE));
+    }
+    let here = At::Dir(&dev);
+    for &(name, major, minor, mode) in NODES {
+        fs::make_device(here, name, mode, major, minor)?;
+    }
+    for (name, target) in [
+        (c"fd", c"/proc/self/fd"),
+        (c"stdin", c"/proc/self/fd/0"),
+        (c"stdout", c"/proc/self/fd/1"),
+        (c"stderr", c"/proc/self/fd/2"),
+        (c"ptmx", c"pts/ptmx"),
+    ] {
+        fs::make_link(target, here, name)?;
+    }
+    // Names in this tmpfs are ours alone: nobody else has seen it yet.
+    fs::enter(&dev)?;
+    for name in [c"pts", c"shm", c"mqueue"] {
+        fs::make_directory(here, name, 0o755)?;
+    }
+    mount::mount(c"devpts", c"pts", c"devpts", mount::NO_SUID | mount::NO_EXEC, c"newinstance,ptmxmode=0666,mode=620,gid=5")?;
+    mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
+    match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
+        // A kernel without POSIX message queues.
+        Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
+        done => done,
+    }
+}
+
+pub fn pivot(place: &Place) -> Result<()> {
+    fs::enter(root(place)?)?;
+    mount::pivot_root_here()
+}
+
+/// /proc of the pid namespace that this process is PID 1 of.
+pub fn proc(place: &mut Place) -> Result<()> {
+    fs::enter(&own_directory(place, c"proc")?)?;
+    mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
+    let proc = fs::open_at(At::Dir(root(place)?), c"proc", fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
+    if !fs::file_system(&proc)?.is_proc() {
+        return Err(Error::new("open", libc::ESTALE));
+    }
+    place.proc = Some(proc);
+    Ok(())
+}
+
+pub fn sys(read_only: bool, place: &Place) -> Result<()> {
+    fs::enter(&own_directory(place, c"sys")?)?;
+    let flags = HARMLESS | if read_only { mount::READ_ONLY } else { 0 };
+    mount::mount(c"sysfs", c".", c"sysfs", flags, c"")
+}
+
+/// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
+pub fn drop_old_root(place: &mut Place) -> Result<()> {
+    let old = place.old_root.take().ok_or(Error::new("umount", libc::EBADF))?;
+    fs::enter(&old)?;
+    mount::unmount(c".", true)?;
+    fs::change_directory(c"/")
+}
+
+/// Opens what lies at `path`, which is /proc/... or /sys/..., both fresh mounts of ours. None: this kernel has no such thing.
+fn covered(path: &CStr, place: &Place) -> Result<Option<Fd>> {
+    match fs::open_in(root(place)?, path, fs::PLACE) {
+        Err(error) if error.is(libc::ENOENT) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// An empty read-only directory over a directory, the null device over a file.
+pub fn mask(path: &CStr, place: &Place) -> Result<()> {
+    let Some(target) = covered(path, place)? else { return Ok(()) };
+    if fs::file_status(&target)?.is_directory() {
+        fs::enter(&target)?;
+        return mount::mount(c"tmpfs", c".", c"tmpfs", HARMLESS | mount::READ_ONLY, c"size=0,nr_inodes=1");
+    }
+    let null = fs::open_in(root(place)?, c"/dev/null", fs::PLACE)?;
+    if !fs::file_status(&null)?.is_device(1, 3) {
+        return Err(Error::new("open", libc::ESTALE));
+    }
+    mount::attach(&mount::clone_tree(At::Dir(&null), c"", false)?, At::Dir(&target), c"")
+}
+
+/// A read-only bind mount of `path` over itself.
+pub fn make_read_only(path: &CStr, place: &Place) -> Result<()> {
+    let Some(target) = covered(path, place)? else { return Ok(()) };
+    let tree = mount::clone_tree(At::Dir(&target), c"", true)?;
+    mount::set_read_only(At::Dir(&tree), c"", true)?;
+    mount::attach(&tree, At::Dir(&target), c"")
+}

@@ -1,0 +1,101 @@
+//! Steps of the machine itself.
+
+use core::ffi::CStr;
+
+use super::super::step::Need;
+use crate::limits;
+use crate::sys::error::{Error, Result};
+use crate::sys::fs::{self, At};
+use crate::sys::mount;
+use crate::text::options;
+
+/// `/` of an initramfs is rootfs, the one mount that has no parent, so pivot_root(2) answers EINVAL for it and for what
+/// is chrooted on it. A bind mount of it, moved over it, has a parent.
+pub fn own_root() -> Result<()> {
+    if !fs::file_system(&fs::open(c"/", fs::PLACE)?)?.is_memory() {
+        return Ok(());
+    }
+    // Any directory would do; it is only borrowed.
+    fs::make_directory(At::Cwd, c"/run", 0o755)?;
+    mount::mount(c"/", c"/run", c"", mount::BIND | mount::RECURSIVE, c"")?;
+    fs::change_directory(c"/run")?;
+    mount::mount(c".", c"/", c"", mount::MOVE, c"")?;
+    fs::change_root(c".")?;
+    fs::change_directory(c"/")
+}
+
+/// mount(2) with options as in fstab(5); the mount point is made when it is missing.
+pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, words: &CStr, need: Need) -> Result<()> {
+    let mut data = options::Data::new();
+    let options = options::parse(words.to_bytes(), &mut data).ok_or(Error::new("mount", libc::E2BIG))?;
+    let data = options::text(&data);
+    let mut done = mount::mount(source, target, fstype, options.flags, data);
+    if done.is_err_and(|error| error.is(libc::ENOENT)) && fs::make_directory(At::Cwd, target, 0o755).is_ok() {
+        done = mount::mount(source, target, fstype, options.flags, data);
+    }
+    match (need, done) {
+        (Need::Standing | Need::IfThere, Err(error)) if error.is(libc::EBUSY) => Ok(()),
+        (Need::IfThere, Err(error)) if is_absent(&error) => Ok(()),
+        (_, done) => done,
+    }
+}
+
+/// This kernel has no such file system (ENODEV; EPERM where it is only there for others), or no place for it.
+fn is_absent(error: &Error) -> bool {
+    error.is(libc::ENODEV) || error.is(libc::ENOENT) || error.is(libc::EPERM)
+}
+
+/// Devices that are there on every Linux, for a kernel without devtmpfs: name, major, minor, mode (mem(4), tty(4)).
+pub const NODES: &[(&CStr, u32, u32, u32)] = &[
+    (c"null", 1, 3, 0o666),
+    (c"zero", 1, 5, 0o666),
+    (c"full", 1, 7, 0o666),
+    (c"random", 1, 8, 0o666),
+    (c"urandom", 1, 9, 0o666),
+    (c"tty", 5, 0, 0o666),
+];
+
+pub fn mount_dev() -> Result<()> {
+    match mount(c"devtmpfs", c"/dev", c"devtmpfs", c"nosuid,mode=0755", Need::Standing) {
+        Err(error) if error.is(libc::ENODEV) => {}
+        done => return done,
+    }
+    mount(c"tmpfs", c"/dev", c"tmpfs", c"nosuid,mode=0755", Need::Must)?;
+    let place = fs::open(c"/dev", fs::READ | fs::DIRECTORY)?;
+    // A plain tmpfs obeys the mask, which a fresh PID 1 has from the kernel (0), but nobody promised.
+    fs::set_mode_mask(0);
+    let own: [(&CStr, u32, u32, u32); 2] = [(c"console", 5, 1, 0o600), (c"kmsg", 1, 11, 0o644)];
+    let made = NODES.iter().chain(&own).try_for_each(|&(name, major, minor, mode)| {
+        fs::make_device(At::Dir(&place), name, mode, major, minor)
+    });
+    fs::set_mode_mask(0o022);
+    made
+}
+
+/// A symbolic link; one that is there already stays as it is.
+pub fn link(target: &CStr, path: &CStr) -> Result<()> {
+    match fs::make_link(target, At::Cwd, path) {
+        Err(error) if error.is(libc::EEXIST) => Ok(()),
+        done => done,
+    }
+}
+
+/// `KEY=VALUE` as sysctl(8) takes it: dots are slashes, and the other way round, unless the first of them is a slash.
+pub fn sysctl(word: &[u8]) -> Result<()> {
+    let mut path = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
+    let too_long = |_| Error::new("open", libc::ENAMETOOLONG);
+    path.extend_from_slice(b"/proc/sys/").map_err(too_long)?;
+    let at = word.iter().position(|&byte| byte == b'=').ok_or(Error::new("open", libc::EINVAL))?;
+    let (key, value) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
+    let swaps = key.iter().find(|byte| matches!(byte, b'.' | b'/')) != Some(&b'/');
+    for &byte in key.iter().chain(b"\0") {
+        let byte = match byte {
+            b'.' if swaps => b'/',
+            b'/' if swaps => b'.',
+            other => other,
+        };
+        path.push(byte).map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
+    }
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Error::new("open", libc::EINVAL))?;
+    fs::write_file(At::Cwd, path, value)
+}

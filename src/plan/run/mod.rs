@@ -1,0 +1,209 @@
+//! Where steps meet the kernel: one interpreter for the machine's set-up, services and containers.
+//!
+//! In a child it says nothing: what failed travels to the parent as (number of the step, errno) over a close-on-exec
+//! pipe, and the parent, which has the same plan, says it. An empty pipe that closes means that execve succeeded.
+
+mod command;
+mod isolation;
+mod machine;
+
+use super::{Namespaces, Plan, Step};
+use crate::container::reaper;
+use crate::sys::error::{Error, Result};
+use crate::sys::fd::{self, Fd};
+use crate::sys::poll::Interest;
+use crate::sys::process::{self, Forked, Pid};
+use crate::sys::{fs, poll, signal};
+
+/// Where a child's report goes: above standard error, and the only file that outlives `CloseFiles`.
+const REPORT: i32 = 3;
+
+/// What earlier steps left for later ones.
+#[derive(Default)]
+pub struct Place {
+    /// The writing end of a service's log pipe.
+    pub log: Option<Fd>,
+    report: Option<Fd>,
+    /// The root as the host sees it, and the container's own mount of it.
+    source: Option<Fd>,
+    root: Option<Fd>,
+    old_root: Option<Fd>,
+    proc: Option<Fd>,
+    identity: command::Identity,
+    /// Our reaper has this child to end with.
+    child: Option<Pid>,
+}
+
+/// A child on its way to its execve.
+#[derive(Debug)]
+pub struct Child {
+    pub pid: Pid,
+    pub report: Fd,
+}
+
+/// What a child reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    Executed,
+    /// This step of its plan failed.
+    Failed {
+        step: usize,
+        errno: i32,
+    },
+    /// Its pipe is empty and still open.
+    Nothing,
+}
+
+/// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
+pub fn spawn(plan: &Plan, cgroup: Option<&Fd>, log: Option<Fd>) -> Result<Child> {
+    let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
+    match process::fork(flags(plan.namespaces), cgroup)? {
+        Forked::Parent(pid) => Ok(Child { pid, report: reader }),
+        Forked::Child => {
+            drop(reader);
+            child(plan, Place { log, report: Some(writer), ..Place::default() })
+        }
+    }
+}
+
+fn flags(namespaces: Namespaces) -> process::Namespaces {
+    let mut flags = 0;
+    if namespaces.container {
+        flags |= process::NEW_MOUNT | process::NEW_PID | process::NEW_UTS | process::NEW_IPC;
+    }
+    if namespaces.net {
+        flags |= process::NEW_NET;
+    }
+    process::Namespaces(flags)
+}
+
+/// The life of a child: the steps, of which the last is execve. It never returns.
+fn child(plan: &Plan, mut place: Place) -> ! {
+    for (number, step) in plan.steps.iter().enumerate() {
+        if let Err(error) = take(step, &mut place) {
+            let (step_number, errno) = ((number as u16).to_ne_bytes(), error.errno.0.to_ne_bytes());
+            let record = [step_number[0], step_number[1], errno[0], errno[1]];
+            // Four bytes are one write to a pipe, or none when nobody is there to read them.
+            match &place.report {
+                Some(report) => drop(report.write(&record)),
+                None => drop(fd::write_to(REPORT, &record)),
+            }
+            process::exit(step.exit_status(i32::from(error.errno.0)));
+        }
+        if let Some(pid) = place.child {
+            attend(pid);
+        }
+    }
+    // A plan without an execve is a bug of its builder.
+    process::exit(125)
+}
+
+/// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
+fn attend(pid: Pid) -> ! {
+    fd::close_from(0);
+    match signal::open() {
+        Ok(signals) => process::exit(reaper::attend(pid, &signals).status()),
+        // Nothing is open, so a descriptor is to be had, or the kernel is out of memory: end, and the kernel ends the rest.
+        Err(_) => process::exit(125),
+    }
+}
+
+impl Child {
+    /// What the child has reported so far. Never blocks.
+    pub fn report(&self) -> Report {
+        let mut record = [0u8; 4];
+        match self.report.read(&mut record) {
+            Ok(4) => Report::Failed {
+                step: usize::from(u16::from_ne_bytes([record[0], record[1]])),
+                errno: i32::from(u16::from_ne_bytes([record[2], record[3]])),
+            },
+            Err(error) if error.is(libc::EAGAIN) => Report::Nothing,
+            _ => Report::Executed,
+        }
+    }
+}
+
+/// Takes one step in this process.
+pub fn take(step: &Step, place: &mut Place) -> Result<()> {
+    match *step {
+        Step::OwnRoot => machine::own_root(),
+        Step::Mount { source, target, fstype, options, need } => machine::mount(source, target, fstype, options, need),
+        Step::MountDev => machine::mount_dev(),
+        Step::Link { target, path } => machine::link(target, path),
+        Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
+        Step::Hostname(name) => crate::sys::user::set_hostname(name),
+        // The boot's own: they need a device to come, and time. It takes them itself.
+        Step::Module(_) | Step::MountRoot { .. } | Step::HandOver { .. } => Err(Error::new("step", libc::ENOSYS)),
+
+        Step::Session { terminal } => command::session(terminal),
+        Step::Stdio(log) => command::stdio(log, place.log.as_ref()),
+        Step::Terminal(tty) => command::terminal(tty),
+        Step::ModeMask(mask) => {
+            fs::set_mode_mask(mask);
+            Ok(())
+        }
+        Step::Bounding(set) => command::bound(set),
+        Step::User(user) => command::become_user(user.to_bytes(), &mut place.identity),
+        Step::Capabilities(set) => command::keep(set, &place.identity),
+        Step::Workdir(path) => command::work_in(path),
+        Step::ResetSignals => {
+            signal::reset();
+            Ok(())
+        }
+        Step::Ask => command::ask(),
+        Step::Exec { argv, env, term } => Err(command::execute(argv, env, term, &place.identity)),
+        Step::DieWithParent => {
+            process::die_with_parent(libc::SIGKILL as u8)?;
+            parent_lives()
+        }
+        Step::Undumpable => process::make_undumpable(),
+        Step::NoNewPrivileges => process::no_new_privileges(),
+        Step::Reaper => {
+            if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
+                place.child = Some(pid);
+            }
+            Ok(())
+        }
+        Step::CloseFiles => close_files(place),
+
+        Step::PrivateMounts => isolation::make_private(),
+        Step::Root { path, read_only } => isolation::take_root(path, read_only, place),
+        Step::Volume { source, target, read_only } => isolation::volume(source, target, read_only, place),
+        Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
+        Step::Devices => isolation::devices(place),
+        Step::Pivot => isolation::pivot(place),
+        Step::Proc => isolation::proc(place),
+        Step::Sys { read_only } => isolation::sys(read_only, place),
+        Step::DropOldRoot => isolation::drop_old_root(place),
+        Step::Mask(path) => isolation::mask(path, place),
+        Step::ReadOnly(path) => isolation::make_read_only(path, place),
+        Step::Loopback => crate::sys::net::loopback_up(),
+    }
+}
+
+/// Everything but standard input, output, error and the report pipe.
+fn close_files(place: &mut Place) -> Result<()> {
+    if let Some(report) = place.report.take() {
+        report.dup_onto(REPORT, true)?;
+        // On that number already: the copy is the file itself, and must not be closed as the other one.
+        if report.number() == REPORT {
+            report.leak();
+        }
+    }
+    // Their numbers are closed below, all at once.
+    let old = core::mem::take(place);
+    (place.identity, place.child) = (old.identity, old.child);
+    for file in [old.log, old.source, old.root, old.old_root, old.proc].into_iter().flatten() {
+        file.leak();
+    }
+    fd::close_from(REPORT + 1);
+    Ok(())
+}
+
+/// The parent may have died before PDEATHSIG was set: then nobody holds the reading end of the report pipe.
+fn parent_lives() -> Result<()> {
+    let report = fd::duplicate(REPORT)?;
+    let mut files = [Interest::readable(&report)];
+    poll::wait(&mut files, Some(crate::text::duration::Millis(0)))?;
+    if files[0].is_hung_up() { Err(Error::new("prctl(PDEATHSIG)", libc::ESRCH)) } else { Ok(()) }
+}

@@ -1,0 +1,15 @@
+//! What the kernel and its tools write about the machine, read. Pure: bytes in, values out.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+pub mod modules;
+pub mod mountinfo;

@@ -1,0 +1,345 @@
+//! PID 1: of the machine from the kernel's hand-over on, or of a container.
+
+use core::ffi::CStr;
+
+use super::source::{self, Loaded};
+use super::{exit, handover};
+use crate::boot::device::Events;
+use crate::config::line::{BootLine, ExitTo, Verbosity};
+use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
+use crate::container::shield;
+use crate::limits;
+use crate::log::{self, Level};
+use crate::plan::run::{self, Place};
+use crate::plan::{Plan, Step, build};
+use crate::request::Ending;
+use crate::say;
+use crate::supervise::{self, End, Supervisor};
+use crate::sys::args::Args;
+use crate::sys::error::Error;
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::memory::Static;
+use crate::sys::{net, poll, power, process, signal};
+use crate::text::duration::Millis;
+
+static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
+static CONFIG: Static<Config<'static>> = Static::new(Config::new());
+static RESCUE: Static<Config<'static>> = Static::new(Config::new());
+static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
+
+/// How long the rescue shell waits for somebody to press Enter. `panic=N` says otherwise.
+const RESCUE_WAIT: Millis = Millis(300_000);
+
+/// What every part of the boot works with.
+pub struct Machine {
+    pub args: Args,
+    pub signals: Fd,
+    pub events: Events,
+    pub line: BootLine<'static>,
+}
+
+/// A boot that cannot go on; why was said.
+pub struct Stuck;
+
+/// PID 1 of the machine. From here on nothing may end this process but reboot(2) or another init.
+pub fn machine(args: Args) -> ! {
+    signal::block_all();
+    let signals = must_have(signal::open());
+    if let Err(error) = power::set_ctrl_alt_del(false) {
+        say!(Warning, "ctrl-alt-del: {}", error.errno);
+    }
+    take_all(build::early());
+    begin_kernel_log();
+    let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    machine.line = read_line();
+    set_log_limit(&machine.line);
+    let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
+    match prepare(&mut machine, config) {
+        Ok(()) => supervise(&machine, config, None),
+        Err(Stuck) => fail(&machine, config.on_failure),
+    }
+}
+
+/// All that comes before the services.
+fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
+    let line = &machine.line;
+    let in_initramfs = is_initramfs();
+    let loaded = source::load(line.config, config)?;
+    if !in_initramfs && (!config.roots.is_empty() || !config.modules.is_empty()) {
+        say!(Failure, "{}: [root] and modules are for an initramfs, and this is the real root", loaded.name());
+        return Err(Stuck);
+    }
+    let replaced = if in_initramfs { line::apply(line, config) } else { apply_here(line, config) };
+    if replaced.roots {
+        say!(Info, "root= on the kernel command line replaces the roots of {}", loaded.name());
+    }
+    if line.rescue {
+        say!(Failure, "tinyo.rescue on the kernel command line: not going on");
+        return Err(Stuck);
+    }
+    take_command(machine, config, loaded)?;
+    shield_containers(machine, config)?;
+    for step in build::machine(config).map_err(full)?.steps {
+        let done = match step {
+            Step::Module(name) => crate::boot::modules::load(name),
+            _ => run::take(&step, &mut Place::default()),
+        };
+        // Of all this a machine can do without some: what is missing shows by what needs it.
+        if let Err(error) = done {
+            say_failure(&step, error);
+        }
+    }
+    if !config.roots.is_empty() {
+        handover::find_and_enter(machine, config)?;
+    }
+    mount_all(config)?;
+    link_binary();
+    Ok(())
+}
+
+/// On the real root the words about a root are somebody else's: the kernel has acted on them.
+fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::Replaced {
+    config.hostname = line.hostname.or(config.hostname);
+    line::Replaced::default()
+}
+
+fn full(_: crate::plan::Full) -> Stuck {
+    say!(Failure, "config: more than {} steps; write fewer modules, sysctls or mounts", limits::STEPS);
+    Stuck
+}
+
+/// The `[[mount]]` tables.
+pub fn mount_all(config: &Config) -> Result<(), Stuck> {
+    for step in build::mounts(config).map_err(full)?.steps {
+        let Err(error) = run::take(&step, &mut Place::default()) else { continue };
+        say_failure(&step, error);
+        let optional = matches!(step, Step::Mount { options, .. } if crate::text::options::has(options.to_bytes(), b"nofail"));
+        if !optional {
+            return Err(Stuck);
+        }
+    }
+    Ok(())
+}
+
+/// `tinyo: STEP: REASON; HINT`.
+pub fn say_failure(step: &Step, error: Error) {
+    let hint = step.hint(i32::from(error.errno.0));
+    let separator = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "{}: {}{}{}", step, error.errno, separator, hint);
+}
+
+fn take_all(plan: Result<Plan, crate::plan::Full>) {
+    for step in plan.unwrap_or_default().steps {
+        if let Err(error) = run::take(&step, &mut Place::default()) {
+            say_failure(&step, error);
+        }
+    }
+}
+
+fn must_have<T>(done: Result<T, Error>) -> T {
+    match done {
+        Ok(value) => value,
+        Err(error) => {
+            say!(Failure, "{}", error);
+            process::exit(exit::SYSTEM)
+        }
+    }
+}
+
+/// `/` is in memory: where the kernel unpacked its initramfs.
+fn is_initramfs() -> bool {
+    fs::open(c"/", fs::PLACE).and_then(|root| fs::file_system(&root)).is_ok_and(|system| system.is_memory())
+}
+
+/// Messages go to the kernel's log, and no terminal stays open: SysRq-K (SAK) kills whoever holds the console.
+fn begin_kernel_log() {
+    match fs::open(c"/dev/kmsg", fs::WRITE) {
+        Ok(kmsg) => {
+            // By default the kernel drops what comes faster than ten lines in five seconds. EINVAL: the command line
+            // fixed it (printk.devkmsg=).
+            let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+            log::to_kmsg(kmsg);
+            if let Ok(null) = fs::open(c"/dev/null", fs::READ_WRITE) {
+                for number in 0..3 {
+                    let _ = null.dup_onto(number, false);
+                }
+            }
+        }
+        Err(error) => {
+            // Whatever was open at the start (perhaps only `/` as a filler) becomes the console, now that /dev is there.
+            if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
+                for number in 0..3 {
+                    let _ = console.dup_onto(number, false);
+                }
+            }
+            say!(Warning, "open /dev/kmsg: {}; messages go to the console", error.errno);
+        }
+    }
+}
+
+fn read_line() -> BootLine<'static> {
+    let Some(buffer) = CMDLINE.take() else { return BootLine::default() };
+    match fs::read_file(c"/proc/cmdline", buffer) {
+        Ok(text) => line::parse(text, &mut |message| say!(Warning, "{}", *message)),
+        Err(error) => {
+            say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno);
+            BootLine::default()
+        }
+    }
+}
+
+fn set_log_limit(line: &BootLine) {
+    log::set_limit(match line.log {
+        Some(Verbosity::Quiet) => Level::Failure,
+        Some(Verbosity::Info) | None => Level::Info,
+        Some(Verbosity::Debug) => Level::Debug,
+    });
+}
+
+/// A command after `--` is the one service: on the console, in our environment, and its end is the machine's.
+fn take_command(machine: &Machine, config: &mut Config<'static>, loaded: Loaded) -> Result<(), Stuck> {
+    if machine.line.command.is_empty() {
+        return Ok(());
+    }
+    if !config.services.is_empty() && loaded != Loaded::Default {
+        say!(Info, "the command on the kernel command line replaces the services of {}", loaded.name());
+    }
+    config.services.clear();
+    let mut command = Service::new("command");
+    command.kind = Kind::Console;
+    command.ask = false;
+    command.restart = Restart::Never;
+    command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
+    let exec = config.add_list(machine.line.command.iter().copied());
+    let env = config.add_list(machine.args.environment());
+    let (Some(exec), Some(env)) = (exec, env) else {
+        say!(Failure, "kernel command line: too many words for a command; write at most {}", limits::COMMAND_WORDS);
+        return Err(Stuck);
+    };
+    (command.exec, command.env) = (exec, env);
+    // The list was emptied above.
+    let _ = config.services.push(command);
+    Ok(())
+}
+
+/// `/run/tinyo/bin/tinyo`, wherever our own file is by now: /proc/1/exe leads to it even when it was removed.
+fn link_binary() {
+    for path in [c"/run/tinyo", c"/run/tinyo/bin"] {
+        let _ = fs::make_directory(At::Cwd, path, 0o755);
+    }
+    let _ = fs::make_link(c"/proc/1/exe", At::Cwd, c"/run/tinyo/bin/tinyo");
+}
+
+/// PID 1 runs from a read-only clone of its own file when containers will be born from it. It begins anew for that, so
+/// this comes before anything that could not be done twice.
+fn shield_containers(machine: &Machine, config: &Config) -> Result<(), Stuck> {
+    let hardened = |service: &Service| service.container.as_ref().is_some_and(|container| !container.privileged);
+    if !config.services.iter().any(hardened) {
+        return Ok(());
+    }
+    if let Err(error) = shield::raise(&machine.args) {
+        say!(Failure, "shielding the executable: {}; the containers are not started", error);
+        return Err(Stuck);
+    }
+    Ok(())
+}
+
+fn term(args: &Args) -> Option<&'static CStr> {
+    args.environment().find(|word| word.to_bytes().starts_with(b"TERM="))
+}
+
+/// Runs the services until the machine ends.
+fn supervise(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> ! {
+    let set = supervise::Set {
+        config,
+        signals: &machine.signals,
+        machine: true,
+        term: term(&machine.args),
+        give_up_at,
+    };
+    let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
+    let end = supervise::run(supervisor, &set);
+    farewell_and_end(machine, end)
+}
+
+pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
+    if let Some(status) = end.status {
+        say!(Failure, "exit status {}", status);
+    }
+    supervise::end(end, true, &machine.signals, || {
+        if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
+            pass_on(to, status);
+        }
+    })
+}
+
+/// `tinyo.exit=`.
+fn pass_on(to: ExitTo, status: u8) {
+    let mut text = heapless::String::<32>::new();
+    let _ = ufmt::uwrite!(text, "exit status {}\n", status);
+    let done = match to {
+        ExitTo::Console => fs::open(c"/dev/console", fs::WRITE | fs::NON_BLOCK).and_then(|console| {
+            console.write(b"tinyo: ")?;
+            console.write(text.as_bytes()).map(drop)
+        }),
+        ExitTo::Debug(port) => power::write_port(port, status),
+        ExitTo::Vsock(port) => net::send_to_host(port, text.as_bytes().get(12..).unwrap_or_default()),
+    };
+    if let Err(error) = done {
+        say!(Failure, "tinyo.exit: {}", error);
+    }
+}
+
+/// What a boot does that cannot go on.
+pub fn fail(machine: &Machine, on_failure: OnFailure) -> ! {
+    let ending = match on_failure {
+        OnFailure::Unset | OnFailure::Rescue | OnFailure::None => rescue(machine),
+        OnFailure::Reboot => Ending::Reboot,
+        OnFailure::Poweroff => Ending::Poweroff,
+        OnFailure::Halt => Ending::Halt,
+        OnFailure::Panic => Ending::Panic,
+    };
+    say!(Failure, "boot failed: {}", ending.name());
+    farewell_and_end(machine, End { ending, status: None })
+}
+
+/// A shell for whoever presses Enter in time; then, without one, or without a console, a reboot.
+fn rescue(machine: &Machine) -> ! {
+    let wait = match machine.line.panic {
+        Some(0) => None,
+        Some(seconds) => Some(Millis(u64::try_from(seconds).unwrap_or(0) * 1000)),
+        None => Some(RESCUE_WAIT),
+    };
+    match wait {
+        Some(Millis(ms)) => say!(Failure, "boot failed: rescue shell, then reboot; nobody there in {} s: reboot", ms / 1000),
+        None => say!(Failure, "boot failed: rescue shell, then reboot"),
+    }
+    let config = RESCUE.take().filter(|_| wait != Some(Millis(0)));
+    if let Some(config) = config
+        && source::rescue(config).is_ok()
+    {
+        let now = poll::now();
+        supervise(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
+    }
+    farewell_and_end(machine, End { ending: Ending::Reboot, status: None })
+}
+
+/// PID 1 of a pid namespace that is not the machine's: keeps the mounts it finds, and exits when its services end it.
+pub fn supervisor(args: Args) -> ! {
+    signal::block_all();
+    signal::take_child_signals();
+    let signals = must_have(signal::open());
+    let (Some(config), Some(supervisor)) = (CONFIG.take(), SUPERVISOR.take()) else { process::exit(exit::SYSTEM) };
+    let Ok(loaded) = source::load(None, config) else { process::exit(exit::USAGE) };
+    if !config.roots.is_empty() || !config.modules.is_empty() {
+        say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
+        process::exit(exit::USAGE);
+    }
+    if mount_all(config).is_err() {
+        process::exit(exit::SYSTEM);
+    }
+    let set = supervise::Set { config, signals: &signals, machine: false, term: term(&args), give_up_at: None };
+    let end = supervise::run(supervisor, &set);
+    supervise::end(end, false, &signals, || {})
+}

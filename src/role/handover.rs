@@ -1,0 +1,151 @@
+//! From the initramfs into the real root: to its init, or as the init there.
+
+use core::ffi::CStr;
+
+use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use crate::boot::device::{self, Absent};
+use crate::boot::root::{self, Wanted};
+use crate::boot::switch;
+use crate::config::{Config, Root};
+use crate::limits;
+use crate::log::{Level, Line};
+use crate::plan::{Step, build};
+use crate::say;
+use crate::supervise::End;
+use crate::sys::error::Error;
+use crate::sys::fs::{self};
+use crate::sys::poll;
+use crate::sys::process::{self, Words};
+use crate::sys::{power, signal};
+use crate::text::duration::Millis;
+use crate::text::show::Show;
+use ufmt::uwrite;
+
+/// Where an init is when nobody says otherwise.
+const USUAL_INIT: &CStr = c"/sbin/init";
+
+/// The init of `root`: its own, else ours when there is something to supervise, else the usual one. None: we go on.
+pub fn init_of<'a>(root: &Root<'a>, config: &Config<'a>) -> Option<&'a CStr> {
+    match root.init {
+        Some(init) => Some(init),
+        None if !config.services.is_empty() => None,
+        None => Some(USUAL_INIT),
+    }
+}
+
+/// Tries each root in turn. Returns in the new root, as the init there, or not at all when another init took over.
+pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
+    if machine.line.rootdelay.0 > 0 {
+        let until = Millis(poll::now().0.saturating_add(machine.line.rootdelay.0));
+        say!(Info, "root: rootdelay: waiting {} ms", machine.line.rootdelay.0);
+        while poll::now() < until {
+            let _ = poll::wait(&mut [], Some(until));
+        }
+    }
+    for root in &config.roots {
+        let init = init_of(root, config);
+        // A plan of two steps always fits.
+        let Ok(plan) = build::root(root, init) else { return Err(Stuck) };
+        for step in &plan.steps {
+            match step {
+                Step::MountRoot { .. } => {
+                    if mount(machine, root, step).is_err() {
+                        break;
+                    }
+                }
+                Step::HandOver { init } => return enter(machine, *init),
+                _ => {}
+            }
+        }
+    }
+    Err(Stuck)
+}
+
+fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
+    let wanted = Wanted {
+        source: root.source,
+        fstype: root.fstype,
+        options: root.options,
+        read_only: root.read_only,
+        wait: root.wait,
+    };
+    match root::mount_root(&wanted, &machine.events, &machine.signals) {
+        Ok(Ok(())) => {
+            say!(Info, "root: {} is there", Show(root.source.to_bytes()));
+            Ok(())
+        }
+        Ok(Err(error)) => {
+            say_failure(step, error);
+            Err(Stuck)
+        }
+        Err(Absent::TimedOut) => {
+            let mut line = Line::new(Level::Failure);
+            let Ok(()) = uwrite!(line, "{}: it did not come", *step);
+            device::write_block_devices(&mut line);
+            line.send();
+            Err(Stuck)
+        }
+        Err(Absent::Ended(ending)) => farewell_and_end(machine, End { ending, status: None }),
+    }
+}
+
+/// From the first line on there is no way back into the initramfs, so what can be checked was checked before.
+fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
+    let own = init.is_some_and(|init| init == c"tinyo");
+    if let Some(init) = init.filter(|_| !own)
+        && let Err(error) = switch::check_init(init)
+    {
+        let hint = "is it the right root, and its init executable?";
+        say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno, hint);
+        return Err(Stuck);
+    }
+    if let Err(error) = switch::switch_root() {
+        say!(Failure, "root: switching to it: {}", error);
+        return Err(Stuck);
+    }
+    match init {
+        None => Ok(()),
+        // Our own file, which may be gone from every directory by now.
+        Some(_) if own => become_init(machine, c"/proc/self/exe", c"tinyo"),
+        Some(init) => become_init(machine, init, init),
+    }
+}
+
+/// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
+fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck> {
+    say!(Info, "root: handing over to {}", Show(name.to_bytes()));
+    let error = match words(machine, name) {
+        Ok((argv, environment)) => {
+            if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
+                for number in 0..3 {
+                    let _ = console.dup_onto(number, false);
+                }
+            }
+            let _ = power::set_ctrl_alt_del(true);
+            signal::reset();
+            process::execute(path, &argv, &environment)
+        }
+        Err(error) => error,
+    };
+    signal::block_all();
+    let _ = power::set_ctrl_alt_del(false);
+    say!(Failure, "root: init {}: {}", Show(name.to_bytes()), error.errno);
+    Err(Stuck)
+}
+
+type Array = Words<{ limits::LIST + 1 }>;
+
+/// The kernel's words go on to the real init, as it would have given them itself.
+fn words(machine: &Machine, name: &CStr) -> Result<(Array, Array), Error> {
+    let (mut argv, mut environment) = (Array::default(), Array::default());
+    argv.push(name)?;
+    for word in machine.args.from(1) {
+        argv.push(word)?;
+    }
+    argv.end()?;
+    for word in machine.args.environment() {
+        environment.push(word)?;
+    }
+    environment.end()?;
+    Ok((argv, environment))
+}

@@ -1,0 +1,84 @@
+//! Who we are: one binary, and what it does by where it finds itself and how it was called.
+
+mod boot;
+mod choose;
+mod handover;
+mod run;
+mod source;
+mod words;
+
+use crate::say;
+use crate::sys::args::Args;
+use crate::sys::fd;
+use crate::sys::fs::{self, At};
+use crate::sys::{process, user};
+use choose::{Place, Role};
+
+/// Exit codes of tinyo's own (those of commands are passed on as they are).
+pub mod exit {
+    /// tinyo itself failed where it stands for a command: `run`, `init`.
+    pub const LAUNCHER: u8 = 125;
+    pub const USAGE: u8 = 100;
+    pub const SYSTEM: u8 = 111;
+}
+
+/// The whole program.
+pub fn main(args: Args) -> u8 {
+    fill_standard_files();
+    if user::is_elevated() {
+        say!(Failure, "not with setuid, setgid or file capabilities: run it as the user it shall be");
+        return exit::LAUNCHER;
+    }
+    let words = [args.get(0), args.get(1)].map(|word| word.map_or(b"".as_slice(), |word| word.to_bytes()));
+    match choose::choose(place(), words[0], words[1]) {
+        Role::Machine => boot::machine(args),
+        Role::Supervisor => boot::supervisor(args),
+        Role::Run => run::run(args),
+        Role::Init(first) => run::init(args, first),
+        Role::Check => words::check(args),
+        Role::Plan => words::plan(args),
+        Role::Help => words::help(),
+        Role::Version => words::version(),
+        Role::Unknown => words::unknown(words[1]),
+    }
+}
+
+/// 0, 1 and 2 are open from the first moment: the next open would take their place, and somebody's file would become
+/// somebody else's standard output. Before /dev is there, `/` itself keeps the place.
+fn fill_standard_files() {
+    for number in 0..3 {
+        if fd::is_open(number) {
+            continue;
+        }
+        let filler = [(c"/dev/console", fs::READ_WRITE), (c"/dev/null", fs::READ_WRITE), (c"/", fs::PLACE)];
+        let skip = if process::id() == 1 { 0 } else { 1 };
+        if let Some(file) = filler.iter().skip(skip).find_map(|&(path, flags)| fs::open(path, flags).ok()) {
+            // The lowest free number is the one that was missing.
+            let _ = file.dup_onto(number, false);
+            if file.number() == number {
+                file.leak();
+            }
+        }
+    }
+}
+
+/// The kernel's fixed inode of the first pid namespace (PROC_PID_INIT_INO).
+const FIRST_PID_NAMESPACE: u64 = 0xeffffffc;
+
+fn place() -> Place {
+    if process::id() != 1 {
+        return Place::NotFirst;
+    }
+    match fs::status(At::Cwd, c"/proc/self/ns/pid") {
+        Ok(status) if status.inode() != FIRST_PID_NAMESPACE => Place::FirstOfNamespace,
+        // Not mounted yet: only the kernel starts a PID 1 so early.
+        _ => Place::FirstOfMachine,
+    }
+}
+
+/// Where a bug of ours was met: the last words of this process.
+pub fn bug(place: Option<&core::panic::Location>) -> ! {
+    let (file, line) = place.map_or(("?", 0), |place| (place.file(), place.line()));
+    say!(Failure, "bug at {}:{}", file, line);
+    process::exit(exit::SYSTEM)
+}

@@ -1,0 +1,194 @@
+//! Words for people: check, plan, help, version.
+
+use core::convert::Infallible;
+use core::ffi::CStr;
+
+use super::exit;
+use super::handover::init_of;
+use super::source;
+use crate::config::file;
+use crate::config::{Config, Kind, Service};
+use crate::limits;
+use crate::plan::build::{self, Command, Parent};
+use crate::plan::{Full, Plan};
+use crate::say;
+use crate::sys::args::Args;
+use crate::sys::fd;
+use crate::sys::memory::Static;
+use crate::text::show::Show;
+use ufmt::{uWrite, uwrite, uwriteln};
+
+static CONFIG: Static<Config<'static>> = Static::new(Config::new());
+static TEXT: Static<[u8; limits::CONFIG_BYTES + 1]> = Static::new([0; limits::CONFIG_BYTES + 1]);
+
+const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
+  tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
+  tinyo init -- COMMAND                     run a command, reap orphans, forward signals
+  tinyo check FILE                          check a config: every error, with its line
+  tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)
+  tinyo help, tinyo version
+As PID 1 of a machine it reads the kernel command line and /etc/tinyo.toml, and never its words.
+";
+
+/// Standard output, written as it fills up.
+struct Output {
+    buffer: heapless::Vec<u8, 512>,
+    failed: bool,
+}
+
+impl Output {
+    fn new() -> Self {
+        Output { buffer: heapless::Vec::new(), failed: false }
+    }
+
+    fn flush(&mut self) {
+        let mut rest: &[u8] = &self.buffer;
+        while !rest.is_empty() && !self.failed {
+            match fd::write_to(1, rest) {
+                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+                _ => self.failed = true,
+            }
+        }
+        self.buffer.clear();
+    }
+
+    /// The exit status, once all is written: a reader that went away is no failure of ours to hide.
+    fn end(mut self) -> u8 {
+        self.flush();
+        if self.failed { exit::SYSTEM } else { 0 }
+    }
+}
+
+impl uWrite for Output {
+    type Error = Infallible;
+
+    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
+        for &byte in text.as_bytes() {
+            if self.buffer.push(byte).is_err() {
+                self.flush();
+                let _ = self.buffer.push(byte);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes `text` to standard output.
+pub fn print(text: &str) -> u8 {
+    let mut out = Output::new();
+    let Ok(()) = out.write_str(text);
+    out.end()
+}
+
+pub fn help() -> u8 {
+    print(HELP)
+}
+
+pub fn version() -> u8 {
+    print(concat!("tinyo ", env!("TINYO_VERSION"), "\n"))
+}
+
+pub fn unknown(word: &[u8]) -> u8 {
+    say!(Failure, "unknown word {}; try tinyo help", Show(word));
+    exit::USAGE
+}
+
+/// Reads a file and says everything that is wrong with it.
+fn read(path: &'static CStr, config: &mut Config<'static>) -> Result<(), u8> {
+    let buffer = TEXT.take().ok_or(exit::SYSTEM)?;
+    let length = match source::read(path, buffer) {
+        Ok(length) => length,
+        Err(libc::ENOENT) if path == source::USUAL => {
+            say!(Failure, "{}: no such file or directory; name a file", Show(path.to_bytes()));
+            return Err(exit::USAGE);
+        }
+        Err(_) => return Err(exit::USAGE),
+    };
+    let name = path.to_str().unwrap_or("config");
+    let text = buffer.get_mut(..length).unwrap_or_default();
+    let verdict = file::parse(text, config, &mut |problem| source::say_problem(name, problem));
+    if verdict.problems == 0 { Ok(()) } else { Err(exit::USAGE) }
+}
+
+pub fn check(args: Args) -> u8 {
+    let Some(path) = args.get(2) else {
+        say!(Failure, "check: no file; write tinyo check FILE");
+        return exit::USAGE;
+    };
+    let Some(config) = CONFIG.take() else { return exit::SYSTEM };
+    if let Err(status) = read(path, config) {
+        return status;
+    }
+    let mut out = Output::new();
+    let services = config.services.len();
+    let Ok(()) = uwriteln!(out, "{}: ok, services: {}", Show(path.to_bytes()), services);
+    out.end()
+}
+
+/// Prints every step that boot, supervisor and each service would take.
+pub fn plan(args: Args) -> u8 {
+    let Some(config) = CONFIG.take() else { return exit::SYSTEM };
+    if let Err(status) = read(args.get(2).unwrap_or(source::USUAL), config) {
+        return status;
+    }
+    let mut out = Output::new();
+    if write_plans(config, &mut out).is_err() {
+        out.flush();
+        say!(Failure, "plan: more than {} steps in one plan; write fewer mounts or volumes", limits::STEPS);
+        return exit::USAGE;
+    }
+    out.end()
+}
+
+fn write_plans(config: &Config, out: &mut Output) -> Result<(), Full> {
+    section(out, "boot");
+    write_plan(&build::early()?, out);
+    write_plan(&build::machine(config)?, out);
+    for root in &config.roots {
+        section(out, "root");
+        write_plan(&build::root(root, init_of(root, config))?, out);
+    }
+    if !config.mounts.is_empty() {
+        section(out, "mounts");
+        write_plan(&build::mounts(config)?, out);
+    }
+    for service in &config.services {
+        let Ok(()) = uwrite!(out, "service {}", service.name);
+        write_heading(config, service, out);
+        write_plan(&build::service(config, service, Command::Exec, Parent::Init, None)?, out);
+    }
+    Ok(())
+}
+
+fn section(out: &mut Output, name: &str) {
+    let Ok(()) = uwriteln!(out, "{}", name);
+}
+
+fn write_heading(config: &Config, service: &Service, out: &mut Output) {
+    let kind = match service.kind {
+        Kind::Daemon => "daemon",
+        Kind::Oneshot => "oneshot",
+        Kind::Console => "console",
+    };
+    let Ok(()) = uwrite!(out, " ({}", kind);
+    for (word, set) in [("after", service.after), ("requires", service.requires)] {
+        let mut word = Some(word);
+        for (_, other) in config.services.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
+            if let Some(word) = word.take() {
+                let Ok(()) = uwrite!(out, ", {}", word);
+            }
+            let Ok(()) = uwrite!(out, " {}", other.name);
+        }
+    }
+    let Ok(()) = out.write_str(")\n");
+}
+
+fn write_plan(plan: &Plan, out: &mut Output) {
+    if plan.namespaces.container {
+        let net = if plan.namespaces.net { " net" } else { "" };
+        let Ok(()) = uwriteln!(out, "  new namespaces: mount pid uts ipc{}", net);
+    }
+    for step in &plan.steps {
+        let Ok(()) = uwriteln!(out, "  {}", *step);
+    }
+}

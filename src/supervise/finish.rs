@@ -1,0 +1,180 @@
+//! The end of the machine: strangers, disks, power. Bounded in time, always: from here on nothing returns an error, it is
+//! said and passed over.
+
+use core::ffi::CStr;
+
+use super::End;
+use crate::probe::mountinfo;
+use crate::request::Ending;
+use crate::say;
+use crate::sys::error::{Errno, Error, Result};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::memory::Static;
+use crate::sys::poll::{self, Interest};
+use crate::sys::power::{self, Power};
+use crate::sys::process::{self, Forked, Waited};
+use crate::sys::{mount, signal};
+use crate::text::duration::Millis;
+use crate::text::show::Show;
+
+/// Strangers (what no service's cgroup holds) get this long after TERM, and after KILL.
+const STRANGERS: Millis = Millis(2_000);
+/// A slow stick may hold a gigabyte of what was written; a dead one would hold us for ever.
+const SYNC: Millis = Millis(60_000);
+const UNMOUNT: Millis = Millis(20_000);
+
+/// Room for the mount table of some 600 mounts; more are found in the next round.
+static MOUNTS: Static<[u8; 65536]> = Static::new([0; 65536]);
+
+/// What can block behind a disk, or a process that a disk holds.
+#[derive(Clone, Copy)]
+enum Work<'a> {
+    Signal(u8),
+    Sync,
+    Unmount(&'a CStr),
+    Remount(&'a CStr),
+}
+
+impl Work<'_> {
+    fn carry_out(self) -> Result<()> {
+        match self {
+            Work::Signal(number) => process::kill_all(number),
+            Work::Sync => {
+                power::sync();
+                Ok(())
+            }
+            Work::Unmount(path) => mount::unmount(path, false),
+            Work::Remount(path) => mount::mount(c"none", path, c"", mount::REMOUNT | mount::READ_ONLY, c""),
+        }
+    }
+}
+
+/// Does `work` in a process of its own, for at most `limit`.
+fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
+    let pid = match process::fork(process::Namespaces::default(), None)? {
+        Forked::Parent(pid) => pid,
+        // Every errno that these calls have fits into a status.
+        Forked::Child => process::exit(work.carry_out().map_or_else(|error| error.errno.0 as u8, |()| 0)),
+    };
+    let deadline = Millis(poll::now().0.saturating_add(limit.0));
+    loop {
+        match process::reap() {
+            Waited::Ended(ended, exit) if ended == pid => {
+                return match exit.status() {
+                    0 => Ok(()),
+                    errno => Err(Error::new("", i32::from(errno))),
+                };
+            }
+            Waited::Ended(..) => continue,
+            _ => {}
+        }
+        if poll::now() >= deadline {
+            // It stays in the kernel; it holds nothing of ours.
+            let _ = process::kill(pid, libc::SIGKILL as u8);
+            return Err(Error::new("", libc::ETIMEDOUT));
+        }
+        wait(signals, deadline);
+    }
+}
+
+fn wait(signals: &Fd, deadline: Millis) {
+    let _ = poll::wait(&mut [Interest::readable(signals)], Some(deadline));
+    while let Ok(Some(_)) = signal::next(signals) {}
+}
+
+/// Reaps until there is no process left but us, or `limit` is over.
+fn nobody_left(signals: &Fd, limit: Millis) -> bool {
+    let deadline = Millis(poll::now().0.saturating_add(limit.0));
+    loop {
+        match process::reap() {
+            Waited::Ended(..) => continue,
+            Waited::NoChildren => return true,
+            Waited::NoneYet if poll::now() >= deadline => return false,
+            Waited::NoneYet => wait(signals, deadline),
+        }
+    }
+}
+
+/// Ends the machine, or, in a pid namespace that is not the machine's, this process. `farewell` is called when all is
+/// safe on disk, just before the power goes.
+pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! {
+    for number in [libc::SIGTERM, libc::SIGKILL] {
+        if nobody_left(signals, Millis(0)) {
+            break;
+        }
+        if let Err(error) = bounded(Work::Signal(number as u8), STRANGERS, signals)
+            && !error.is(libc::ESRCH)
+        {
+            say!(Warning, "{}: signal to all: {}", end.ending.name(), error.errno);
+        }
+        nobody_left(signals, STRANGERS);
+    }
+    if !machine {
+        process::exit(end.status.unwrap_or(0));
+    }
+    if let Err(error) = bounded(Work::Sync, SYNC, signals) {
+        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno);
+    }
+    if let Some(buffer) = MOUNTS.take() {
+        release(end.ending, buffer, signals);
+    }
+    farewell();
+    let power = match end.ending {
+        Ending::Poweroff => Power::Off,
+        Ending::Reboot => Power::Reboot,
+        Ending::Halt => Power::Halt,
+        Ending::Panic => {
+            // The kernel's own crash key; without it, the end of PID 1 is a panic too.
+            let _ = fs::write_file(At::Cwd, c"/proc/sysrq-trigger", b"c");
+            process::exit(1)
+        }
+    };
+    let error = power::end(power);
+    say!(Failure, "{}: {}", end.ending.name(), error);
+    loop {
+        // reboot(2) cannot fail for PID 1 of the machine; if it did, there is nothing better to do than to reap.
+        nobody_left(signals, Millis(60_000));
+    }
+}
+
+/// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
+fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
+    let Ok(table) = read_mounts(buffer) else { return };
+    let mut rest = table;
+    // From the end of the table: what was mounted last lies on top, or deepest.
+    while let Some((before, line)) = last_line(rest) {
+        rest = before;
+        let Some(entry) = mountinfo::parse(line) else { continue };
+        if !entry.holds_data() {
+            continue;
+        }
+        let path = entry.mount_point;
+        let done = match path.to_bytes() {
+            // Where we stand ourselves.
+            b"/" => Err(Error::new("", libc::EBUSY)),
+            _ => bounded(Work::Unmount(path), UNMOUNT, signals),
+        };
+        let Err(error) = done else { continue };
+        if let Err(again) = bounded(Work::Remount(path), UNMOUNT, signals) {
+            let (first, second): (Errno, Errno) = (error.errno, again.errno);
+            say!(Failure, "{}: unmount {}: {}; read-only: {}", ending.name(), Show(path.to_bytes()), first, second);
+        }
+    }
+}
+
+fn read_mounts(buffer: &mut [u8]) -> Result<&mut [u8]> {
+    let n = fs::open(c"/proc/self/mountinfo", fs::READ)?.read_to_end(buffer)?;
+    Ok(buffer.get_mut(..n).unwrap_or_default())
+}
+
+/// The last line and what is before it.
+fn last_line(text: &mut [u8]) -> Option<(&mut [u8], &mut [u8])> {
+    let end = text.strip_suffix(b"\n").map_or(text.len(), <[u8]>::len);
+    if end == 0 {
+        return None;
+    }
+    let start = text.get(..end)?.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let (before, line) = text.split_at_mut(start);
+    Some((before, line))
+}

@@ -1,0 +1,223 @@
+//! One service at work: its state, its process, its files.
+
+use super::cgroup::{Cgroup, Cgroups};
+use super::lines::Lines;
+use super::service::{self, Action, Event, History, Rules, State};
+use super::{HELD_BY_KERNEL, Set};
+use crate::config::{Log, Service};
+use crate::plan::build::{self, Command, Parent};
+use crate::plan::run::{self, Child, Report};
+use crate::say;
+use crate::sys::error::{Errno, Error};
+use crate::sys::fd::Fd;
+use crate::sys::poll;
+use crate::sys::process::{self, Exit, Pid};
+use crate::text::duration::Millis;
+use crate::text::signal;
+
+pub struct Member {
+    pub state: State,
+    pub pid: Option<Pid>,
+    history: History,
+    /// Of the process that is being set up.
+    report: Option<Fd>,
+    lines: Option<Lines>,
+    cgroup: Option<Cgroup>,
+    killed: Option<Millis>,
+}
+
+impl Member {
+    pub const fn new(state: State) -> Self {
+        let history = History::NEW;
+        Member { state, pid: None, history, report: None, lines: None, cgroup: None, killed: None }
+    }
+
+    /// What the loop waits for.
+    pub fn files(&self) -> impl Iterator<Item = &Fd> {
+        self.report.as_ref().into_iter().chain(self.lines.as_ref().map(Lines::reader))
+    }
+
+    /// When the loop must look again. A killed process that does not end only matters while `ending`.
+    pub fn deadline(&self, ending: bool) -> Option<Millis> {
+        let held = self.killed.filter(|_| ending && self.state.is_running());
+        self.state.deadline().or(held.map(|killed| Millis(killed.0.saturating_add(HELD_BY_KERNEL.0))))
+    }
+
+    /// It was killed and the kernel does not let go of it.
+    pub fn is_stuck(&self, now: Millis) -> bool {
+        self.killed.is_some_and(|killed| now.0.saturating_sub(killed.0) >= HELD_BY_KERNEL.0)
+    }
+
+    /// The machine's answer to `event`, said aloud.
+    pub fn apply(&mut self, event: Event, now: Millis, service: &Service) -> Action {
+        let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
+        let before = core::mem::replace(&mut self.state, next);
+        let name = service.name;
+        if let Event::Ended(exit) = event {
+            if let Some(lines) = &mut self.lines {
+                lines.read(name);
+                lines.flush(name);
+            }
+            self.say_end(before, exit, now, name);
+        } else if next != before {
+            let pid = self.pid.map_or(0, Pid::number);
+            match next {
+                State::Ready { .. } => say!(Info, "{}: ready, pid {}", name, pid),
+                State::Starting => say!(Debug, "{}: starting", name),
+                State::Stopping { kill_at: None } => {
+                    say!(Warning, "{}: still there after {} ms; killing it", name, service.stop_timeout.0);
+                }
+                other => say!(Debug, "{}: {}", name, other.name()),
+            }
+        }
+        action
+    }
+
+    /// How a process ended, and what follows.
+    fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
+        let mut how = heapless::String::<40>::new();
+        let _ = match exit {
+            Exit::Code(code) => ufmt::uwrite!(how, "exited with status {}", code),
+            Exit::Signal(number) => match signal::name(number) {
+                Some(signal) => ufmt::uwrite!(how, "killed by SIG{}", signal),
+                None => ufmt::uwrite!(how, "killed by signal {}", number),
+            },
+        };
+        let how = how.as_str();
+        match self.state {
+            State::Backoff { until } => {
+                let wait = until.0.saturating_sub(now.0);
+                match (exit.is_success(), self.history.is_crash_loop()) {
+                    (_, true) => say!(Failure, "{}: {}; crash loop, next start in {} ms", name, how, wait),
+                    (true, _) => say!(Info, "{}: {}; starting again in {} ms", name, how, wait),
+                    (false, _) => say!(Warning, "{}: {}; starting again in {} ms", name, how, wait),
+                }
+            }
+            State::Done => say!(Info, "{}: done", name),
+            State::Failed => say!(Failure, "{}: failed: {}", name, how),
+            State::Stopped if matches!(before, State::Stopping { .. }) => say!(Info, "{}: stopped", name),
+            _ => say!(Info, "{}: {}", name, how),
+        }
+    }
+
+    /// Does what the machine asks for. What it says follows is an event at once.
+    pub fn perform(
+        &mut self,
+        action: Action,
+        service: &Service,
+        set: &Set,
+        cgroups: Option<&Cgroups>,
+    ) -> Option<Event> {
+        match action {
+            Action::None => {}
+            Action::Spawn => {
+                self.killed = None;
+                match self.spawn(Command::Exec, service, set, cgroups) {
+                    Ok(child) => (self.pid, self.report) = (Some(child.pid), Some(child.report)),
+                    Err(error) => {
+                        say!(Failure, "{}: {}", service.name, error);
+                        return Some(Event::NotSpawned);
+                    }
+                }
+            }
+            Action::Ask => self.ask(service, set, cgroups),
+            Action::Kill => {
+                self.killed = Some(poll::now());
+                self.kill();
+            }
+            Action::Over | Action::GiveUp | Action::Clear => {
+                self.report = None;
+                self.kill_left();
+            }
+        }
+        None
+    }
+
+    fn spawn(
+        &mut self,
+        command: Command,
+        service: &Service,
+        set: &Set,
+        cgroups: Option<&Cgroups>,
+    ) -> Result<Child, Error> {
+        let plan = build::service(set.config, service, command, Parent::Init, set.term)
+            .map_err(|_| Error::new("plan", libc::E2BIG))?;
+        if self.cgroup.is_none() {
+            // A cgroup that cannot be made is no reason not to run: it is only the better way to stop.
+            self.cgroup = cgroups.and_then(|cgroups| cgroups.service(service.name).ok());
+        }
+        if self.lines.is_none() && service.log == Log::Kmsg && service.kind != crate::config::Kind::Console {
+            self.lines = Some(Lines::new()?);
+        }
+        let log = self.lines.as_ref().map(Lines::writer).transpose()?;
+        run::spawn(&plan, self.cgroup.as_ref().map(Cgroup::main), log)
+    }
+
+    /// Asks the service to end: by its own stop command, else by its stop signal.
+    fn ask(&mut self, service: &Service, set: &Set, cgroups: Option<&Cgroups>) {
+        if !service.stop.is_empty() {
+            match self.spawn(Command::Stop, service, set, cgroups) {
+                // Its end is a stranger's to the loop: what counts is the service's own.
+                Ok(_) => return,
+                Err(error) => say!(Failure, "{}: stop: {}", service.name, error),
+            }
+        }
+        let Some(pid) = self.pid else { return };
+        // A container's PID 1 passes it on; a plain service is its process group, a shell's children included.
+        if service.container.is_some() || process::kill_group(pid, service.stop_signal).is_err() {
+            let _ = process::kill(pid, service.stop_signal);
+        }
+    }
+
+    /// SIGKILL to all of it.
+    fn kill(&mut self) {
+        if let Some(pid) = self.pid {
+            let _ = process::kill_group(pid, libc::SIGKILL as u8);
+            let _ = process::kill(pid, libc::SIGKILL as u8);
+        }
+        self.kill_left();
+    }
+
+    /// SIGKILL to what its process left behind.
+    fn kill_left(&mut self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
+    }
+
+    /// Reads what is there. `ready` says it for each of [`Member::files`].
+    pub fn read(&mut self, service: &Service, set: &Set, ready: &mut impl Iterator<Item = bool>) -> Option<Event> {
+        let reported = self.report.is_some() && ready.next().unwrap_or(true);
+        if let Some(lines) = &mut self.lines
+            && ready.next().unwrap_or(true)
+        {
+            lines.read(service.name);
+        }
+        if reported { self.read_report(service, set) } else { None }
+    }
+
+    /// What the process in the making has to say.
+    pub fn read_report(&mut self, service: &Service, set: &Set) -> Option<Event> {
+        let child = Child { pid: self.pid?, report: self.report.take()? };
+        match child.report() {
+            Report::Nothing => {
+                self.report = Some(child.report);
+                None
+            }
+            Report::Executed => Some(Event::Executed),
+            Report::Failed { step, errno } => {
+                say_failure(set, service, step, errno);
+                None
+            }
+        }
+    }
+}
+
+/// The step that failed, from the plan that the child had too.
+fn say_failure(set: &Set, service: &Service, number: usize, errno: i32) {
+    let Ok(plan) = build::service(set.config, service, Command::Exec, Parent::Init, set.term) else { return };
+    let Some(step) = plan.steps.get(number) else { return };
+    let (reason, hint) = (Errno(errno as u16), step.hint(errno));
+    let separator = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "{}: {}: {}{}{}", service.name, step, reason, separator, hint);
+}

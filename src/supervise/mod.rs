@@ -1,0 +1,262 @@
+//! The supervisor: services started in order, reaped, restarted, stopped.
+//!
+//! Pure: `service` (one life), `order` (who may start and stop), `request` (what a signal means). The rest meets the
+//! machine, in one loop that waits for signals, reports and output, with one computed deadline and no other timer.
+
+mod cgroup;
+mod finish;
+mod lines;
+mod member;
+mod order;
+
+mod service;
+
+pub use finish::end;
+
+use crate::config::{Config, OnExit, OnFailure, Service};
+use crate::say;
+use crate::sys::fd::Fd;
+use crate::sys::poll::{self, Interest};
+use crate::sys::process::{self, Waited};
+use crate::sys::signal;
+use crate::text::duration::Millis;
+use cgroup::Cgroups;
+use core::ffi::CStr;
+use member::Member;
+use order::Verdict;
+use crate::request::{self, Ending};
+use service::{Action, Event, State};
+
+/// Room for two files of each service, and the signals.
+const FILES: usize = 2 * crate::limits::SERVICES + 1;
+
+/// A killed process is gone in microseconds, unless the kernel holds it (a dead disk, a lost NFS server): that long it
+/// is waited for at a shutdown.
+const HELD_BY_KERNEL: Millis = Millis(2_000);
+
+/// Everything that the loop knows, as large as 64 services need: in `.bss`, paid for by the page as it is used.
+pub struct Supervisor {
+    members: heapless::Vec<Member, { crate::limits::SERVICES }>,
+}
+
+impl Supervisor {
+    pub const fn new() -> Self {
+        Supervisor { members: heapless::Vec::new() }
+    }
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    pub ending: Ending,
+    /// The status of the service whose end this is.
+    pub status: Option<u8>,
+}
+
+/// What the loop works with.
+pub struct Set<'s> {
+    pub config: &'s Config<'s>,
+    pub signals: &'s Fd,
+    /// PID 1 of the machine, not of a container.
+    pub machine: bool,
+    /// TERM for services, as the kernel gave it to us.
+    pub term: Option<&'s CStr>,
+    /// Nothing is Ready by then: reboot. The rescue shell's time limit.
+    pub give_up_at: Option<Millis>,
+}
+
+struct Loop<'s> {
+    set: &'s Set<'s>,
+    members: &'s mut [Member],
+    cgroups: Option<Cgroups>,
+    end: Option<End>,
+}
+
+/// Runs the services of the config until something ends the machine and all of them are down.
+pub fn run(supervisor: &mut Supervisor, set: &Set) -> End {
+    let wanted = order::wanted(&set.config.services);
+    supervisor.members.clear();
+    for (index, service) in set.config.services.iter().enumerate() {
+        let state = match service.broken {
+            true => State::Failed,
+            false if wanted.contains(index) => State::Waiting,
+            false => State::Stopped,
+        };
+        if service.broken {
+            say!(Failure, "{}: failed: its part of the config has errors", service.name);
+        }
+        // As many as the config can hold.
+        let _ = supervisor.members.push(Member::new(state));
+    }
+    let mut this = Loop { set, members: &mut supervisor.members, cgroups: Cgroups::open(), end: None };
+    loop {
+        this.schedule();
+        if let Some(end) = this.end.filter(|_| this.is_down()) {
+            return end;
+        }
+        this.turn();
+    }
+}
+
+impl<'s> Loop<'s> {
+    fn service(&self, index: usize) -> &'s Service<'s> {
+        let set: &'s Set<'s> = self.set;
+        // Members were made from the services, one each.
+        &set.config.services[index]
+    }
+
+    fn state(&self, index: usize) -> State {
+        self.members.get(index).map_or(State::Failed, |member| member.state)
+    }
+
+    /// Starts whoever may start; once the machine ends, stops whoever may stop. Until nothing moves any more.
+    fn schedule(&mut self) {
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for index in 0..self.members.len() {
+                let event = match (self.end, self.state(index)) {
+                    (Some(_), State::Stopping { .. } | State::Stopped | State::Done | State::Failed) => continue,
+                    (Some(_), _) => match order::may_stop(index, &self.set.config.services, |i| self.state(i)) {
+                        true => Event::Stop,
+                        false => continue,
+                    },
+                    (None, State::Waiting) => match order::may_start(self.service(index), |i| self.state(i)) {
+                        Verdict::Go => Event::Start,
+                        Verdict::Wait => continue,
+                        Verdict::Never(other) => {
+                            let (name, required) = (self.service(index).name, self.service(other).name);
+                            let state = self.state(other).name();
+                            say!(Failure, "{}: failed: it requires {}, which is {}", name, required, state);
+                            Event::RequirementFailed
+                        }
+                    },
+                    (None, _) => continue,
+                };
+                self.handle(index, event);
+                moved = true;
+            }
+        }
+    }
+
+    /// One event of one service: the machine says what follows, and it is done.
+    fn handle(&mut self, index: usize, event: Event) {
+        let service = self.service(index);
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let Some(member) = self.members.get_mut(index) else { return };
+            let action = member.apply(event, poll::now(), service);
+            next = member.perform(action, service, self.set, self.cgroups.as_ref());
+            match (action, event) {
+                (Action::Over, Event::Ended(exit)) => self.over(service, Some(exit.status())),
+                (Action::Over, _) => self.over(service, None),
+                (Action::GiveUp, _) => self.gave_up(service),
+                _ => {}
+            }
+        }
+    }
+
+    /// A service ended for good: that may be the end of the machine.
+    fn over(&mut self, service: &Service, status: Option<u8>) {
+        let ending = match service.on_exit {
+            OnExit::None => return,
+            OnExit::Poweroff => Ending::Poweroff,
+            OnExit::Reboot => Ending::Reboot,
+            OnExit::Halt => Ending::Halt,
+        };
+        self.finish(End { ending, status });
+    }
+
+    fn gave_up(&mut self, service: &Service) {
+        let ending = match service.on_failure {
+            OnFailure::Unset | OnFailure::None => return,
+            // A rescue shell beside the services that still run would be one more console: reboot is what helps.
+            OnFailure::Rescue | OnFailure::Reboot => Ending::Reboot,
+            OnFailure::Poweroff => Ending::Poweroff,
+            OnFailure::Halt => Ending::Halt,
+            OnFailure::Panic => Ending::Panic,
+        };
+        self.finish(End { ending, status: None });
+    }
+
+    /// The first wish to end is the one that counts: nothing later can turn a power-off into a reboot.
+    fn finish(&mut self, end: End) {
+        if self.end.is_none() {
+            say!(Info, "{}: stopping services", end.ending.name());
+            self.end = Some(end);
+        }
+    }
+
+    /// Nothing is left that could be waited for.
+    fn is_down(&self) -> bool {
+        let now = poll::now();
+        self.members.iter().all(|member| !member.state.is_running() || member.is_stuck(now))
+    }
+
+    fn deadline(&self) -> Option<Millis> {
+        let of_members = self.members.iter().filter_map(|member| member.deadline(self.end.is_some())).min();
+        let limit = self.set.give_up_at.filter(|_| self.end.is_none() && !self.is_up());
+        of_members.into_iter().chain(limit).min()
+    }
+
+    fn is_up(&self) -> bool {
+        self.members.iter().any(|member| matches!(member.state, State::Ready { .. }))
+    }
+
+    /// Waits for something to happen, and deals with all that has.
+    fn turn(&mut self) {
+        let mut files = heapless::Vec::<Interest, FILES>::new();
+        let _ = files.push(Interest::readable(self.set.signals));
+        for member in self.members.iter() {
+            files.extend(member.files().map(Interest::readable));
+        }
+        // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
+        let _ = poll::wait(&mut files, self.deadline());
+        while let Ok(Some(number)) = signal::next(self.set.signals) {
+            if let Some(ending) = request::ending(number, self.set.machine) {
+                self.finish(End { ending, status: None });
+            }
+        }
+        let mut ready = files.iter().skip(1).map(Interest::is_ready);
+        for index in 0..self.members.len() {
+            let service = self.service(index);
+            let Some(member) = self.members.get_mut(index) else { continue };
+            if let Some(event) = member.read(service, self.set, &mut ready) {
+                self.handle(index, event);
+            }
+        }
+        self.reap();
+        let now = poll::now();
+        for index in 0..self.members.len() {
+            if self.state(index).deadline().is_some_and(|deadline| deadline <= now) {
+                self.handle(index, Event::Deadline);
+            }
+        }
+        if self.set.give_up_at.is_some_and(|limit| limit <= now) && !self.is_up() {
+            self.finish(End { ending: Ending::Reboot, status: None });
+        }
+    }
+
+    /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'.
+    fn reap(&mut self) {
+        while let Waited::Ended(pid, exit) = process::reap() {
+            let owner = self.members.iter().position(|member| member.pid == Some(pid));
+            let Some(index) = owner else { continue };
+            let service = self.service(index);
+            let Some(member) = self.members.get_mut(index) else { continue };
+            // Its report before its death: it may have written the one and died since we last looked.
+            let event = member.read_report(service, self.set);
+            member.pid = None;
+            if let Some(event) = event {
+                self.handle(index, event);
+            }
+            self.handle(index, Event::Ended(exit));
+        }
+    }
+}

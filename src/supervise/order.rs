@@ -1,0 +1,60 @@
+//! Who may start, and who may stop, given where everybody is. Pure.
+
+use super::service::State;
+use crate::config::{Service, Set};
+
+/// What `after` and `requires` say about a waiting service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Go,
+    Wait,
+    /// This one, which it requires, cannot be had any more.
+    Never(usize),
+}
+
+/// `after`: Ready, Done, Failed, or not to be started at all. `requires`: Ready or Done, and nothing else will do.
+pub fn may_start(service: &Service, state: impl Fn(usize) -> State) -> Verdict {
+    let mut verdict = Verdict::Go;
+    for other in members(service.requires) {
+        match state(other) {
+            State::Ready { .. } | State::Done => {}
+            State::Failed | State::Stopped => return Verdict::Never(other),
+            _ => verdict = Verdict::Wait,
+        }
+    }
+    for other in members(service.after) {
+        if !matches!(state(other), State::Ready { .. } | State::Done | State::Failed | State::Stopped) {
+            verdict = Verdict::Wait;
+        }
+    }
+    verdict
+}
+
+/// Stopping goes the other way: nobody who came after `index` is running any more.
+pub fn may_stop(index: usize, services: &[Service], state: impl Fn(usize) -> State) -> bool {
+    services.iter().enumerate().all(|(other, service)| {
+        let follows = service.after.contains(index) || service.requires.contains(index);
+        !follows || !state(other).is_running()
+    })
+}
+
+/// The services to start at boot: those with `autostart`, and what they require.
+pub fn wanted(services: &[Service]) -> Set {
+    let mut set = Set::EMPTY;
+    for (index, _) in services.iter().enumerate().filter(|(_, service)| service.autostart) {
+        set.insert(index);
+    }
+    // Each round adds the requirements of those added before: no chain is longer than the list.
+    for _ in services {
+        for (index, service) in services.iter().enumerate() {
+            if set.contains(index) {
+                set.0 |= service.requires.0;
+            }
+        }
+    }
+    set
+}
+
+pub fn members(set: Set) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |&index| set.contains(index))
+}

@@ -1,0 +1,48 @@
+//! The few ways in which every grammar here takes bytes apart. Not generic: each is in the binary once.
+
+/// How many bytes at the beginning of `text` are of a kind.
+pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
+    let mut rest = text;
+    while let [first, tail @ ..] = rest
+        && kind(*first)
+    {
+        rest = tail;
+    }
+    text.len().saturating_sub(rest.len())
+}
+
+/// `text` at the first `at`: what is before it, and what behind it if it is there.
+pub fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        if *first == at {
+            let before = text.len().saturating_sub(rest.len());
+            return (text.get(..before).unwrap_or_default(), Some(tail));
+        }
+        rest = tail;
+    }
+    (text, None)
+}
+
+/// Whether all of `text` is of a kind.
+pub fn all(text: &[u8], kind: fn(u8) -> bool) -> bool {
+    span(text, kind) == text.len()
+}
+
+/// Whether `text` has this byte.
+pub fn has(text: &[u8], byte: u8) -> bool {
+    cut(text, byte).1.is_some()
+}
+
+/// `text` without the spaces and tabs around it.
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// Whether two texts are the same but for the case of their letters.
+pub fn alike(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_ascii_lowercase() == b.to_ascii_lowercase())
+}
