@@ -20,7 +20,6 @@ pub mod message;
 pub mod names;
 pub mod number;
 pub mod options;
-pub mod options;
 pub mod passwd;
 pub mod show;
 pub mod signal;
