@@ -1,4 +1,54 @@
-//! Loading kernel modules.
+//! Loading kernel modules: the file that modules.dep(5) names, after those that it needs.
+
 use core::ffi::CStr;
+
+use crate::limits;
+use crate::probe::modules;
 use crate::sys::error::{Error, Result};
-pub fn load(_name: &CStr) -> Result<()> { Err(Error::new("finit_module", libc::ENOSYS)) }
+use crate::sys::fs::{self, At};
+use crate::sys::{power, user};
+use crate::text::lines::{self, Stop};
+
+/// The longest line of modules.dep that is read. The longest of a Debian 12 distribution kernel is 700 bytes.
+const LONGEST: usize = 8192;
+
+type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
+
+/// Loads module `name` of the running kernel with what it needs. Those that are there already are fine.
+pub fn load(name: &CStr) -> Result<()> {
+    let mut release = heapless::Vec::<u8, 65>::new();
+    user::kernel_release(&mut release);
+    let mut buffer = PathBytes::new();
+    let folder = path(&[b"/lib/modules/", &release], &mut buffer)?;
+    let folder = fs::open(folder, fs::PLACE | fs::DIRECTORY)?;
+    let table = fs::open_at(At::Dir(&folder), c"modules.dep", fs::READ)?;
+    // ENOENT until its line was seen.
+    let mut done = Err(Error::new("finit_module", libc::ENOENT));
+    let mut line_buffer = [0u8; LONGEST];
+    let seen = lines::each(&mut line_buffer, &mut |buffer| table.read(buffer), &mut |line| {
+        let Some(module) = modules::parse(line).filter(|module| module.is(name.to_bytes())) else { return true };
+        done = module.files().try_for_each(|file| load_file(At::Dir(&folder), file));
+        false
+    });
+    match seen {
+        Err(Stop::Read(error)) => Err(error),
+        // A longer line was some other module's, or it is ENOENT now, and this says why.
+        Err(Stop::TooLong) if done.is_err() => done,
+        _ => done,
+    }
+}
+
+fn load_file(folder: At, name: &[u8]) -> Result<()> {
+    let mut buffer = PathBytes::new();
+    let file = fs::open_at(folder, path(&[name], &mut buffer)?, fs::READ)?;
+    let compressed = !name.ends_with(b".ko");
+    power::load_module(&file, c"", compressed)
+}
+
+/// `parts` one behind the other, with a NUL.
+fn path<'b>(parts: &[&[u8]], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
+    for part in parts.iter().chain(&[b"\0".as_slice()]) {
+        buffer.extend_from_slice(part).map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
+    }
+    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new("open", libc::EINVAL))
+}

@@ -36,7 +36,7 @@ pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
             // Rounded up by the millisecond that `now` cuts off: never awake before the deadline, to spin until it.
             let ms = deadline.0.saturating_sub(now().0);
             left = libc::timespec {
-                tv_sec: (ms / 1000).min(i32::MAX as u64) as libc::time_t,
+                tv_sec: (ms / 1000).min(i32::MAX as u64) as _,
                 tv_nsec: ((ms % 1000) * 1_000_000) as _,
             };
             &left as *const libc::timespec

@@ -1,9 +1,10 @@
 //! Names of capabilities(7).
 
+use super::bytes::alike;
 use super::names;
 
 /// Capabilities 0 to 40 in order.
-const NAMES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE \
+pub const NAMES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE \
                      NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT \
                      SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE \
                      AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ \
@@ -15,21 +16,16 @@ pub const ALL: u64 = (1 << 41) - 1;
 /// A name, with or without `CAP_`, or `ALL`, of either case, to its bits.
 pub fn parse(text: &[u8]) -> Option<u64> {
     let name = match text.split_at_checked(4) {
-        Some((cap, name)) if cap.eq_ignore_ascii_case(b"CAP_") => name,
+        Some((cap, name)) if alike(cap, b"CAP_") => name,
         _ => text,
     };
-    if name.eq_ignore_ascii_case(b"ALL") {
+    if alike(name, b"ALL") {
         return Some(ALL);
     }
-    1u64.checked_shl(u32::try_from(names::position(NAMES, name)?).ok()?)
+    1u64.checked_shl(u32::try_from(names::position_alike(NAMES, name)?).ok()?)
 }
 
 /// The name of capability `number`, without `CAP_`.
 pub fn name(number: u8) -> Option<&'static str> {
     names::name(NAMES, usize::from(number))
-}
-
-/// All names, for a hint.
-pub fn all() -> impl Iterator<Item = &'static str> {
-    NAMES.split(' ')
 }

@@ -13,18 +13,12 @@ pub struct Message<'m> {
 impl Message<'_> {
     /// Gives `out` the message piece by piece.
     pub fn write(&self, out: &mut dyn FnMut(&str)) {
-        for (index, piece) in self.what.split('%').enumerate() {
-            let gap = if index == 0 { None } else { piece.split_at_checked(1) };
-            let text = match gap {
-                Some(("1", rest)) => (0, rest),
-                Some(("2", rest)) => (1, rest),
-                Some(("3", rest)) => (2, rest),
-                _ => (usize::MAX, piece),
-            };
-            if let Some(with) = self.with.get(text.0) {
-                Show(with).write(out);
-            }
-            out(text.1);
+        let mut pieces = self.what.split('%');
+        out(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let gap = piece.bytes().next().unwrap_or_default().wrapping_sub(b'1');
+            Show(self.with.get(usize::from(gap)).copied().unwrap_or_default()).write(out);
+            out(piece.get(1..).unwrap_or_default());
         }
     }
 }

@@ -1,41 +1,93 @@
-//! Lists of names in one string, and what somebody who wrote a name wrong probably meant.
+//! Lists of names in one string with spaces between, and what somebody who wrote a name wrong probably meant.
 
-/// Where `word` stands among the space-separated `list`. Letters of either case.
+use super::bytes::alike;
+
+/// Where `word` stands in `list`.
 pub fn position(list: &str, word: &[u8]) -> Option<usize> {
-    list.split(' ').position(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    find(list, word, |name, word| name == word)
 }
 
-/// The name at `index` of the space-separated `list`.
+/// Where `word` stands in `list`, with letters of either case.
+pub fn position_alike(list: &str, word: &[u8]) -> Option<usize> {
+    find(list, word, alike)
+}
+
+fn find(list: &str, word: &[u8], same: fn(&[u8], &[u8]) -> bool) -> Option<usize> {
+    let mut index = 0usize;
+    for name in list.split(' ') {
+        if same(name.as_bytes(), word) {
+            return Some(index);
+        }
+        index = index.wrapping_add(1);
+    }
+    None
+}
+
+/// The name at `index` of `list`.
 pub fn name(list: &'static str, index: usize) -> Option<&'static str> {
     list.split(' ').nth(index)
 }
 
-/// The one of `names` that is most like `word`, if one is.
-pub fn nearest<'n>(word: &[u8], names: &mut dyn Iterator<Item = &'n str>) -> Option<&'n str> {
-    let mut best = None;
-    let mut least = usize::MAX;
-    for name in names {
-        if let Some(score) = difference(word, name.as_bytes())
-            && score < least
-        {
-            least = score;
-            best = Some(name);
-        }
-    }
-    best
+/// The one of some names that is most like a word.
+pub struct Nearest<'w> {
+    word: &'w [u8],
+    least: usize,
+    name: &'w str,
 }
 
-/// What is left of the longer word when the beginning and the end that both share are taken off; `None` if the two are
-/// not alike. One letter more, less, changed or swapped leaves at most two, which an edit distance would tell with ten
-/// times the code.
-fn difference(word: &[u8], name: &[u8]) -> Option<usize> {
+impl<'w> Nearest<'w> {
+    pub fn to(word: &'w [u8]) -> Self {
+        Nearest { word, least: usize::MAX, name: "" }
+    }
+
+    pub fn consider(&mut self, name: &'w str) {
+        let score = difference(self.word, name.as_bytes());
+        if score < self.least {
+            self.least = score;
+            self.name = name;
+        }
+    }
+
+    /// Considers each name of `list`.
+    pub fn among(mut self, list: &'w str) -> Self {
+        for name in list.split(' ') {
+            self.consider(name);
+        }
+        self
+    }
+
+    pub fn found(self) -> Option<&'w str> {
+        if self.name.is_empty() { None } else { Some(self.name) }
+    }
+}
+
+/// How far `word` is from `name`: twice what is left of the longer one when the beginning and the end that both share are
+/// taken off, one less for two letters swapped; `usize::MAX` when the two are not alike. One letter more, less, changed
+/// or swapped leaves at most two, which an edit distance would tell with ten times the code.
+fn difference(word: &[u8], name: &[u8]) -> usize {
     let shorter = word.len().min(name.len());
     let longer = word.len().max(name.len());
-    let prefix = word.iter().zip(name).take_while(|(a, b)| a == b).count();
-    let suffix = word.iter().rev().zip(name.iter().rev()).take_while(|(a, b)| a == b).count();
-    let shared = prefix.saturating_add(suffix).min(shorter);
-    let left = longer.saturating_sub(shared);
+    let (word, name) = strip(word, name, |text| text.split_first());
+    let (word, name) = strip(word, name, |text| text.split_last());
+    let left = word.len().max(name.len());
+    let shared = longer.wrapping_sub(left);
     // `timeout` for `stop-timeout`: one is a part of the other.
     let part = shared == shorter && shared >= 4;
-    (part || left <= 2 && shared >= left).then_some(left)
+    let swapped = matches!((word, name), ([a, b], [c, d]) if a == d && b == c);
+    if left == 0 || part || left <= 2 && shared >= left {
+        left.wrapping_mul(2).wrapping_sub(usize::from(swapped))
+    } else {
+        usize::MAX
+    }
+}
+
+/// Takes off both what they share at one end.
+fn strip<'a>(mut a: &'a [u8], mut b: &'a [u8], take: fn(&[u8]) -> Option<(&u8, &[u8])>) -> (&'a [u8], &'a [u8]) {
+    while let (Some((first, rest)), Some((other, others))) = (take(a), take(b))
+        && first == other
+    {
+        a = rest;
+        b = others;
+    }
+    (a, b)
 }

@@ -1,6 +1,8 @@
 //! Whole numbers, strictly: digits only, no sign, no leading zero, no overflow. A user id, a port or a limit that is not
 //! quite a number must never become another one.
 
+use super::bytes::{alike, span};
+
 /// `text` as a decimal number.
 pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.len() > 1 && text.first() == Some(&b'0') {
@@ -36,22 +38,7 @@ pub fn signed(text: &[u8]) -> Option<i32> {
 
 /// A number with one of `units` behind it: each a lower-case name and its factor. Letters of either case.
 pub fn scaled(text: &[u8], units: &[(&str, u64)]) -> Option<u64> {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    let (_, factor) = units.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name.as_bytes()))?;
+    let (number, unit) = text.split_at_checked(span(text, |byte| byte.is_ascii_digit()))?;
+    let (_, factor) = units.iter().find(|(name, _)| alike(unit, name.as_bytes()))?;
     decimal(number)?.checked_mul(*factor)
-}
-
-/// `value` as decimal digits, in `buffer`.
-pub fn show(mut value: u64, buffer: &mut [u8; 20]) -> &[u8] {
-    let mut start = buffer.len();
-    for (index, slot) in buffer.iter_mut().enumerate().rev() {
-        *slot = b'0'.wrapping_add((value % 10) as u8);
-        value /= 10;
-        start = index;
-        if value == 0 {
-            break;
-        }
-    }
-    buffer.get(start..).unwrap_or(&[])
 }

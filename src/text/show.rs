@@ -24,36 +24,47 @@ impl<'a> From<&'a str> for Show<'a> {
 }
 
 impl Show<'_> {
-    /// Gives `out` the text piece by piece.
+    /// Gives `out` the text character by character.
     pub fn write(self, out: &mut dyn FnMut(&str)) {
-        let mut room = SHOWN;
-        for chunk in self.0.utf8_chunks() {
-            for (start, character) in chunk.valid().char_indices() {
-                let end = start.saturating_add(character.len_utf8());
-                let Some(text) = chunk.valid().get(start..end) else { return };
-                let Some(left) = room.checked_sub(text.len()) else { return out("...") };
-                room = left;
-                if harmless(character) { out(text) } else { escape(text.as_bytes(), out) }
+        let mut rest = self.0;
+        while let [first, ..] = rest {
+            if self.0.len().wrapping_sub(rest.len()) >= SHOWN {
+                return out("...");
             }
-            let Some(left) = room.checked_sub(chunk.invalid().len()) else { return out("...") };
-            room = left;
-            escape(chunk.invalid(), out);
+            let length = match first {
+                0xc0..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0.. => 4,
+                _ => 1,
+            };
+            let (character, tail) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            match core::str::from_utf8(character) {
+                Ok(text) if is_harmless(character) => {
+                    out(text);
+                    rest = tail;
+                }
+                _ => {
+                    escape(*first, out);
+                    rest = rest.get(1..).unwrap_or_default();
+                }
+            }
         }
     }
 }
 
 /// Not a control character (C0, DEL, C1), a line or paragraph separator, or one that turns the direction of writing.
-fn harmless(character: char) -> bool {
-    !matches!(character, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn is_harmless(character: &[u8]) -> bool {
+    !matches!(
+        character,
+        [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9]
+    )
 }
 
-fn escape(bytes: &[u8], out: &mut dyn FnMut(&str)) {
-    for &byte in bytes {
-        out("\\x");
-        for digit in [byte >> 4, byte & 15] {
-            let start = usize::from(digit);
-            out("0123456789abcdef".get(start..=start).unwrap_or("?"));
-        }
+fn escape(byte: u8, out: &mut dyn FnMut(&str)) {
+    out("\\x");
+    for digit in [byte >> 4, byte & 15] {
+        let start = usize::from(digit);
+        out("0123456789abcdef".get(start..=start).unwrap_or("?"));
     }
 }
 

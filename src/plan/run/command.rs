@@ -10,7 +10,8 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::fs;
 use crate::sys::process::{self, Words};
 use crate::sys::{tty, user};
-use crate::text::number;
+use crate::text::lines::{self, Stop};
+use crate::text::{bytes, passwd};
 
 /// Who a process has become.
 #[derive(Default)]
@@ -113,41 +114,59 @@ pub fn keep(set: u64, identity: &Identity) -> Result<()> {
     user::set_capabilities(wanted & user::permitted_capabilities())
 }
 
-/// `USER[:GROUP]`, by name or number, looked up where we stand.
+/// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the
+/// supplementary ones; a number that nobody has is fine, and is in no group but the one of its own number.
 pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
     let missing = Error::new("user", libc::ENOENT);
-    let mut parts = word.splitn(2, |&byte| byte == b':');
-    let (name, group) = (parts.next().unwrap_or_default(), parts.next());
-    let entry = lookup(c"/etc/passwd", name);
-    let uid = number(name);
-    let (uid, own_gid) = match (uid, &entry) {
-        (_, Some(entry)) => (entry.uid, entry.gid),
-        (Some(uid), None) => (uid, uid),
-        (None, None) => return Err(missing),
-    };
-    let gid = match group {
-        None => own_gid,
-        Some(group) => match number(group) {
-            Some(gid) => gid,
-            None => return Err(missing),
-        },
-    };
-    user::become_user(uid, gid, &[])?;
+    let (name, group) = bytes::cut(word, b':');
+    let mut ids = passwd::id(name).map(|uid| (uid, uid));
+    let mut login = heapless::Vec::<u8, 256>::new();
+    look_up(c"/etc/passwd", &mut |line| {
+        let found = passwd::user(line).filter(|user| user.is(name));
+        if let Some(user) = &found {
+            ids = Some((user.uid, user.gid));
+            // A home or name that does not fit is left out, not cut: HOME is / then.
+            let _ = identity.home.extend_from_slice(user.home);
+            let _ = login.extend_from_slice(user.name);
+        }
+        found.is_none()
+    })?;
+    let (uid, mut gid) = ids.ok_or(missing)?;
+    let mut groups = heapless::Vec::<u32, 64>::new();
+    let mut wanted = group.map(passwd::id);
+    look_up(c"/etc/group", &mut |line| {
+        let Some(entry) = passwd::group(line) else { return true };
+        match group {
+            Some(group) if entry.is(group) => wanted = Some(Some(entry.gid)),
+            None if !login.is_empty() && entry.has_member(&login) => {
+                // The first 64, as NGROUPS was for long: an image cannot make us keep more.
+                let _ = groups.push(entry.gid);
+            }
+            _ => {}
+        }
+        true
+    })?;
+    if let Some(wanted) = wanted {
+        gid = wanted.ok_or(missing)?;
+    }
+    user::become_user(uid, gid, &groups)?;
     identity.uid = uid;
     Ok(())
 }
 
-fn number(text: &[u8]) -> Option<u32> {
-    number::decimal(text).and_then(|value| u32::try_from(value).ok())
-}
-
-pub struct Entry {
-    uid: u32,
-    gid: u32,
-}
-
-fn lookup(_path: &CStr, _name: &[u8]) -> Option<Entry> {
-    None
+/// Gives `each` the lines of a table of users or groups. An image without one has no names, and that is all.
+fn look_up(path: &CStr, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
+    // Not blocking: an image may have a fifo in its place.
+    let file = match fs::open(path, fs::READ | fs::NON_BLOCK) {
+        Ok(file) if fs::file_status(&file)?.is_regular() => file,
+        _ => return Ok(()),
+    };
+    let mut buffer = [0u8; 1024];
+    match lines::each(&mut buffer, &mut |buffer| file.read(buffer), each) {
+        Err(Stop::Read(error)) => Err(error),
+        // Longer lines than that are nobody's.
+        _ => Ok(()),
+    }
 }
 
 /// The working directory, as the user that the process has become, no magic link (/proc/PID/fd/N) followed, and inside

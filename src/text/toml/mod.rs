@@ -9,28 +9,28 @@ pub mod wrong;
 
 use core::ffi::CStr;
 
-/// A place in the text, both counted from 1; a column is a character. Saturating: a config file is 64 KiB.
+use super::bytes::{all, cut, span, trim};
+use wrong::Wrong;
+
+/// A place in the text, both counted from 1; a column is a character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    pub line: u16,
-    pub column: u16,
+    pub line: u32,
+    pub column: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// `[a.b]` or `[[a.b]]`; see [`parts`]. The path is empty when the line was wrong, which was said before.
-    Table {
-        path: &'a str,
-        array: bool,
-    },
-    Key(&'a str),
+    /// `[a.b]` or `[[a.b]]`; see [`part`]. The path is empty when the line was wrong, which was said before.
+    Table { path: &'a [u8], array: bool },
+    Key(&'a [u8]),
     /// Of a key, or an item of its array.
     Value(Value<'a>),
     Open,
     Close,
-    /// What is wrong, with `%1` for the text that is; the next event is of the next thing that can be read. An array that
-    /// this was in may end without its `Close`.
-    Wrong(&'static str, &'a [u8]),
+    /// What is wrong, and the text that is; the next event is of the next thing that can be read. An array that this was
+    /// in may end without its `Close`.
+    Wrong(Wrong, &'a [u8]),
     End,
 }
 
@@ -38,8 +38,8 @@ pub enum Event<'a> {
 pub enum Value<'a> {
     String(&'a CStr),
     /// And as it is written.
-    Integer(i64, &'a str),
-    Decimal(&'a str),
+    Integer(i64, &'a [u8]),
+    Decimal(&'a [u8]),
     Boolean(bool),
 }
 
@@ -48,16 +48,17 @@ impl<'a> Value<'a> {
     pub fn written(self) -> &'a [u8] {
         match self {
             Value::String(text) => text.to_bytes(),
-            Value::Integer(_, text) | Value::Decimal(text) => text.as_bytes(),
+            Value::Integer(_, text) | Value::Decimal(text) => text,
             Value::Boolean(true) => b"true",
             Value::Boolean(false) => b"false",
         }
     }
 }
 
-/// The names in the path of a table.
-pub fn parts(path: &str) -> impl Iterator<Item = &str> {
-    path.split('.').map(|part| part.trim_matches([' ', '\t']))
+/// The first name in the path of a table, and what is behind its dot.
+pub fn part(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (first, rest) = cut(path, b'.');
+    (trim(first), rest)
 }
 
 pub struct Reader<'a> {
@@ -67,7 +68,7 @@ pub struct Reader<'a> {
     /// Of the event given last.
     at: Place,
     /// The line that the event given last ended on: a thing on a later line is the first on its own.
-    last: u16,
+    last: u32,
     state: State,
     /// The first byte that is not UTF-8.
     foreign: Option<Place>,
@@ -93,11 +94,10 @@ enum State {
 impl<'a> Reader<'a> {
     pub fn new(text: &'a mut [u8]) -> Self {
         let foreign = replace_foreign(text);
-        let start = Place { line: 1, column: 1 };
-        let mut reader = Reader { rest: text, here: start, at: start, last: 0, state: State::Line, foreign };
+        let mut reader = Reader { rest: text, here: START, at: START, last: 0, state: State::Line, foreign };
         if reader.rest.starts_with(b"\xef\xbb\xbf") {
             reader.take(3);
-            reader.here = start;
+            reader.here = START;
         }
         reader
     }
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     pub fn next(&mut self) -> Event<'a> {
         if let Some(place) = self.foreign.take() {
             self.at = place;
-            return Event::Wrong(wrong::ENCODING, &[]);
+            return Event::Wrong(Wrong::Encoding, &[]);
         }
         let event = self.event();
         self.last = self.here.line;
@@ -119,159 +119,156 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&mut self) -> Event<'a> {
-        if self.state == State::Nameless {
-            self.state = State::After;
-            return Event::Table { path: "", array: false };
-        }
         loop {
             self.skip_blanks();
             self.at = self.here;
-            if self.state == State::Value {
-                self.state = State::After;
-                return self.value(false);
-            }
-            match *self.rest {
-                [] => return self.end(),
-                [b'\n', ..] | [b'\r', b'\n', ..] => {
+            match (self.state, &*self.rest) {
+                (State::Nameless, _) => {
+                    self.state = State::After;
+                    return Event::Table { path: &[], array: false };
+                }
+                (State::Value, _) => {
+                    self.state = State::After;
+                    return self.value(false);
+                }
+                (State::Item | State::Comma, []) => {
+                    self.state = State::Line;
+                    return Event::Wrong(Wrong::UnclosedList, &[]);
+                }
+                (_, []) => return Event::End,
+                (_, [b'\n', ..] | [b'\r', b'\n', ..]) => {
                     self.skip_to(b"\n");
                     self.take(1);
                     if self.state == State::After {
                         self.state = State::Line;
                     }
-                    continue;
                 }
-                [b'#', ..] => match self.comment() {
-                    Some(event) => return event,
-                    None => continue,
-                },
-                _ => {}
-            }
-            if self.in_array() && self.here.line != self.last && self.starts_line() {
-                self.state = State::Line;
-                return Event::Wrong(wrong::UNCLOSED_LIST, &[]);
-            }
-            match (self.state, self.rest.first()) {
-                (State::Line, Some(b'[')) => return self.table(),
+                (_, [b'#', ..]) => {
+                    if let Some(wrong) = self.comment() {
+                        return wrong;
+                    }
+                }
+                (State::Item | State::Comma, _) if self.here.line != self.last && self.starts_line() => {
+                    self.state = State::Line;
+                    return Event::Wrong(Wrong::UnclosedList, &[]);
+                }
+                (State::Line, [b'[', ..]) => return self.table(),
                 (State::Line, _) => return self.key(),
-                (State::Item | State::Comma, Some(b']')) => {
+                (State::Item | State::Comma, [b']', ..]) => {
                     self.take(1);
                     self.state = State::After;
                     return Event::Close;
                 }
-                (State::Comma, Some(b',')) => {
+                (State::Comma, [b',', ..]) => {
                     self.take(1);
                     self.last = self.here.line;
                     self.state = State::Item;
                 }
-                (State::Comma, Some(b'"' | b'\'')) => {
+                (State::Comma, [b'"' | b'\'', ..]) => {
                     self.state = State::Item;
-                    return Event::Wrong(wrong::NO_COMMA, &[]);
+                    return Event::Wrong(Wrong::NoComma, &[]);
                 }
                 (State::Item, _) => {
                     self.state = State::Comma;
                     return self.value(true);
                 }
                 (state, _) => {
-                    let text = self.skip_to(b"#\n").trim_ascii_end();
                     self.state = State::After;
-                    let what = if state == State::Comma { wrong::UNCLOSED_LIST } else { wrong::AFTER };
-                    return Event::Wrong(what, text);
+                    let text = trim(self.skip_to(b"#\r\n"));
+                    return Event::Wrong(if state == State::Comma { Wrong::UnclosedList } else { Wrong::After }, text);
                 }
             }
         }
     }
 
-    fn end(&mut self) -> Event<'a> {
-        if self.in_array() {
-            self.state = State::Line;
-            return Event::Wrong(wrong::UNCLOSED_LIST, &[]);
-        }
-        Event::End
-    }
-
-    fn in_array(&self) -> bool {
-        matches!(self.state, State::Item | State::Comma)
-    }
-
     /// Whether what follows reads like a key or a table rather than an item: the array before it was never closed.
     fn starts_line(&self) -> bool {
-        match *self.rest {
-            [b'[', next, ..] => next == b'[' || next.is_ascii_alphabetic(),
+        match self.rest {
+            [b'[', next, ..] => *next == b'[' || next.is_ascii_alphabetic(),
             _ => {
-                let name = self.rest.iter().take_while(|&&byte| is_bare(byte)).count();
-                let after = self.rest.iter().skip(name).find(|byte| !is_blank(**byte));
-                name > 0 && after == Some(&b'=')
+                let name = span(self.rest, is_bare);
+                let after = self.rest.get(name..).unwrap_or_default();
+                name > 0 && after.get(span(after, is_blank)) == Some(&b'=')
             }
         }
     }
 
     /// Skips a comment, and checks it: TOML has no control characters there either.
     fn comment(&mut self) -> Option<Event<'a>> {
-        let text: &[u8] = self.rest;
-        let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
-        let text = text.get(..end).and_then(|line| line.strip_suffix(b"\r").or(Some(line))).unwrap_or_default();
-        let bad = text.iter().position(|&byte| is_control(byte));
-        self.take(bad.unwrap_or(end));
-        bad?;
+        let count = span(self.rest, |byte| !is_control(byte));
+        self.take(count);
+        if matches!(*self.rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]) {
+            return None;
+        }
         self.at = self.here;
-        Some(Event::Wrong(wrong::CONTROL_IN_COMMENT, self.skip_to(b"\n").get(..1).unwrap_or_default()))
+        self.skip_to(b"\n");
+        Some(Event::Wrong(Wrong::ControlInComment, &[]))
     }
 
     /// Reads `[path]` or `[[path]]`.
     fn table(&mut self) -> Event<'a> {
         let array = self.rest.starts_with(b"[[");
-        let width = if array { 2 } else { 1 };
-        self.take(width);
-        let path = core::str::from_utf8(self.skip_to(b"]#\n")).unwrap_or_default().trim_matches([' ', '\t', '\r']);
-        let closed = self.rest.iter().take(width).filter(|&&byte| byte == b']').count() == width;
-        let named = parts(path).all(|part| !part.is_empty() && part.bytes().all(is_bare));
+        self.take(usize::from(array).wrapping_add(1));
+        let path = trim(self.skip_to(b"]#\r\n"));
+        let mut named = true;
+        let mut rest = Some(path);
+        while let Some((name, more)) = rest.map(part) {
+            named &= !name.is_empty() && all(name, is_bare);
+            rest = more;
+        }
+        let closed = self.rest.starts_with(if array { b"]]" } else { b"]" });
         if closed && named {
-            self.take(width);
+            self.take(usize::from(array).wrapping_add(1));
             self.state = State::After;
             return Event::Table { path, array };
         }
         self.skip_to(b"\n");
         self.state = State::Nameless;
         let what = match (named, array) {
-            (true, false) => wrong::UNCLOSED_TABLE,
-            (true, true) => wrong::UNCLOSED_TABLES,
-            _ if path.contains(['"', '\'']) => wrong::QUOTED_TABLE,
-            _ => wrong::TABLE,
+            (true, false) => Wrong::UnclosedTable,
+            (true, true) => Wrong::UnclosedTables,
+            _ if all(path, |byte| !matches!(byte, b'"' | b'\'')) => Wrong::Table,
+            _ => Wrong::QuotedTable,
         };
-        Event::Wrong(what, path.as_bytes())
+        Event::Wrong(what, path)
     }
 
     /// Reads `key =`.
     fn key(&mut self) -> Event<'a> {
-        let length = self.rest.iter().take_while(|&&byte| is_bare(byte)).count();
-        let key: &'a [u8] = self.take(length);
+        let count = span(self.rest, is_bare);
+        let key: &'a [u8] = self.take(count);
         self.skip_blanks();
-        let what = match (key, self.rest.first()) {
-            ([_, ..], Some(b'=')) => {
+        let what = match (key, &*self.rest) {
+            ([_, ..], [b'=', ..]) => {
                 self.take(1);
                 self.state = State::Value;
-                return Event::Key(core::str::from_utf8(key).unwrap_or_default());
+                return Event::Key(key);
             }
-            ([_, ..], Some(b'.')) => wrong::DOTTED_KEY,
-            ([_, ..], _) => wrong::NO_EQUALS,
-            (_, Some(b'"' | b'\'')) => wrong::QUOTED_KEY,
-            (_, Some(b'=')) => wrong::NO_KEY,
-            _ => wrong::NOT_A_KEY,
+            ([_, ..], [b'.', ..]) => Wrong::DottedKey,
+            ([_, ..], _) => Wrong::NoEquals,
+            (_, [b'"' | b'\'', ..]) => Wrong::QuotedKey,
+            (_, [b'=', ..]) => Wrong::NoKey,
+            _ => Wrong::NotAKey,
         };
         self.state = State::After;
-        let rest = self.skip_to(b"\n").trim_ascii_end();
+        let rest = trim(self.skip_to(b"\r\n"));
+        self.skip_to(b"\n");
         Event::Wrong(what, if key.is_empty() { rest } else { key })
     }
 
     fn skip_blanks(&mut self) {
-        let count = self.rest.iter().take_while(|&&byte| is_blank(byte)).count();
-        self.take(count);
+        self.take(span(self.rest, is_blank));
     }
 
     /// Takes what comes before the first of `stops`.
     fn skip_to(&mut self, stops: &[u8]) -> &'a [u8] {
-        let count = self.rest.iter().position(|byte| stops.contains(byte)).unwrap_or(self.rest.len());
-        self.take(count)
+        let mut rest: &[u8] = self.rest;
+        while let [first, tail @ ..] = rest
+            && stops.iter().all(|stop| stop != first)
+        {
+            rest = tail;
+        }
+        self.take(self.rest.len().wrapping_sub(rest.len()))
     }
 
     /// Takes `count` bytes, or what is left.
@@ -285,15 +282,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+const START: Place = Place { line: 1, column: 1 };
+
 impl Place {
     /// Moves over `text`.
     fn walk(&mut self, text: &[u8]) {
         for &byte in text {
+            self.column = self.column.wrapping_add(u32::from(begins_character(byte)));
             if byte == b'\n' {
-                self.line = self.line.saturating_add(1);
+                self.line = self.line.wrapping_add(1);
                 self.column = 1;
-            } else if begins_character(byte) {
-                self.column = self.column.saturating_add(1);
             }
         }
     }
@@ -308,7 +306,8 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-fn is_bare(byte: u8) -> bool {
+/// Of a key.
+pub fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
@@ -319,20 +318,17 @@ fn is_control(byte: u8) -> bool {
 /// Puts `?` for each byte that is not UTF-8, so that the rest can be read and its errors told too. Where the first was.
 fn replace_foreign(text: &mut [u8]) -> Option<Place> {
     let mut first = None;
-    let mut from = 0usize;
-    while let Some(tail) = text.get_mut(from..)
-        && let Err(error) = core::str::from_utf8(tail)
-    {
-        let valid = error.valid_up_to();
+    let mut place = START;
+    let mut rest = text;
+    while let Err(error) = core::str::from_utf8(rest) {
+        let (valid, tail) = rest.split_at_mut_checked(error.valid_up_to())?;
         if first.is_none() {
-            let mut place = Place { line: 1, column: 1 };
-            place.walk(tail.get(..valid).unwrap_or_default());
+            place.walk(valid);
             first = Some(place);
         }
-        if let Some(byte) = tail.get_mut(valid) {
-            *byte = b'?';
-        }
-        from = from.saturating_add(valid).saturating_add(1);
+        let (foreign, tail) = tail.split_first_mut()?;
+        *foreign = b'?';
+        rest = tail;
     }
     first
 }
