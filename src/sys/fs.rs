@@ -61,7 +61,9 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
     }
     const NO_MAGICLINKS: u64 = 0x02;
     const IN_ROOT: u64 = 0x10;
-    let how = How { flags: (flags | libc::O_CLOEXEC | libc::O_NOCTTY) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
+    // Unlike openat(2) it refuses flags that mean nothing with O_PATH.
+    let no_terminal = if flags & PLACE == 0 { libc::O_NOCTTY } else { 0 };
+    let how = How { flags: (flags | libc::O_CLOEXEC | no_terminal) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
     loop {
         // SAFETY: a NUL-terminated path and a structure of the size given.
         let value = unsafe {

@@ -215,7 +215,7 @@ pub fn mask(path: &CStr, place: &Place) -> Result<()> {
     let Some(target) = covered(path, place)? else { return Ok(()) };
     if fs::file_status(&target)?.is_directory() {
         fs::enter(&target)?;
-        return mount::mount(c"tmpfs", c".", c"tmpfs", HARMLESS | mount::READ_ONLY, c"size=0,nr_inodes=1");
+        return mount::mount(c"tmpfs", c".", c"tmpfs", HARMLESS | mount::READ_ONLY, c"mode=555");
     }
     let null = fs::open_in(root(place)?, c"/dev/null", fs::PLACE)?;
     if !fs::file_status(&null)?.is_device(1, 3) {
