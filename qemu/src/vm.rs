@@ -79,7 +79,7 @@ impl Machine {
             Arch::Aarch64 => "console=ttyAMA0",
         };
         // Self-tests, audit and mitigations guard nothing in a guest that lives for seconds, and cost a quarter of its boot.
-        let mut line = format!("{console} panic=-1 nokaslr cryptomgr.notests mitigations=off audit=0");
+        let mut line = format!("{console} panic=-1 cryptomgr.notests mitigations=off audit=0");
         if self.arch == Arch::X86_64 && !self.kvm {
             line += " tsc=reliable no_timer_check"; // an emulated clock fails its checks on a busy host
         }
