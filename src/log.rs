@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
-use ufmt::uWrite;
+use ufmt::{Formatter, uDisplay, uWrite};
 
 /// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,14 +103,46 @@ impl uWrite for Line {
     }
 }
 
+/// A part of a line. One `dyn` call a part keeps what a message costs at its place to a few bytes.
+pub trait Word {
+    fn write(&self, line: &mut Line);
+}
+
+impl<T: uDisplay + ?Sized> Word for T {
+    fn write(&self, line: &mut Line) {
+        let Ok(()) = uDisplay::fmt(self, &mut Formatter::new(line));
+    }
+}
+
+impl Line {
+    /// Adds `text` with `words` in the place of its `{}`s.
+    pub fn add(&mut self, text: &str, words: &[&dyn Word]) {
+        let mut words = words.iter();
+        for piece in text.split('{') {
+            let rest = piece.strip_prefix('}');
+            if rest.is_some()
+                && let Some(word) = words.next()
+            {
+                word.write(self);
+            }
+            self.write_bytes(rest.unwrap_or(piece).as_bytes());
+        }
+    }
+}
+
+/// See [`say!`](crate::say).
+pub fn say(level: Level, text: &str, words: &[&dyn Word]) {
+    let mut line = Line::new(level);
+    line.add(text, words);
+    line.send();
+}
+
 /// Says one line: `say!(Info, "{}: ready", name)`.
 #[macro_export]
 macro_rules! say {
-    ($level:ident, $($words:tt)*) => {{
-        let mut line = $crate::log::Line::new($crate::log::Level::$level);
-        let Ok(()) = ufmt::uwrite!(line, $($words)*);
-        line.send();
-    }};
+    ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
+        $crate::log::say($crate::log::Level::$level, $text, &[$(&$word as &dyn $crate::log::Word),*])
+    };
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
 use crate::request::{self, Ending};
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
@@ -113,7 +113,7 @@ pub fn write_block_devices(line: &mut Line) {
 pub fn look(path: &CStr) -> Option<Result<()>> {
     match fs::status(At::Cwd, path) {
         Ok(status) if status.is_block_device() => Some(Ok(())),
-        Ok(_) => Some(Err(Error::new("stat", libc::ENOTBLK))),
+        Ok(_) => Some(Err(Error::new(Call::Stat, libc::ENOTBLK))),
         Err(_) => None,
     }
 }

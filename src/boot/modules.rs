@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use crate::limits;
 use crate::probe::modules;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::{power, user};
 use crate::text::lines::{self, Stop};
@@ -23,7 +23,7 @@ pub fn load(name: &CStr) -> Result<()> {
     let folder = fs::open(folder, fs::PLACE | fs::DIRECTORY)?;
     let table = fs::open_at(At::Dir(&folder), c"modules.dep", fs::READ)?;
     // ENOENT until its line was seen.
-    let mut done = Err(Error::new("finit_module", libc::ENOENT));
+    let mut done = Err(Error::new(Call::FinitModule, libc::ENOENT));
     let mut line_buffer = [0u8; LONGEST];
     let seen = lines::each(&mut line_buffer, &mut |buffer| table.read(buffer), &mut |line| {
         let Some(module) = modules::parse(line).filter(|module| module.is(name.to_bytes())) else { return true };
@@ -48,7 +48,7 @@ fn load_file(folder: At, name: &[u8]) -> Result<()> {
 /// `parts` one behind the other, with a NUL.
 fn path<'b>(parts: &[&[u8]], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
     for part in parts.iter().chain(&[b"\0".as_slice()]) {
-        buffer.extend_from_slice(part).map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
+        buffer.extend_from_slice(part).map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
     }
-    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new("open", libc::EINVAL))
+    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new(Call::Open, libc::EINVAL))
 }

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
@@ -51,7 +51,7 @@ fn try_types(wanted: &Wanted) -> Result<()> {
     for byte in known.iter_mut().filter(|byte| **byte == b'\n') {
         *byte = 0;
     }
-    let mut last = Error::new("mount", libc::EINVAL);
+    let mut last = Error::new(Call::Mount, libc::EINVAL);
     for line in known.split_inclusive(|&byte| byte == 0) {
         let Some(name) = line.strip_prefix(b"\t") else { continue };
         let Ok(fstype) = CStr::from_bytes_with_nul(name) else { continue };
@@ -68,7 +68,7 @@ fn try_types(wanted: &Wanted) -> Result<()> {
 fn mount_as(wanted: &Wanted, fstype: &CStr) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
-    let parsed = options::parse(words, &mut data).ok_or(Error::new("mount", libc::E2BIG))?;
+    let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
     match mount::mount(wanted.source, PLACE, fstype, flags, options::text(&data)) {
         // A disk that cannot be written is better than no root, and the kernel's own answer to it.

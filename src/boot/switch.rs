@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::root::{MOVED, PLACE};
 use crate::say;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
 use crate::sys::{mount, process};
@@ -23,9 +23,9 @@ pub fn check_init(init: &CStr) -> Result<()> {
     };
     let status = fs::file_status(&file)?;
     if !status.is_regular() {
-        return Err(Error::new("stat", libc::EISDIR));
+        return Err(Error::new(Call::Stat, libc::EISDIR));
     }
-    if status.is_executable() { Ok(()) } else { Err(Error::new("stat", libc::EACCES)) }
+    if status.is_executable() { Ok(()) } else { Err(Error::new(Call::Stat, libc::EACCES)) }
 }
 
 /// Makes the new root the root: the early mounts move on, the initramfs is emptied, and nothing of it is left mounted.

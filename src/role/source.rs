@@ -7,6 +7,7 @@ use crate::config::file::{self, Problem};
 use crate::config::{Config, OnFailure};
 use crate::limits;
 use crate::say;
+use crate::sys::error::{Call, Error};
 use crate::sys::fs;
 use crate::sys::memory::Static;
 use crate::text::show::Show;
@@ -94,8 +95,8 @@ pub fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
     }
 }
 
-fn not_a_file() -> crate::sys::Error {
-    crate::sys::Error::new("open", libc::EISDIR)
+fn not_a_file() -> Error {
+    Error::new(Call::Open, libc::EISDIR)
 }
 
 fn fill(buffer: &mut [u8], text: &[u8]) -> usize {

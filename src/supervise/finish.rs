@@ -7,7 +7,7 @@ use super::End;
 use crate::probe::mountinfo;
 use crate::request::Ending;
 use crate::say;
-use crate::sys::error::{Errno, Error, Result};
+use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
@@ -63,7 +63,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
             Waited::Ended(ended, exit) if ended == pid => {
                 return match exit.status() {
                     0 => Ok(()),
-                    errno => Err(Error::new("", i32::from(errno))),
+                    errno => Err(Error::new(Call::Waitpid, i32::from(errno))),
                 };
             }
             Waited::Ended(..) => continue,
@@ -72,7 +72,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
         if poll::now() >= deadline {
             // It stays in the kernel; it holds nothing of ours.
             let _ = process::kill(pid, libc::SIGKILL as u8);
-            return Err(Error::new("", libc::ETIMEDOUT));
+            return Err(Error::new(Call::Waitpid, libc::ETIMEDOUT));
         }
         wait(signals, deadline);
     }
@@ -152,7 +152,7 @@ fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
         let path = entry.mount_point;
         let done = match path.to_bytes() {
             // Where we stand ourselves.
-            b"/" => Err(Error::new("", libc::EBUSY)),
+            b"/" => Err(Error::new(Call::Waitpid, libc::EBUSY)),
             _ => bounded(Work::Unmount(path), UNMOUNT, signals),
         };
         let Err(error) = done else { continue };

@@ -8,7 +8,7 @@ use crate::config::{Log, Service};
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Report};
 use crate::say;
-use crate::sys::error::{Errno, Error};
+use crate::sys::error::{Call, Errno, Error};
 use crate::sys::fd::Fd;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
@@ -141,7 +141,7 @@ impl Member {
         cgroups: Option<&Cgroups>,
     ) -> Result<Child, Error> {
         let plan = build::service(set.config, service, command, Parent::Init, set.term)
-            .map_err(|_| Error::new("plan", libc::E2BIG))?;
+            .map_err(|_| Error::new(Call::Plan, libc::E2BIG))?;
         if self.cgroup.is_none() {
             // A cgroup that cannot be made is no reason not to run: it is only the better way to stop.
             self.cgroup = cgroups.and_then(|cgroups| cgroups.service(service.name).ok());

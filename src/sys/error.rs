@@ -1,5 +1,6 @@
 //! What a system call can say went wrong, with names that people know.
 
+use crate::text::{bytes, names, number};
 use ufmt::{Formatter, uDisplay, uWrite};
 
 pub type Result<T> = core::result::Result<T, Error>;
@@ -8,15 +9,78 @@ pub type Result<T> = core::result::Result<T, Error>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub u16);
 
-/// A failed system call: which, and why.
+/// A failed system call: which, and why. Two registers' worth less than it looks: a `Result<()>` of it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
-    pub call: &'static str,
+    pub call: Call,
     pub errno: Errno,
 }
 
+/// The system calls that can fail, by the names of their manual pages, and two things of our own that fail like them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Call {
+    Access,
+    Bind,
+    Capset,
+    Chdir,
+    Chroot,
+    Clone,
+    Clone3,
+    Connect,
+    Dup3,
+    Execve,
+    Execveat,
+    Fchdir,
+    Fcntl,
+    FinitModule,
+    Ioctl,
+    Kill,
+    Lookup,
+    MemfdCreate,
+    Mkdir,
+    Mknod,
+    Mount,
+    MountSetattr,
+    MoveMount,
+    Open,
+    OpenTree,
+    Openat2,
+    Pipe2,
+    PivotRoot,
+    Plan,
+    Ppoll,
+    Prctl,
+    Read,
+    Readlink,
+    Reboot,
+    Send,
+    Setgroups,
+    Sethostname,
+    Setresgid,
+    Setresuid,
+    Setsid,
+    Setsockopt,
+    Signalfd,
+    Socket,
+    Stat,
+    Statfs,
+    Symlink,
+    Umount,
+    Unlink,
+    Waitpid,
+    Write,
+}
+
+/// In the order of [`Call`].
+const CALLS: &str = "access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
+                          finit_module ioctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot send \
+                          setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
+                          symlink umount unlink waitpid write";
+
 impl Error {
-    pub const fn new(call: &'static str, errno: i32) -> Self {
+    pub const fn new(call: Call, errno: i32) -> Self {
         Error { call, errno: Errno(errno as u16) }
     }
 
@@ -32,7 +96,7 @@ impl Errno {
 }
 
 /// The errno of the call that just failed.
-pub(super) fn last(call: &'static str) -> Error {
+pub(super) fn last(call: Call) -> Error {
     // SAFETY: the C library's own thread-local, always there.
     #[cfg(target_env = "musl")]
     let errno = unsafe { *libc::__errno_location() };
@@ -42,77 +106,45 @@ pub(super) fn last(call: &'static str) -> Error {
 }
 
 /// -1 is a failure, everything else a value.
-pub(super) fn check(call: &'static str, value: libc::c_int) -> Result<libc::c_int> {
+pub(super) fn check(call: Call, value: libc::c_int) -> Result<libc::c_int> {
     if value < 0 { Err(last(call)) } else { Ok(value) }
 }
 
 /// As [`check`], for calls made by number or with a size as their value.
-pub(super) fn check_long(call: &'static str, value: libc::c_long) -> Result<usize> {
+pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
     if value < 0 { Err(last(call)) } else { Ok(value as usize) }
 }
 
-/// The wording is the C library's, in lower case, for the errnos that an init or a launcher meets.
-const NAMES: &[(i32, &str)] = &[
-    (libc::EPERM, "operation not permitted"),
-    (libc::ENOENT, "no such file or directory"),
-    (libc::ESRCH, "no such process"),
-    (libc::EINTR, "interrupted"),
-    (libc::EIO, "input/output error"),
-    (libc::ENXIO, "no such device or address"),
-    (libc::E2BIG, "argument list too long"),
-    (libc::ENOEXEC, "not an executable for this machine"),
-    (libc::EBADF, "bad file descriptor"),
-    (libc::ECHILD, "no child processes"),
-    (libc::EAGAIN, "resource temporarily unavailable"),
-    (libc::ENOMEM, "out of memory"),
-    (libc::EACCES, "permission denied"),
-    (libc::EFAULT, "bad address"),
-    (libc::ENOTBLK, "block device required"),
-    (libc::EBUSY, "device or resource busy"),
-    (libc::EEXIST, "file exists"),
-    (libc::EXDEV, "crosses a mount or leaves the root"),
-    (libc::ENODEV, "no such device"),
-    (libc::ENOTDIR, "not a directory"),
-    (libc::EISDIR, "is a directory"),
-    (libc::EINVAL, "invalid argument"),
-    (libc::ENFILE, "too many open files in system"),
-    (libc::EMFILE, "too many open files"),
-    (libc::ENOTTY, "not a terminal"),
-    (libc::ETXTBSY, "text file busy"),
-    (libc::EFBIG, "file too large"),
-    (libc::ENOSPC, "no space left on device"),
-    (libc::ESPIPE, "illegal seek"),
-    (libc::EROFS, "read-only file system"),
-    (libc::EMLINK, "too many links"),
-    (libc::EPIPE, "broken pipe"),
-    (libc::ERANGE, "out of range"),
-    (libc::ENAMETOOLONG, "name too long"),
-    (libc::ENOSYS, "not in this kernel"),
-    (libc::ENOTEMPTY, "directory not empty"),
-    (libc::ELOOP, "a symbolic link, or too many of them"),
-    (libc::ENODATA, "no data"),
-    (libc::EPROTO, "protocol error"),
-    (libc::EBADMSG, "bad message"),
-    (libc::EOVERFLOW, "value too large"),
-    (libc::EUSERS, "too many users"),
-    (libc::EOPNOTSUPP, "not supported"),
-    (libc::EADDRINUSE, "address in use"),
-    (libc::ENETUNREACH, "network is unreachable"),
-    (libc::ECONNRESET, "connection reset"),
-    (libc::ETIMEDOUT, "timed out"),
-    (libc::ECONNREFUSED, "connection refused"),
-    (libc::ESTALE, "stale file handle"),
-    (libc::EUCLEAN, "the file system needs checking"),
-    (libc::EDQUOT, "quota exceeded"),
-    (libc::ENOMEDIUM, "no medium"),
-    (libc::ENOKEY, "key not available"),
-    (libc::EKEYREJECTED, "key was rejected"),
-];
+/// The wording is the C library's, in lower case, for the errnos that an init or a launcher meets. The numbers are those
+/// of x86_64 and aarch64 alike.
+const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no such process;4 interrupted;5 \
+                     input/output error;6 no such device or address;7 argument list too long;8 not an executable for \
+                     this machine;9 bad file descriptor;10 no child processes;11 resource temporarily unavailable;12 \
+                     out of memory;13 permission denied;14 bad address;15 block device required;16 device or \
+                     resource busy;17 file exists;18 crosses a mount or leaves the root;19 no such device;20 not a \
+                     directory;21 is a directory;22 invalid argument;23 too many open files in system;24 too many \
+                     open files;25 not a terminal;26 text file busy;27 file too large;28 no space left on device;29 \
+                     illegal seek;30 read-only file system;31 too many links;32 broken pipe;34 out of range;36 name \
+                     too long;38 not in this kernel;39 directory not empty;40 a symbolic link, or too many of \
+                     them;61 no data;71 protocol error;74 bad message;75 value too large;87 too many users;95 not \
+                     supported;98 address in use;101 network is unreachable;104 connection reset;110 timed out;111 \
+                     connection refused;116 stale file handle;117 the file system needs checking;122 quota \
+                     exceeded;123 no medium;126 key not available;129 key was rejected";
+
+impl Errno {
+    fn name(self) -> Option<&'static str> {
+        NAMES.split(';').find_map(|entry| {
+            let (number, name) = bytes::cut(entry.as_bytes(), b' ');
+            let found = number::decimal(number) == Some(self.0.into());
+            found.then_some(core::str::from_utf8(name?).ok()?)
+        })
+    }
+}
 
 impl uDisplay for Errno {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> core::result::Result<(), W::Error> {
-        match NAMES.iter().find(|(number, _)| self.is(*number)) {
-            Some((_, name)) => f.write_str(name),
+        match self.name() {
+            Some(name) => f.write_str(name),
             None => {
                 f.write_str("error ")?;
                 uDisplay::fmt(&self.0, f)
@@ -123,7 +155,7 @@ impl uDisplay for Errno {
 
 impl uDisplay for Error {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> core::result::Result<(), W::Error> {
-        f.write_str(self.call)?;
+        f.write_str(names::name(CALLS, self.call as usize).unwrap_or_default())?;
         f.write_str(": ")?;
         uDisplay::fmt(&self.errno, f)
     }
@@ -142,14 +174,24 @@ mod tests {
 
     #[test]
     fn an_error_names_its_call_and_its_reason() {
-        assert_eq!(text(Error::new("mount", libc::ENODEV)), "mount: no such device");
-        assert_eq!(text(Error::new("read", 4095)), "read: error 4095");
+        assert_eq!(text(Error::new(Call::Mount, libc::ENODEV)), "mount: no such device");
+        assert_eq!(text(Error::new(Call::Read, 4095)), "read: error 4095");
+    }
+
+    #[test]
+    fn every_call_has_its_name() {
+        assert_eq!(names::name(CALLS, Call::Access as usize), Some("access"));
+        assert_eq!(names::name(CALLS, Call::PivotRoot as usize), Some("pivot_root"));
+        assert_eq!(names::name(CALLS, Call::Write as usize), Some("write"));
+        assert_eq!(names::name(CALLS, Call::Write as usize + 1), None);
     }
 
     #[test]
     fn no_errno_is_named_twice() {
-        for (i, (number, _)) in NAMES.iter().enumerate() {
-            assert!(NAMES[i + 1..].iter().all(|(other, _)| other != number), "{number} twice");
+        let numbers: std::vec::Vec<_> = NAMES.split(';').map(|entry| entry.split(' ').next().unwrap()).collect();
+        for (i, number) in numbers.iter().enumerate() {
+            assert!(!numbers[i + 1..].contains(number), "{number} twice");
+            assert!(Errno(number.parse().unwrap()).name().is_some());
         }
     }
 }

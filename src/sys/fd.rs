@@ -1,6 +1,6 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
-use super::error::{Result, check, check_long};
+use super::error::{Call, Result, check, check_long};
 use core::mem::MaybeUninit;
 
 /// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
@@ -40,7 +40,7 @@ impl Fd {
         loop {
             // SAFETY: the buffer is ours for its whole length.
             let n = unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) };
-            match check_long("read", n as libc::c_long) {
+            match check_long(Call::Read, n as libc::c_long) {
                 Err(error) if error.is(libc::EINTR) => {}
                 done => return done,
             }
@@ -68,8 +68,8 @@ impl Fd {
     pub fn set_non_blocking(&self) -> Result<()> {
         // SAFETY: flags of a descriptor of ours.
         unsafe {
-            let flags = check("fcntl", libc::fcntl(self.0, libc::F_GETFL))?;
-            check("fcntl", libc::fcntl(self.0, libc::F_SETFL, flags | libc::O_NONBLOCK)).map(drop)
+            let flags = check(Call::Fcntl, libc::fcntl(self.0, libc::F_GETFL))?;
+            check(Call::Fcntl, libc::fcntl(self.0, libc::F_SETFL, flags | libc::O_NONBLOCK)).map(drop)
         }
     }
 
@@ -79,11 +79,11 @@ impl Fd {
             // dup3 onto itself is EINVAL, and would have left the flag as it was.
             let flag = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
             // SAFETY: only a flag of a descriptor of ours changes.
-            return check("fcntl", unsafe { libc::fcntl(self.0, libc::F_SETFD, flag) }).map(drop);
+            return check(Call::Fcntl, unsafe { libc::fcntl(self.0, libc::F_SETFD, flag) }).map(drop);
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        check("dup3", unsafe { libc::dup3(self.0, number, flags) }).map(drop)
+        check(Call::Dup3, unsafe { libc::dup3(self.0, number, flags) }).map(drop)
     }
 }
 
@@ -92,7 +92,7 @@ pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {
         // SAFETY: the bytes are readable for their whole length.
         let n = unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
-        match check_long("write", n as libc::c_long) {
+        match check_long(Call::Write, n as libc::c_long) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done,
         }
@@ -109,14 +109,14 @@ pub fn is_open(number: i32) -> bool {
 pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
     let mut ends = [0; 2];
     // SAFETY: room for two numbers.
-    check("pipe2", unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
+    check(Call::Pipe2, unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
     Ok((Fd(ends[0]), Fd(ends[1])))
 }
 
 /// A second descriptor for the same open file, numbered 3 or more.
 pub fn duplicate(number: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
-    check("fcntl", unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }).map(Fd)
+    check(Call::Fcntl, unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }).map(Fd)
 }
 
 /// close_range(2) from `first` to the end; Linux < 5.9: one by one up to the limit of open files.

@@ -1,6 +1,6 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::error::{Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -38,7 +38,7 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
-        match check("open", unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
+        match check(Call::Open, unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done.map(Fd::own),
         }
@@ -69,7 +69,7 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
         let value = unsafe {
             libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>())
         };
-        match check_long("openat2", value) {
+        match check_long(Call::Openat2, value) {
             // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
             Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
             done => return done.map(|raw| Fd::own(raw as i32)),
@@ -80,7 +80,7 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    match check("mkdir", unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
+    match check(Call::Mkdir, unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
         Err(error) if error.is(libc::EEXIST) => match status(at, path) {
             Ok(status) if status.is_directory() => Ok(()),
             _ => Err(error),
@@ -93,35 +93,35 @@ pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
 pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
     let device = libc::makedev(major, minor);
     // SAFETY: a NUL-terminated path.
-    check("mknod", unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
 }
 
 /// symlinkat(2).
 pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check("symlink", unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
+    check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
 }
 
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check("unlink", unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
+    check(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
 }
 
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check("chdir", unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    check(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) }).map(drop)
 }
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    check("fchdir", unsafe { libc::fchdir(directory.raw()) }).map(drop)
+    check(Call::Fchdir, unsafe { libc::fchdir(directory.raw()) }).map(drop)
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check("chroot", unsafe { libc::chroot(path.as_ptr()) }).map(drop)
+    check(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) }).map(drop)
 }
 
 /// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
@@ -180,7 +180,7 @@ impl Status {
 fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: a NUL-terminated path and room for one stat, which a success fills.
-    check("stat", unsafe { libc::fstatat(at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
+    check(Call::Stat, unsafe { libc::fstatat(at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
     Ok(Status(unsafe { status.assume_init() }))
 }
 
@@ -234,7 +234,7 @@ pub fn file_system(fd: &Fd) -> Result<FileSystem> {
     // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first and f_flags the eleventh.
     let mut fs = [0u64; 15];
     // SAFETY: room for one statfs.
-    check_long("statfs", unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
+    check_long(Call::Statfs, unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
     Ok(FileSystem { magic: fs[0] & 0xffff_ffff, flags: fs[10] })
 }
 
@@ -242,8 +242,8 @@ pub fn file_system(fd: &Fd) -> Result<FileSystem> {
 pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     // SAFETY: a NUL-terminated path, and room for the length given.
     let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    let n = check_long("readlink", n as libc::c_long)?;
-    buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new("readlink", libc::ENAMETOOLONG))
+    let n = check_long(Call::Readlink, n as libc::c_long)?;
+    buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new(Call::Readlink, libc::ENAMETOOLONG))
 }
 
 /// Reads a whole small file. EFBIG when it does not fit: nothing is ever cut.
@@ -251,7 +251,7 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b mut [u8]> 
     let file = open(path, READ)?;
     let n = file.read_to_end(buffer)?;
     if n == buffer.len() && file.read(&mut [0])? != 0 {
-        return Err(Error::new("read", libc::EFBIG));
+        return Err(Error::new(Call::Read, libc::EFBIG));
     }
     Ok(buffer.get_mut(..n).unwrap_or_default())
 }
@@ -259,7 +259,7 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b mut [u8]> 
 /// Writes `bytes` to a file that takes them in one piece, as those of procfs, sysfs and cgroupfs do.
 pub fn write_file(at: At, path: &CStr, bytes: &[u8]) -> Result<()> {
     let n = open_at(at, path, WRITE)?.write(bytes)?;
-    if n == bytes.len() { Ok(()) } else { Err(Error::new("write", libc::EIO)) }
+    if n == bytes.len() { Ok(()) } else { Err(Error::new(Call::Write, libc::EIO)) }
 }
 
 /// The names in a directory, read in pieces of 1 KiB, `.` and `..` left out.
@@ -319,7 +319,7 @@ pub fn can_execute(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     match unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) } {
         0 => Ok(()),
-        _ => Err(last("access")),
+        _ => Err(last(Call::Access)),
     }
 }
 
@@ -327,7 +327,7 @@ pub fn can_execute(path: &CStr) -> Result<()> {
 pub fn sealed_copy(file: &Fd) -> Result<Fd> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
-    let copy = Fd::own(check("memfd_create", unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) })?);
+    let copy = Fd::own(check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) })?);
     let mut chunk = [0u8; 4096];
     loop {
         let n = file.read(&mut chunk)?;
@@ -337,7 +337,7 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
         }
     }
     // SAFETY: flags of a file of our own.
-    check("fcntl(F_ADD_SEALS)", unsafe { libc::fcntl(copy.raw(), libc::F_ADD_SEALS, seals) })?;
+    check(Call::Fcntl, unsafe { libc::fcntl(copy.raw(), libc::F_ADD_SEALS, seals) })?;
     Ok(copy)
 }
 

@@ -1,6 +1,6 @@
 //! Mounting: mount(2), and the calls that work on descriptors, so that no name is looked up twice.
 
-use super::error::{Result, check, check_long};
+use super::error::{Call, Result, check, check_long};
 use super::fd::Fd;
 use super::fs::At;
 use core::ffi::CStr;
@@ -23,21 +23,21 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CSt
     // SAFETY: NUL-terminated strings or null.
     let value =
         unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
-    check("mount", value).map(drop)
+    check(Call::Mount, value).map(drop)
 }
 
 /// umount2(2); `detach`: out of sight at once, gone when the last user is (MNT_DETACH).
 pub fn unmount(target: &CStr, detach: bool) -> Result<()> {
     let flags = if detach { libc::MNT_DETACH } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check("umount", unsafe { libc::umount2(target.as_ptr(), flags) }).map(drop)
+    check(Call::Umount, unsafe { libc::umount2(target.as_ptr(), flags) }).map(drop)
 }
 
 /// pivot_root(".", "."): the current directory becomes the root and the old root lies over it (pivot_root(2), NOTES).
 pub fn pivot_root_here() -> Result<()> {
     // SAFETY: NUL-terminated paths.
     let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
-    check_long("pivot_root", value).map(drop)
+    check_long(Call::PivotRoot, value).map(drop)
 }
 
 const AT_RECURSIVE: u32 = 0x8000;
@@ -52,7 +52,7 @@ pub fn clone_tree(at: At, path: &CStr, recursive: bool) -> Result<Fd> {
     }
     // SAFETY: a NUL-terminated path.
     let value = unsafe { libc::syscall(libc::SYS_open_tree, at.raw(), path.as_ptr(), flags) };
-    check_long("open_tree", value).map(|raw| Fd::own(raw as i32))
+    check_long(Call::OpenTree, value).map(|raw| Fd::own(raw as i32))
 }
 
 /// move_mount(2): attaches the detached `tree` over `target`. No name is looked up. Linux 5.2.
@@ -70,7 +70,7 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
             FROM_EMPTY_PATH | TO_EMPTY_PATH,
         )
     };
-    check_long("move_mount", value).map(drop)
+    check_long(Call::MoveMount, value).map(drop)
 }
 
 /// mount_setattr(2): makes the mount at `at` read-only, and all under it when `recursive`. Linux 5.12.
@@ -97,5 +97,5 @@ pub fn set_read_only(at: At, path: &CStr, recursive: bool) -> Result<()> {
             core::mem::size_of::<Attributes>(),
         )
     };
-    check_long("mount_setattr", value).map(drop)
+    check_long(Call::MountSetattr, value).map(drop)
 }

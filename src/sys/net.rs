@@ -1,12 +1,12 @@
 //! The little of networking that an init needs: `lo` up, uevents, and a status over vsock.
 
-use super::error::{Result, check, check_long};
+use super::error::{Call, Result, check, check_long};
 use super::fd::Fd;
 use core::mem::size_of;
 
 fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
-    check("socket", unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }).map(Fd::own)
+    check(Call::Socket, unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }).map(Fd::own)
 }
 
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves.
@@ -18,7 +18,7 @@ pub fn loopback_up() -> Result<()> {
         request.ifr_name[0] = b'l' as _;
         request.ifr_name[1] = b'o' as _;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
-        check("ioctl(SIOCSIFFLAGS)", libc::ioctl(socket.raw(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
+        check(Call::Ioctl, libc::ioctl(socket.raw(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
     }
 }
 
@@ -31,7 +31,7 @@ pub fn device_events() -> Result<Fd> {
         address.nl_family = libc::AF_NETLINK as _;
         address.nl_groups = 1;
         let pointer = (&raw const address).cast();
-        check("bind", libc::bind(socket.raw(), pointer, size_of::<libc::sockaddr_nl>() as _))?;
+        check(Call::Bind, libc::bind(socket.raw(), pointer, size_of::<libc::sockaddr_nl>() as _))?;
     }
     Ok(socket)
 }
@@ -43,7 +43,7 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
     // SAFETY: SO_SNDTIMEO reads a timeval (it bounds connect too); an all-zero address with its fields set.
     unsafe {
         check(
-            "setsockopt",
+            Call::Setsockopt,
             libc::setsockopt(
                 socket.raw(),
                 libc::SOL_SOCKET,
@@ -57,8 +57,8 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
         address.svm_cid = libc::VMADDR_CID_HOST;
         address.svm_port = port;
         let pointer = (&raw const address).cast();
-        check("connect", libc::connect(socket.raw(), pointer, size_of::<libc::sockaddr_vm>() as _))?;
+        check(Call::Connect, libc::connect(socket.raw(), pointer, size_of::<libc::sockaddr_vm>() as _))?;
         let n = libc::send(socket.raw(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL);
-        check_long("send", n as libc::c_long).map(drop)
+        check_long(Call::Send, n as libc::c_long).map(drop)
     }
 }

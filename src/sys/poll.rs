@@ -1,6 +1,6 @@
 //! Waiting, and the clock that waiting is measured by.
 
-use super::error::{Result, check};
+use super::error::{Call, Result, check};
 use super::fd::Fd;
 use crate::text::duration::Millis;
 
@@ -44,7 +44,7 @@ pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
     };
     // SAFETY: `Interest` is a transparent pollfd; the time-out lives until the call is over.
     let n = unsafe { libc::ppoll(files.as_mut_ptr().cast(), files.len() as libc::nfds_t, timeout, core::ptr::null()) };
-    match check("ppoll", n) {
+    match check(Call::Ppoll, n) {
         Err(error) if error.is(libc::EINTR) => Ok(()),
         done => done.map(drop),
     }

@@ -1,6 +1,6 @@
 //! The machine itself: modules in, disks flushed, power off.
 
-use super::error::{Error, Result, check_long, check};
+use super::error::{Call, Error, Result, check_long, check};
 use super::fd::Fd;
 use super::fs::{self, At};
 use core::ffi::CStr;
@@ -22,14 +22,14 @@ pub fn end(power: Power) -> Error {
     };
     // SAFETY: plain number.
     unsafe { libc::reboot(command) };
-    super::error::last("reboot")
+    super::error::last(Call::Reboot)
 }
 
 /// Whether ctrl-alt-del reboots at once (RB_ENABLE_CAD) or sends SIGINT to PID 1 (RB_DISABLE_CAD).
 pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
     let command = if reboots_at_once { libc::RB_ENABLE_CAD } else { libc::RB_DISABLE_CAD };
     // SAFETY: plain number.
-    check("reboot(CAD)", unsafe { libc::reboot(command) }).map(drop)
+    check(Call::Reboot, unsafe { libc::reboot(command) }).map(drop)
 }
 
 /// sync(2): can take as long as the slowest disk, for ever on a dead one.
@@ -45,7 +45,7 @@ pub fn load_module(file: &Fd, options: &CStr, compressed: bool) -> Result<()> {
     let flags = if compressed { COMPRESSED_FILE } else { 0 };
     // SAFETY: an open file and a NUL-terminated string.
     let value = unsafe { libc::syscall(libc::SYS_finit_module, file.raw(), options.as_ptr(), flags) };
-    match check_long("finit_module", value) {
+    match check_long(Call::FinitModule, value) {
         Err(error) if error.is(libc::EEXIST) => Ok(()),
         done => done.map(drop),
     }
@@ -56,5 +56,5 @@ pub fn write_port(port: u16, value: u8) -> Result<()> {
     let file = fs::open_at(At::Cwd, c"/dev/port", fs::WRITE)?;
     // SAFETY: one readable byte.
     let n = unsafe { libc::pwrite(file.raw(), (&raw const value).cast(), 1, libc::off_t::from(port)) };
-    check_long("write", n as libc::c_long).map(drop)
+    check_long(Call::Write, n as libc::c_long).map(drop)
 }

@@ -1,6 +1,6 @@
 //! Processes: made, replaced, waited for, signalled.
 
-use super::error::{Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use core::ffi::{CStr, c_char};
 use core::num::NonZeroU32;
@@ -85,11 +85,11 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     }
     // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
     let mut value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
-    if value < 0 && last("clone3").is(libc::ENOSYS) {
+    if value < 0 && last(Call::Clone3).is(libc::ENOSYS) {
         // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
         value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
     }
-    let value = check_long("clone", value)?;
+    let value = check_long(Call::Clone, value)?;
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
 }
 
@@ -107,12 +107,12 @@ impl<const N: usize> Default for Words<N> {
 impl<const N: usize> Words<N> {
     /// The words live as long as their borrower: an array is made just before the execve that uses it.
     pub fn push(&mut self, word: &CStr) -> Result<()> {
-        self.words.push(word.as_ptr()).map_err(|_| Error::new("execve", libc::E2BIG))
+        self.words.push(word.as_ptr()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
     }
 
     /// Room for the last NULL is made here, so a full array is E2BIG as well.
     pub fn end(&mut self) -> Result<()> {
-        self.words.push(core::ptr::null()).map_err(|_| Error::new("execve", libc::E2BIG))
+        self.words.push(core::ptr::null()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
     }
 }
 
@@ -122,16 +122,16 @@ impl<const N: usize> Words<N> {
 pub fn execute<const A: usize, const E: usize>(path: &CStr, argv: &Words<A>, envp: &Words<E>) -> Error {
     // SAFETY: both arrays end with NULL (checked here), the words are NUL-terminated and outlive the call.
     if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
-        return Error::new("execve", libc::EFAULT);
+        return Error::new(Call::Execve, libc::EFAULT);
     }
     unsafe { libc::execve(path.as_ptr(), argv.words.as_ptr(), envp.words.as_ptr()) };
-    last("execve")
+    last(Call::Execve)
 }
 
 /// execveat(2) of the file itself, with this process's own words and environment.
 pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, envp: &Words<E>) -> Error {
     if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
-        return Error::new("execveat", libc::EFAULT);
+        return Error::new(Call::Execveat, libc::EFAULT);
     }
     // SAFETY: as in `execute`.
     unsafe {
@@ -144,7 +144,7 @@ pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, 
             libc::AT_EMPTY_PATH,
         )
     };
-    last("execveat")
+    last(Call::Execveat)
 }
 
 /// What waiting found.
@@ -169,7 +169,7 @@ fn wait_for(pid: i32, flags: i32) -> Waited {
             // Stopped or continued: not asked for, and no end.
             Some(_) => {}
             None if value == 0 => return Waited::NoneYet,
-            None if last("waitpid").is(libc::EINTR) => {}
+            None if last(Call::Waitpid).is(libc::EINTR) => {}
             None => return Waited::NoChildren,
         }
     }
@@ -188,19 +188,19 @@ pub fn wait(pid: Pid) -> Waited {
 /// kill(2) of one process.
 pub fn kill(pid: Pid, signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check("kill", unsafe { libc::kill(pid.number() as i32, i32::from(signal)) }).map(drop)
+    check(Call::Kill, unsafe { libc::kill(pid.number() as i32, i32::from(signal)) }).map(drop)
 }
 
 /// kill(2) of the process group that `leader` leads.
 pub fn kill_group(leader: Pid, signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check("kill", unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) }).map(drop)
+    check(Call::Kill, unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) }).map(drop)
 }
 
 /// kill(2) of every process but PID 1 and the caller. It can block behind a process that the kernel waits for.
 pub fn kill_all(signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check("kill", unsafe { libc::kill(-1, i32::from(signal)) }).map(drop)
+    check(Call::Kill, unsafe { libc::kill(-1, i32::from(signal)) }).map(drop)
 }
 
 /// This process's number in its own pid namespace.
@@ -212,7 +212,7 @@ pub fn id() -> u32 {
 /// setsid(2): a session and process group of its own, without a terminal.
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.
-    check("setsid", unsafe { libc::setsid() }).map(drop)
+    check(Call::Setsid, unsafe { libc::setsid() }).map(drop)
 }
 
 /// Ends this process at once.
@@ -223,25 +223,25 @@ pub fn exit(code: u8) -> ! {
 
 /// prctl(2) PR_SET_PDEATHSIG: this process gets `signal` when the thread that made it dies.
 pub fn die_with_parent(signal: u8) -> Result<()> {
-    prctl("prctl(PDEATHSIG)", libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal))
+    prctl(Call::Prctl, libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal))
 }
 
 /// prctl(2) PR_SET_DUMPABLE 0: /proc/PID becomes root's, and ptrace needs CAP_SYS_PTRACE over us.
 pub fn make_undumpable() -> Result<()> {
-    prctl("prctl(DUMPABLE)", libc::PR_SET_DUMPABLE, 0)
+    prctl(Call::Prctl, libc::PR_SET_DUMPABLE, 0)
 }
 
 /// prctl(2) PR_SET_NO_NEW_PRIVS.
 pub fn no_new_privileges() -> Result<()> {
-    prctl("prctl(NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)
+    prctl(Call::Prctl, libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
 /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.
 pub fn adopt_orphans() -> Result<()> {
-    prctl("prctl(CHILD_SUBREAPER)", libc::PR_SET_CHILD_SUBREAPER, 1)
+    prctl(Call::Prctl, libc::PR_SET_CHILD_SUBREAPER, 1)
 }
 
-pub(super) fn prctl(call: &'static str, option: i32, value: libc::c_ulong) -> Result<()> {
+pub(super) fn prctl(call: Call, option: i32, value: libc::c_ulong) -> Result<()> {
     // SAFETY: options that take a number and no pointer.
     check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) }).map(drop)
 }

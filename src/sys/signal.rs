@@ -1,6 +1,6 @@
 //! Signals, read synchronously: blocked first thing, then taken from a signalfd.
 
-use super::error::{Result, check};
+use super::error::{Call, Result, check};
 use super::fd::Fd;
 use core::mem::MaybeUninit;
 
@@ -59,7 +59,7 @@ pub fn open() -> Result<Fd> {
         for own in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGABRT, libc::SIGSYS] {
             libc::sigdelset(set.as_mut_ptr(), own);
         }
-        let fd = check("signalfd", libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))?;
+        let fd = check(Call::Signalfd, libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))?;
         Ok(Fd::own(fd))
     }
 }

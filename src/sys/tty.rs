@@ -1,12 +1,12 @@
 //! Terminals.
 
-use super::error::{Result, check};
+use super::error::{Call, Result, check};
 use super::fd::Fd;
 
 /// ioctl_tty(2) TIOCSCTTY: the terminal becomes this session's, with job control. Not taken from another session.
 pub fn take(terminal: &Fd) -> Result<()> {
     // SAFETY: the ioctl takes a number.
-    check("ioctl(TIOCSCTTY)", unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) }).map(drop)
+    check(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) }).map(drop)
 }
 
 /// isatty(3): there is hardware that answers as a terminal.
@@ -19,7 +19,7 @@ pub fn is_terminal(file: &Fd) -> bool {
 pub fn make_blocking(file: &Fd) -> Result<()> {
     // SAFETY: flags of our own descriptor.
     unsafe {
-        let flags = check("fcntl", libc::fcntl(file.raw(), libc::F_GETFL))?;
-        check("fcntl", libc::fcntl(file.raw(), libc::F_SETFL, flags & !libc::O_NONBLOCK)).map(drop)
+        let flags = check(Call::Fcntl, libc::fcntl(file.raw(), libc::F_GETFL))?;
+        check(Call::Fcntl, libc::fcntl(file.raw(), libc::F_SETFL, flags & !libc::O_NONBLOCK)).map(drop)
     }
 }

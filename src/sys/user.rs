@@ -1,15 +1,15 @@
 //! Who a process is: ids, groups, capabilities, host name.
 
-use super::error::{Result, check, check_long};
+use super::error::{Call, Result, check, check_long};
 use super::process::prctl;
 
 /// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too.
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     // SAFETY: the array is readable for its whole length; the rest are numbers.
     unsafe {
-        check("setgroups", libc::setgroups(groups.len() as _, groups.as_ptr()))?;
-        check("setresgid", libc::setresgid(gid, gid, gid))?;
-        check("setresuid", libc::setresuid(uid, uid, uid)).map(drop)
+        check(Call::Setgroups, libc::setgroups(groups.len() as _, groups.as_ptr()))?;
+        check(Call::Setresgid, libc::setresgid(gid, gid, gid))?;
+        check(Call::Setresuid, libc::setresuid(uid, uid, uid)).map(drop)
     }
 }
 
@@ -36,7 +36,7 @@ pub fn bounding_has(capability: u8) -> Option<bool> {
 
 /// prctl(2) PR_CAPBSET_DROP.
 pub fn drop_bounding(capability: u8) -> Result<()> {
-    prctl("prctl(CAPBSET_DROP)", libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability))
+    prctl(Call::Prctl, libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability))
 }
 
 /// capset(2): these effective and permitted capabilities, and no inheritable ones (so no ambient ones either).
@@ -58,7 +58,7 @@ pub fn set_capabilities(mask: u64) -> Result<()> {
     let data = [half(mask as u32), half((mask >> 32) as u32)];
     // SAFETY: version 3 reads two data structures.
     let value = unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) };
-    check_long("capset", value).map(drop)
+    check_long(Call::Capset, value).map(drop)
 }
 
 /// capget(2): the permitted capabilities.
@@ -75,7 +75,7 @@ pub fn permitted_capabilities() -> u64 {
 /// sethostname(2): at most 64 bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     // SAFETY: readable for its length.
-    check("sethostname", unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) }).map(drop)
+    check(Call::Sethostname, unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) }).map(drop)
 }
 
 /// The kernel's release (uname(2)): the folder under /lib/modules.

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::config::Log;
 use crate::container::capabilities;
 use crate::limits;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::fs;
 use crate::sys::process::{self, Words};
@@ -62,7 +62,7 @@ pub fn terminal(path: Option<&CStr>) -> Result<()> {
     let terminal = fs::open(path, fs::READ_WRITE | fs::NON_BLOCK)?;
     if !tty::is_terminal(&terminal) {
         // A driver's node without hardware behind it.
-        return Err(Error::new("open", libc::EIO));
+        return Err(Error::new(Call::Open, libc::EIO));
     }
     tty::make_blocking(&terminal)?;
     for number in 0..3 {
@@ -117,7 +117,7 @@ pub fn keep(set: u64, identity: &Identity) -> Result<()> {
 /// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the
 /// supplementary ones; a number that nobody has is fine, and is in no group but the one of its own number.
 pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
-    let missing = Error::new("user", libc::ENOENT);
+    let missing = Error::new(Call::Lookup, libc::ENOENT);
     let (name, group) = bytes::cut(word, b':');
     let mut ids = passwd::id(name).map(|uid| (uid, uid));
     let mut login = heapless::Vec::<u8, 256>::new();
@@ -179,7 +179,7 @@ pub fn work_in(path: &CStr) -> Result<()> {
         Err(error) if error.is(libc::ENOSYS) => fs::change_directory(path)?,
         Err(error) => return Err(error),
     }
-    if fs::is_inside_root() { Ok(()) } else { Err(Error::new("chdir", libc::EXDEV)) }
+    if fs::is_inside_root() { Ok(()) } else { Err(Error::new(Call::Chdir, libc::EXDEV)) }
 }
 
 /// A shell that nobody asked for is a shell that nobody guards.
@@ -189,7 +189,7 @@ pub fn ask() -> Result<()> {
     let mut byte = [0u8];
     loop {
         match input.read(&mut byte)? {
-            0 => return Err(Error::new("read", libc::EIO)),
+            0 => return Err(Error::new(Call::Read, libc::EIO)),
             _ if matches!(byte[0], b'\n' | b'\r') => return Ok(()),
             _ => {}
         }
@@ -208,13 +208,13 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
         Ok(()) => {}
         Err(error) => return error,
     }
-    let Some(program) = argv.first() else { return Error::new("execve", libc::ENOENT) };
+    let Some(program) = argv.first() else { return Error::new(Call::Execve, libc::ENOENT) };
     let name = program.to_bytes();
     if name.contains(&b'/') {
         return process::execute(program, &words, &environment);
     }
     let path = env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
-    let mut found = Error::new("execve", libc::ENOENT);
+    let mut found = Error::new(Call::Execve, libc::ENOENT);
     let mut candidate = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
     for directory in path.split(|&byte| byte == b':') {
         candidate.clear();

@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use super::Place;
 use super::machine::NODES;
 use crate::limits;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
@@ -23,8 +23,8 @@ type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
 fn path<'b>(bytes: &[u8], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
     buffer.clear();
     let fits = buffer.extend_from_slice(bytes).and_then(|()| buffer.push(0).map_err(|_| Default::default()));
-    fits.map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
-    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new("open", libc::EINVAL))
+    fits.map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
+    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new(Call::Open, libc::EINVAL))
 }
 
 /// Mounts made from here on are seen by nobody else, and nobody else's by us.
@@ -46,7 +46,7 @@ pub fn take_root(path: &CStr, read_only: bool, place: &mut Place) -> Result<()> 
 }
 
 fn root(place: &Place) -> Result<&Fd> {
-    place.root.as_ref().ok_or(Error::new("open", libc::EBADF))
+    place.root.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))
 }
 
 /// Opens a directory of the root by its own name, made if it is missing. A link in its place is refused.
@@ -127,7 +127,7 @@ pub fn volume(source: &[u8], target: &[u8], read_only: bool, place: &Place) -> R
 /// A fresh tmpfs on `target` of the root.
 pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
     let mut data = options::Data::new();
-    let parsed = options::parse(words, &mut data).ok_or(Error::new("mount", libc::E2BIG))?;
+    let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     fs::enter(&mount_point(target, true, place)?)?;
     let flags = parsed.flags | mount::NO_SUID | mount::NO_DEV;
     mount::mount(c"tmpfs", c".", c"tmpfs", flags, options::text(&data))
@@ -142,7 +142,7 @@ pub fn devices(place: &Place) -> Result<()> {
     // By its name again, to stand in the tmpfs: whoever may write to the image could have put something else there.
     let dev = fs::open_at(At::Dir(root), c"dev", fs::READ | fs::DIRECTORY | fs::NO_FOLLOW)?;
     if !fs::file_system(&dev)?.is_tmpfs() || fs::file_status(&dev)?.same_file_system(&fs::file_status(&under)?) {
-        return Err(Error::new("open", libc::ESTALE));
+        return Err(Error::new(Call::Open, libc::ESTALE));
     }
     let here = At::Dir(&dev);
     for &(name, major, minor, mode) in NODES {
@@ -182,7 +182,7 @@ pub fn proc(place: &mut Place) -> Result<()> {
     mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
     let proc = fs::open_at(At::Dir(root(place)?), c"proc", fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
     if !fs::file_system(&proc)?.is_proc() {
-        return Err(Error::new("open", libc::ESTALE));
+        return Err(Error::new(Call::Open, libc::ESTALE));
     }
     place.proc = Some(proc);
     Ok(())
@@ -196,7 +196,7 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
 
 /// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
 pub fn drop_old_root(place: &mut Place) -> Result<()> {
-    let old = place.old_root.take().ok_or(Error::new("umount", libc::EBADF))?;
+    let old = place.old_root.take().ok_or(Error::new(Call::Umount, libc::EBADF))?;
     fs::enter(&old)?;
     mount::unmount(c".", true)?;
     fs::change_directory(c"/")
@@ -219,7 +219,7 @@ pub fn mask(path: &CStr, place: &Place) -> Result<()> {
     }
     let null = fs::open_in(root(place)?, c"/dev/null", fs::PLACE)?;
     if !fs::file_status(&null)?.is_device(1, 3) {
-        return Err(Error::new("open", libc::ESTALE));
+        return Err(Error::new(Call::Open, libc::ESTALE));
     }
     mount::attach(&mount::clone_tree(At::Dir(&null), c"", false)?, At::Dir(&target), c"")
 }

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::super::step::Need;
 use crate::limits;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::options;
@@ -27,7 +27,7 @@ pub fn own_root() -> Result<()> {
 /// mount(2) with options as in fstab(5); the mount point is made when it is missing.
 pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, words: &CStr, need: Need) -> Result<()> {
     let mut data = options::Data::new();
-    let options = options::parse(words.to_bytes(), &mut data).ok_or(Error::new("mount", libc::E2BIG))?;
+    let options = options::parse(words.to_bytes(), &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
     let mut done = mount::mount(source, target, fstype, options.flags, data);
     if done.is_err_and(|error| error.is(libc::ENOENT)) && fs::make_directory(At::Cwd, target, 0o755).is_ok() {
@@ -83,9 +83,9 @@ pub fn link(target: &CStr, path: &CStr) -> Result<()> {
 /// `KEY=VALUE` as sysctl(8) takes it: dots are slashes, and the other way round, unless the first of them is a slash.
 pub fn sysctl(word: &[u8]) -> Result<()> {
     let mut path = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
-    let too_long = |_| Error::new("open", libc::ENAMETOOLONG);
+    let too_long = |_| Error::new(Call::Open, libc::ENAMETOOLONG);
     path.extend_from_slice(b"/proc/sys/").map_err(too_long)?;
-    let at = word.iter().position(|&byte| byte == b'=').ok_or(Error::new("open", libc::EINVAL))?;
+    let at = word.iter().position(|&byte| byte == b'=').ok_or(Error::new(Call::Open, libc::EINVAL))?;
     let (key, value) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
     let swaps = key.iter().find(|byte| matches!(byte, b'.' | b'/')) != Some(&b'/');
     for &byte in key.iter().chain(b"\0") {
@@ -94,8 +94,8 @@ pub fn sysctl(word: &[u8]) -> Result<()> {
             b'/' if swaps => b'.',
             other => other,
         };
-        path.push(byte).map_err(|_| Error::new("open", libc::ENAMETOOLONG))?;
+        path.push(byte).map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
     }
-    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Error::new("open", libc::EINVAL))?;
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Error::new(Call::Open, libc::EINVAL))?;
     fs::write_file(At::Cwd, path, value)
 }

@@ -9,7 +9,7 @@ mod machine;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper;
-use crate::sys::error::{Error, Result};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
@@ -133,7 +133,7 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::MountRoot { .. } | Step::HandOver { .. } => Err(Error::new("step", libc::ENOSYS)),
+        Step::Module(_) | Step::MountRoot { .. } | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio(log) => command::stdio(log, place.log.as_ref()),
@@ -205,5 +205,5 @@ fn parent_lives() -> Result<()> {
     let report = fd::duplicate(REPORT)?;
     let mut files = [Interest::readable(&report)];
     poll::wait(&mut files, Some(crate::text::duration::Millis(0)))?;
-    if files[0].is_hung_up() { Err(Error::new("prctl(PDEATHSIG)", libc::ESRCH)) } else { Ok(()) }
+    if files[0].is_hung_up() { Err(Error::new(Call::Prctl, libc::ESRCH)) } else { Ok(()) }
 }
