@@ -2,132 +2,110 @@
 
 use core::ffi::CStr;
 
-use super::file::Parser;
-use super::keys::{self, Field, Item, KEYS, Key, Table, Type};
+use super::file::{Key, Parser};
+use super::keys::{self, Field, Item, Table, Type};
 use super::links::{Link, LinkKind};
-use super::{List, value, wrong};
+use super::wrong::Wrong;
+use super::{List, value};
 use crate::limits;
+use crate::text::names::{self, Nearest};
 use crate::text::toml::Value;
-use crate::text::{capability, names, signal};
+use crate::text::{capability, signal};
 use heapless::Vec;
 
 impl<'a> Parser<'a, '_> {
     /// Begins a key.
-    pub(super) fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &'a [u8]) {
         self.key = None;
         self.list = None;
         let Some(table) = self.section else { return };
-        let Some(key) = KEYS.iter().find(|key| key.table == table && key.name == name) else {
-            return self.unknown(table, name);
-        };
-        if key.kind == Type::NotYet {
-            return self.wrong(wrong::NOT_YET, [name.as_bytes(), &[], &[]]);
+        match table.key(name) {
+            None => self.unknown(table, name),
+            Some((_, Type::NotYet)) => self.wrong(Wrong::NotYet, name, &[]),
+            Some((field, _)) if self.seen & field.bit() != 0 => self.wrong(Wrong::KeyTwice, name, &[]),
+            Some((field, kind)) => {
+                self.seen |= field.bit();
+                self.key = Some(Key { name, kind, field });
+            }
         }
-        if self.seen & key.field.bit() != 0 {
-            return self.wrong(wrong::KEY_TWICE, [name.as_bytes(), &[], &[]]);
-        }
-        self.seen |= key.field.bit();
-        self.key = Some(key);
     }
 
     /// Tells that `table` has no key `name`: where it belongs, or what was meant.
-    fn unknown(&mut self, table: Table, name: &str) {
-        static MACHINE: [Table; 5] = [Table::Top, Table::Root, Table::Mount, Table::Service, Table::Container];
-        static SERVICE: [Table; 5] = [Table::Container, Table::Service, Table::Top, Table::Root, Table::Mount];
+    fn unknown(&mut self, table: Table, name: &[u8]) {
+        static ORDER: [(Table, Wrong); 7] = [
+            (Table::Container, Wrong::UnderContainer),
+            (Table::Service, Wrong::UnderService),
+            (Table::Top, Wrong::AtTop),
+            (Table::Root, Wrong::UnderRoot),
+            (Table::Mount, Wrong::UnderMount),
+            (Table::Service, Wrong::UnderService),
+            (Table::Container, Wrong::UnderContainer),
+        ];
+        // In a service, a key of the other table of that service rather than one of the machine.
         let (order, service) = match self.service {
-            Some(index) => (&SERVICE, self.config.name(index)),
-            None => (&MACHINE, "NAME"),
+            Some(index) => (ORDER.get(..), self.config.name(index)),
+            None => (ORDER.get(2..), "NAME"),
         };
-        let with = |text| [name.as_bytes(), text, &[]];
-        let has = |table: Table| KEYS.iter().any(|key| key.table == table && key.name == name);
-        if let Some(&other) = order.iter().find(|&&table| has(table)) {
-            let what = match other {
-                Table::Top => wrong::AT_TOP,
-                Table::Root => wrong::UNDER_ROOT,
-                Table::Mount => wrong::UNDER_MOUNT,
-                Table::Service => wrong::UNDER_SERVICE,
-                Table::Container => wrong::UNDER_CONTAINER,
-            };
-            return self.wrong(what, with(service.as_bytes()));
-        }
-        if keys::LATER.split(' ').any(|later| later == name) {
-            return self.wrong(wrong::NOT_YET, with(&[]));
-        }
-        let here = KEYS.iter().filter(|key| key.table == table);
-        let elsewhere = KEYS.iter().filter(|key| key.table != table);
-        if let Some(near) = names::nearest(name.as_bytes(), &mut here.chain(elsewhere).map(|key| key.name)) {
-            return self.wrong(wrong::UNKNOWN_KEY_NEAR, with(near.as_bytes()));
-        }
-        let mut known: Vec<u8, 200, u8> = Vec::new();
-        for key in KEYS.iter().filter(|key| key.table == table) {
-            // What does not fit is left out: a hint need not be whole.
-            if !known.is_empty() {
-                let _ = known.push(b' ');
+        for (other, what) in order.unwrap_or_default() {
+            if other.key(name).is_some() {
+                return self.wrong(*what, name, service.as_bytes());
             }
-            let _ = known.extend_from_slice(key.name.as_bytes());
         }
-        self.wrong(wrong::UNKNOWN_KEY, with(&known));
+        if names::position(keys::LATER, name).is_some() {
+            return self.wrong(Wrong::NotYet, name, &[]);
+        }
+        let mut near = Nearest::to(name).among(table.keys());
+        for (other, _) in &ORDER {
+            near = near.among(other.keys());
+        }
+        match near.found() {
+            Some(near) => self.wrong(Wrong::UnknownKeyNear, name, near),
+            None => self.wrong(Wrong::UnknownKey, name, table.keys().as_bytes()),
+        }
     }
 
     /// Takes the value of a key, or an item of its list.
     pub(super) fn value(&mut self, value: Value<'a>) {
         let Some(key) = self.key else { return };
-        let in_list = self.list.is_some();
-        self.items = self.items.saturating_add(1);
-        match (key.kind, value) {
-            (Type::List(kind), Value::String(text)) if in_list => return self.item(key, kind, text),
-            (Type::List(_), _) if in_list => return self.wrong_value(key, wrong::WANT_ITEM, value.written()),
-            (Type::Boolean, Value::Boolean(yes)) if !in_list => {
-                return self.config.set(self.service, key.field, u64::from(yes), c"", List::EMPTY);
-            }
-            (Type::Time | Type::Wait, Value::Integer(seconds, _)) if !in_list => {
-                let time = u64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1000));
-                if let Some(time) = time {
-                    return self.config.set(self.service, key.field, time, c"", List::EMPTY);
-                }
-            }
-            _ => {}
-        }
         let written = value.written();
-        match (key.kind, value) {
-            (Type::List(kind), _) => {
-                let words = quote(written, kind == Item::Command);
-                self.wrong_value(key, wrong::WANT_LIST, &words);
-            }
-            (Type::Boolean, _) => {
+        self.items = self.items.wrapping_add(1);
+        let number = match (key.kind, value, self.list) {
+            (Type::List(kind), Value::String(text), Some(_)) => return self.item(key, kind, text),
+            (Type::List(_), _, Some(_)) => return self.wrong_value(key, Wrong::WantItem, written),
+            (Type::Boolean, Value::Boolean(yes), None) => Some(u64::from(yes)),
+            (Type::Time | Type::Wait, Value::Integer(seconds @ 0.., _), None) => (seconds as u64).checked_mul(1000),
+            _ => None,
+        };
+        if let Some(number) = number {
+            return self.config.set(self.service, key.field, number, c"", List::EMPTY);
+        }
+        match key.kind {
+            Type::List(kind) => self.wrong_value(key, Wrong::WantList, &quote(written, kind == Item::Command)),
+            Type::Boolean => {
                 let yes = matches!(written, [b't' | b'T' | b'y' | b'Y' | b'1', ..] | b"on");
-                self.wrong_value(key, wrong::WANT_BOOLEAN, if yes { b"true" } else { b"false" });
+                self.wrong_value(key, Wrong::WantBoolean, if yes { b"true" } else { b"false" });
             }
-            (kind, _) => match (value::check(kind, written), value) {
-                (Ok(number), Value::String(text)) if !in_list => self.set(key, number, text),
-                (Ok(_), _) => self.wrong_value(key, wrong::WANT_STRING, written),
-                (Err(what), _) => self.wrong_value(key, what, written),
+            kind => match (value::check(kind, written), value, self.list) {
+                (Err(what), _, _) => self.wrong_value(key, what, written),
+                (Ok(_), Value::String(name), None) if kind == Type::Name => self.name_service(LinkKind::From, name),
+                (Ok(number), Value::String(text), None) => {
+                    self.config.set(self.service, key.field, number, text, List::EMPTY);
+                }
+                _ => self.wrong_value(key, Wrong::WantString, written),
             },
         }
         // Enough is said about this key.
         self.key = None;
     }
 
-    fn set(&mut self, key: &Key, number: u64, text: &'a CStr) {
-        if key.kind == Type::Name {
-            self.name_service(LinkKind::From, text);
-        } else {
-            self.config.set(self.service, key.field, number, text, List::EMPTY);
-        }
-    }
-
-    fn item(&mut self, key: &Key, kind: Item, text: &'a CStr) {
+    fn item(&mut self, key: Key, kind: Item, text: &'a CStr) {
+        let link = if key.field == Field::After { LinkKind::After } else { LinkKind::Requires };
         if let Err(what) = value::check_item(kind, self.items == 1, text.to_bytes()) {
-            return self.wrong_value(key, what, text.to_bytes());
-        }
-        if self.items > limits::LIST {
-            self.wrong_value(key, wrong::MANY_ITEMS, &[]);
-            self.key = None;
+            self.wrong_value(key, what, text.to_bytes());
         } else if kind == Item::Names {
-            let link = if key.field == Field::After { LinkKind::After } else { LinkKind::Requires };
             self.name_service(link, text);
-        } else if self.config.words.push(text).is_err() {
-            self.wrong_value(key, wrong::MANY_WORDS, &[]);
+        } else if self.items > limits::LIST || self.config.words.push(text).is_err() {
+            self.wrong(Wrong::ManyWords, &[], &[]);
             self.key = None;
         }
     }
@@ -136,10 +114,10 @@ impl<'a> Parser<'a, '_> {
     fn name_service(&mut self, kind: LinkKind, name: &'a CStr) {
         let word = self.config.words.len() as u16;
         let Some(service) = self.service else { return };
-        if self.config.words.push(name).is_err() {
-            self.wrong(wrong::MANY_WORDS, [&[]; 3]);
-        } else if self.links.push(Link { kind, word, service: service as u8, place: self.here }).is_err() {
-            self.wrong(wrong::MANY_LINKS, [&[]; 3]);
+        let link = Link { kind, word, service: service as u8, place: self.here };
+        if self.config.words.push(name).is_err() || self.links.push(link).is_err() {
+            self.wrong(Wrong::ManyLinks, &[], &[]);
+            self.key = None;
         }
     }
 
@@ -151,37 +129,37 @@ impl<'a> Parser<'a, '_> {
     pub(super) fn close(&mut self) {
         let (Some(start), Some(key)) = (self.list.take(), self.key.take()) else { return };
         match key.kind {
-            Type::List(Item::Command) if self.items == 0 => self.wrong_value(key, wrong::NO_ITEMS, &[]),
+            Type::List(Item::Command) if self.items == 0 => self.wrong_value(key, Wrong::NoItems, &[]),
             Type::List(Item::Names) => {}
             Type::List(_) => {
-                let len = self.config.words.len().saturating_sub(start);
+                let len = self.config.words.len().wrapping_sub(start);
                 let list = List { start: start as u16, len: len as u16 };
                 self.config.set(self.service, key.field, 0, c"", list);
             }
-            Type::Boolean => self.wrong_value(key, wrong::WANT_BOOLEAN, b"true"),
-            _ => self.wrong_value(key, wrong::WANT_STRING, b"..."),
+            Type::Boolean => self.wrong_value(key, Wrong::WantBoolean, b"true"),
+            _ => self.wrong_value(key, Wrong::WantString, b"..."),
         }
     }
 
-    fn wrong_value(&mut self, key: &Key, what: &'static str, written: &[u8]) {
-        let near = match key.kind {
-            Type::Signal => names::nearest(written, &mut signal::all()),
-            Type::List(Item::Capability) => names::nearest(written, &mut capability::all()),
-            _ => None,
+    fn wrong_value(&mut self, key: Key, what: Wrong, written: &[u8]) {
+        let known = match what {
+            Wrong::Signal => signal::NAMES,
+            Wrong::Capability => capability::NAMES,
+            _ => "",
         };
-        match near {
-            Some(near) => self.wrong(wrong::NEAR, [key.name.as_bytes(), written, near.as_bytes()]),
-            None => self.wrong(what, [key.name.as_bytes(), written, keys::words(key.kind).as_bytes()]),
+        match Nearest::to(written).among(known).found() {
+            Some(near) => self.tell(Wrong::Near.text(), [key.name, written, near]),
+            None => self.tell(what.text(), [key.name, written, keys::words(key.kind).as_bytes()]),
         }
     }
 }
 
 /// `text` as items of a list, of a command each word as its own; cut where it is too long for a hint.
-fn quote(text: &[u8], split: bool) -> Vec<u8, 120, u8> {
+fn quote(text: &[u8], split: bool) -> Vec<u8, 200, u8> {
     let mut items = Vec::new();
     let _ = items.push(b'"');
-    for &byte in text {
-        let piece = if split && byte == b' ' { b"\", \"" } else { core::slice::from_ref(&byte) };
+    for byte in text {
+        let piece = if split && *byte == b' ' { b"\", \"" } else { core::slice::from_ref(byte) };
         let _ = items.extend_from_slice(piece);
     }
     let _ = items.push(b'"');

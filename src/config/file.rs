@@ -1,12 +1,14 @@
 //! The config file: events of the TOML reader to a [`Config`], and every error in it told.
 
-use super::keys::{Field, Key, Table};
+use super::keys::{Field, Table, Type};
 use super::links::Link;
-use super::{Config, Container, Mount, Restart, Root, Service, Set, wrong};
+use super::wrong::Wrong;
+use super::{Config, Container, Mount, Restart, Root, Service, Set};
 use crate::limits;
+use crate::text::bytes::all;
 use crate::text::message::Message;
-use crate::text::names;
-use crate::text::toml::{Event, Place, Reader, parts};
+use crate::text::names::{self, Nearest};
+use crate::text::toml::{Event, Place, Reader, is_bare, part};
 use heapless::Vec;
 
 /// One error, and where.
@@ -63,6 +65,14 @@ pub fn parse<'a>(text: &'a mut [u8], config: &mut Config<'a>, report: &mut dyn F
     parser.verdict
 }
 
+/// A key of the table at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    pub name: &'a [u8],
+    pub kind: Type,
+    pub field: Field,
+}
+
 pub(super) struct Parser<'a, 'c> {
     pub(super) config: &'c mut Config<'a>,
     report: &'c mut dyn FnMut(&Problem<'_>),
@@ -78,7 +88,7 @@ pub(super) struct Parser<'a, 'c> {
     /// The fields that the table at hand has.
     pub(super) seen: u64,
     /// The key whose value is awaited; none: it was wrong.
-    pub(super) key: Option<&'static Key>,
+    pub(super) key: Option<Key<'a>>,
     /// Inside an array: where its words begin.
     pub(super) list: Option<usize>,
     /// How many items the array has so far, wrong ones too.
@@ -104,34 +114,41 @@ impl<'a> Parser<'a, '_> {
             Event::Value(value) => self.value(value),
             Event::Open => self.open(),
             Event::Close => self.close(),
-            Event::Wrong(what, text) => self.wrong(what, [text, &[], &[]]),
+            Event::Wrong(what, text) => self.tell(what.text(), [text, &[], &[]]),
             Event::End => {}
         }
     }
 
+    /// Tells what is wrong with the event at hand, with two texts.
+    #[inline(never)]
+    pub(super) fn wrong(&mut self, what: Wrong, first: &[u8], second: &[u8]) {
+        self.tell(what.text(), [first, second, &[]]);
+    }
+
     /// Tells an error at the event at hand, in the service at hand.
-    pub(super) fn wrong(&mut self, what: &'static str, with: [&[u8]; 3]) {
-        let services = &mut self.config.services;
-        let service = self.service.and_then(|index| services.get_mut(index));
-        match &service {
-            Some(_) => {}
-            None => self.verdict.usable = false,
-        }
-        let service = service.map(|service| {
-            service.broken = true;
-            service.name
-        });
+    #[inline(never)]
+    pub(super) fn tell(&mut self, what: &'static str, with: [&[u8]; 3]) {
+        let service = match self.service.and_then(|index| self.config.services.get_mut(index)) {
+            Some(service) => {
+                service.broken = true;
+                Some(service.name)
+            }
+            None => {
+                self.verdict.usable = false;
+                None
+            }
+        };
         self.verdict.problems = self.verdict.problems.saturating_add(1);
         let message = match self.verdict.problems {
             ..TOLD => Message { what, with },
-            TOLD => Message { what: wrong::TOO_MUCH, with: [&[]; 3] },
+            TOLD => Message { what: Wrong::TooMuch.text(), with },
             _ => return,
         };
         (self.report)(&Problem { place: self.here, service, message });
     }
 
     /// Begins a table.
-    fn table(&mut self, path: &'a str, array: bool) {
+    fn table(&mut self, path: &'a [u8], array: bool) {
         self.section = None;
         self.service = None;
         self.head = self.here;
@@ -141,129 +158,119 @@ impl<'a> Parser<'a, '_> {
             self.verdict.usable = false;
             return;
         }
-        let mut parts = parts(path);
-        let (table, name, part, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next(), parts.next());
-        let with = [path.as_bytes(), name.unwrap_or_default().as_bytes(), &[]];
-        match (table, name, part) {
-            ("root", None, _) => {
+        let (table, rest) = part(path);
+        match (names::position("root mount service", table), rest) {
+            (Some(0), None) => {
                 if !array && !self.config.roots.is_empty() {
-                    self.wrong(wrong::ROOT_TWICE, with);
+                    self.wrong(Wrong::RootTwice, &[], &[]);
                 }
                 self.section = Some(Table::Root);
-                if self.config.roots.push(Root::new(c"")).is_err() {
-                    self.section = None;
-                    self.wrong(wrong::MANY_ROOTS, with);
-                }
+                self.limit(self.config.roots.len() < limits::ROOTS);
+                let _ = self.config.roots.push(Root::new(c""));
             }
-            ("mount", None, _) => {
+            (Some(1), None) => {
                 if !array {
-                    self.wrong(wrong::WRITE_ARRAY, with);
+                    self.wrong(Wrong::WriteArray, path, &[]);
                 }
                 self.section = Some(Table::Mount);
-                if self.config.mounts.push(Mount::new(c"", c"")).is_err() {
-                    self.section = None;
-                    self.wrong(wrong::MANY_MOUNTS, with);
-                }
+                self.limit(self.config.mounts.len() < limits::MOUNTS);
+                let _ = self.config.mounts.push(Mount::new(c"", c""));
             }
-            ("service", None, _) => self.wrong(wrong::NAMELESS_SERVICE, with),
-            ("service", Some(name), None) => self.service_table(path, name, array),
-            ("service", Some(name), Some("container")) if more.is_none() => self.container_table(path, name, array),
-            ("service", Some(_), Some(_)) => self.wrong(wrong::UNKNOWN_PART, with),
-            _ => {
-                let near = names::nearest(table.as_bytes(), &mut ["root", "mount", "service"].into_iter());
-                let what = if near.is_some() { wrong::UNKNOWN_TABLE_NEAR } else { wrong::UNKNOWN_TABLE };
-                let near = near.map(|near| if near == "service" { "service.NAME" } else { near });
-                self.wrong(what, [path.as_bytes(), near.unwrap_or_default().as_bytes(), &[]]);
-            }
+            (Some(2), Some(rest)) => self.service_table(path, rest, array),
+            (Some(2), None) => self.wrong(Wrong::NamelessService, &[], &[]),
+            _ => match Nearest::to(table).among("root mount service.NAME service").found() {
+                Some(near) => self.wrong(Wrong::UnknownTableNear, path, near),
+                None => self.wrong(Wrong::UnknownTable, path, &[]),
+            },
         }
     }
 
-    fn service_table(&mut self, path: &str, name: &'a str, array: bool) {
-        let Some(index) = self.find_service(path, name, array) else { return };
-        if self.declared.contains(index) {
-            self.wrong(wrong::TABLE_TWICE, [path.as_bytes(), &[], &[]]);
+    /// Passes over a table that there is no room for.
+    fn limit(&mut self, room: bool) {
+        if !room {
+            self.section = None;
+            self.wrong(Wrong::ManyTables, &[], &[]);
         }
-        self.declared.insert(index);
-        self.section = Some(Table::Service);
     }
 
-    fn container_table(&mut self, path: &str, name: &'a str, array: bool) {
-        let Some(index) = self.find_service(path, name, array) else { return };
+    /// Begins `[service.NAME]` or `[service.NAME.container]`.
+    fn service_table(&mut self, path: &[u8], rest: &'a [u8], array: bool) {
+        let (name, rest) = part(rest);
+        if rest.is_some_and(|rest| part(rest) != (b"container", None)) {
+            return self.wrong(Wrong::UnknownPart, path, name);
+        }
+        let Some(index) = self.find_service(name) else { return };
         let Some(service) = self.config.services.get_mut(index) else { return };
-        let twice = service.container.is_some();
-        service.container = Some(Container::new(c""));
+        self.service = Some(index);
+        let twice = if rest.is_some() {
+            self.section = Some(Table::Container);
+            service.container.replace(Container::new(c"")).is_some()
+        } else {
+            self.section = Some(Table::Service);
+            let twice = self.declared.contains(index);
+            self.declared.insert(index);
+            twice
+        };
         if twice {
-            self.wrong(wrong::TABLE_TWICE, [path.as_bytes(), &[], &[]]);
+            self.wrong(Wrong::TableTwice, path, &[]);
         }
-        self.section = Some(Table::Container);
+        if array {
+            self.wrong(Wrong::WriteTable, path, &[]);
+        }
     }
 
     /// The index of the service called `name`, which may be new.
-    fn find_service(&mut self, path: &str, name: &'a str, array: bool) -> Option<usize> {
-        let with = [path.as_bytes(), name.as_bytes(), &[]];
-        if name.len() > limits::NAME_BYTES || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-            self.wrong(wrong::SERVICE_NAME, with);
+    fn find_service(&mut self, name: &'a [u8]) -> Option<usize> {
+        let index = self.config.service(name);
+        if index.is_some() {
+            return index;
+        }
+        let known = name.first().is_some_and(u8::is_ascii_alphanumeric) && all(name, is_bare);
+        if !known || name.len() > limits::NAME_BYTES {
+            self.wrong(Wrong::ServiceName, &[], name);
             return None;
         }
-        let index = match self.config.service(name.as_bytes()) {
-            Some(index) => index,
-            None => {
-                let index = self.config.services.len();
-                if self.config.services.push(Service::new(name)).is_err() {
-                    self.wrong(wrong::MANY_SERVICES, with);
-                    return None;
-                }
-                if let Some(head) = self.heads.get_mut(index) {
-                    *head = self.here;
-                }
-                index
-            }
+        let index = self.config.services.len();
+        let head = self.heads.get_mut(index);
+        let pushed = self.config.services.push(Service::new(core::str::from_utf8(name).unwrap_or_default()));
+        let (Some(head), Ok(())) = (head, pushed) else {
+            self.wrong(Wrong::ManyTables, &[], &[]);
+            return None;
         };
-        self.service = Some(index);
-        if array {
-            self.wrong(wrong::WRITE_TABLE, with);
-        }
+        *head = self.here;
         Some(index)
     }
 
     /// Sees whether the table that ends here has what it must.
     fn finish_table(&mut self) {
+        static NEEDS: [(Table, Field, &str, &str); 5] = [
+            (Table::Root, Field::RootSource, "source", "\"/dev/...\""),
+            (Table::Mount, Field::MountSource, "source", "\"/dev/...\""),
+            (Table::Mount, Field::MountTarget, "target", "\"/...\""),
+            (Table::Service, Field::Exec, "exec", "[\"/path/of/program\"]"),
+            (Table::Container, Field::ContainerRoot, "root", "\"/...\""),
+        ];
         self.key = None;
         self.list = None;
         let Some(table) = self.section else { return };
-        let seen = self.seen;
         let here = core::mem::replace(&mut self.here, self.head);
-        let missing = |field: Field| seen & field.bit() == 0;
-        match table {
-            Table::Top => {}
-            Table::Root if missing(Field::RootSource) => self.wrong(wrong::MISSING, [b"source", b"/dev/...", &[]]),
-            Table::Mount => {
-                if missing(Field::MountSource) {
-                    self.wrong(wrong::MISSING, [b"source", b"/dev/...", &[]]);
+        let mut seen = self.seen;
+        if let Some(service) = self.service.and_then(|index| self.config.services.get_mut(index))
+            && let Some(contained) = self.service.and_then(|index| self.contained.get_mut(index))
+        {
+            if table == Table::Container {
+                *contained = seen;
+                if seen & Field::From.bit() != 0 {
+                    seen |= Field::ContainerRoot.bit();
                 }
-                if missing(Field::MountTarget) {
-                    self.wrong(wrong::MISSING, [b"target", b"/...", &[]]);
-                }
+            } else if seen & Field::Restart.bit() == 0 {
+                service.restart = Restart::of(service.kind);
             }
-            Table::Service => {
-                if missing(Field::Exec) {
-                    self.wrong(wrong::MISSING_EXEC, [&[]; 3]);
-                }
-                if missing(Field::Restart)
-                    && let Some(service) = self.service.and_then(|index| self.config.services.get_mut(index))
-                {
-                    service.restart = Restart::of(service.kind);
-                }
+        }
+        for (of, field, name, example) in &NEEDS {
+            if *of == table && seen & field.bit() == 0 {
+                self.wrong(Wrong::Missing, name.as_bytes(), example.as_bytes());
             }
-            Table::Container => {
-                if missing(Field::ContainerRoot) && missing(Field::From) {
-                    self.wrong(wrong::MISSING, [b"root", b"/...", &[]]);
-                }
-                if let Some(fields) = self.service.and_then(|index| self.contained.get_mut(index)) {
-                    *fields = seen;
-                }
-            }
-            Table::Root => {}
         }
         self.here = here;
     }
@@ -271,14 +278,18 @@ impl<'a> Parser<'a, '_> {
     /// After the last table: what needs all of them.
     fn finish(&mut self) {
         for index in 0..self.config.services.len() {
-            if self.declared.contains(index) {
-                continue;
+            if !self.declared.contains(index) {
+                self.at_service(index);
+                let name = self.config.name(index);
+                self.wrong(Wrong::MissingService, name.as_bytes(), &[]);
             }
-            self.service = Some(index);
-            self.here = self.heads.get(index).copied().unwrap_or_default();
-            let name = self.config.name(index);
-            self.wrong(wrong::MISSING_SERVICE, [name.as_bytes(), &[], &[]]);
         }
         self.link();
+    }
+
+    /// What is told next is in the service at `index`, where its first table is.
+    pub(super) fn at_service(&mut self, index: usize) {
+        self.service = Some(index);
+        self.here = self.heads.get(index).copied().unwrap_or_default();
     }
 }

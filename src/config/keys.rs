@@ -58,53 +58,83 @@ pub enum Item {
     Names,
 }
 
-/// One per key: fewer than 64, so that a set of them is one `u64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    Hostname,
-    Modules,
-    Sysctl,
-    OnFailure,
-    RootSource,
-    RootType,
-    RootOptions,
-    RootReadOnly,
-    RootWait,
-    RootInit,
-    MountSource,
-    MountTarget,
-    MountType,
-    MountOptions,
-    Exec,
-    Stop,
-    Type,
-    Tty,
-    Ask,
-    Restart,
-    After,
-    Requires,
-    Autostart,
-    Env,
-    User,
-    Workdir,
-    Log,
-    StopSignal,
-    StopTimeout,
-    CrashLimit,
-    ServiceOnFailure,
-    OnExit,
-    ContainerRoot,
-    ContainerReadOnly,
-    Volumes,
-    Tmpfs,
-    ContainerHostname,
-    Network,
-    ContainerInit,
-    Privileged,
-    CapAdd,
-    CapDrop,
-    From,
-    ContainerSysctl,
+macro_rules! keys {
+    ($($table:ident { $field0:ident $name0:literal $kind0:expr, $($field:ident $name:literal $kind:expr,)* })*) => {
+        /// One per key: fewer than 64, so that a set of them is one `u64`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Field { $($field0, $($field,)*)* }
+
+        static FIELDS: &[(Field, Type)] = &[$((Field::$field0, $kind0), $((Field::$field, $kind),)*)*];
+
+        impl Table {
+            /// The names of its keys, with spaces between.
+            pub const fn keys(self) -> &'static str {
+                match self { $(Table::$table => concat!($name0, $(" ", $name),*)),* }
+            }
+
+            const fn first(self) -> usize {
+                match self { $(Table::$table => Field::$field0 as usize),* }
+            }
+        }
+    };
+}
+
+keys! {
+    Top {
+        Hostname "hostname" Type::HostName,
+        Modules "modules" Type::List(Item::Module),
+        Sysctl "sysctl" Type::List(Item::Setting),
+        OnFailure "on-failure" Type::OnFailure,
+    }
+    Root {
+        RootSource "source" Type::Source,
+        RootType "type" Type::Text,
+        RootOptions "options" Type::Text,
+        RootReadOnly "read-only" Type::Boolean,
+        RootWait "wait" Type::Wait,
+        RootInit "init" Type::Init,
+    }
+    Mount {
+        MountSource "source" Type::Source,
+        MountTarget "target" Type::Path,
+        MountType "type" Type::Text,
+        MountOptions "options" Type::Text,
+    }
+    Service {
+        Exec "exec" Type::List(Item::Command),
+        Stop "stop" Type::List(Item::Command),
+        Type "type" Type::Kind,
+        Tty "tty" Type::Terminal,
+        Ask "ask" Type::Boolean,
+        Restart "restart" Type::Restart,
+        After "after" Type::List(Item::Names),
+        Requires "requires" Type::List(Item::Names),
+        Autostart "autostart" Type::Boolean,
+        Env "env" Type::List(Item::Variable),
+        User "user" Type::User,
+        Workdir "workdir" Type::Path,
+        Log "log" Type::Log,
+        StopSignal "stop-signal" Type::Signal,
+        StopTimeout "stop-timeout" Type::Time,
+        CrashLimit "crash-limit" Type::CrashLimit,
+        ServiceOnFailure "on-failure" Type::OnFailure,
+        OnExit "on-exit" Type::OnExit,
+    }
+    Container {
+        ContainerRoot "root" Type::Path,
+        ContainerReadOnly "read-only" Type::Boolean,
+        Volumes "volumes" Type::List(Item::Volume),
+        Tmpfs "tmpfs" Type::List(Item::Tmpfs),
+        ContainerHostname "hostname" Type::HostName,
+        Network "network" Type::Network,
+        ContainerInit "init" Type::Boolean,
+        Privileged "privileged" Type::Boolean,
+        CapAdd "cap-add" Type::List(Item::Capability),
+        CapDrop "cap-drop" Type::List(Item::Capability),
+        From "from" Type::Name,
+        ContainerSysctl "sysctl" Type::NotYet,
+    }
 }
 
 impl Field {
@@ -113,64 +143,13 @@ impl Field {
     }
 }
 
-#[derive(Debug)]
-pub struct Key {
-    pub name: &'static str,
-    pub table: Table,
-    pub kind: Type,
-    pub field: Field,
+impl Table {
+    /// The key of this table called `name`.
+    pub fn key(self, name: &[u8]) -> Option<(Field, Type)> {
+        let index = crate::text::names::position(self.keys(), name)?;
+        FIELDS.get(self.first().wrapping_add(index)).copied()
+    }
 }
-
-const fn key(table: Table, name: &'static str, kind: Type, field: Field) -> Key {
-    Key { name, table, kind, field }
-}
-
-pub static KEYS: [Key; 44] = [
-    key(Table::Top, "hostname", Type::HostName, Field::Hostname),
-    key(Table::Top, "modules", Type::List(Item::Module), Field::Modules),
-    key(Table::Top, "sysctl", Type::List(Item::Setting), Field::Sysctl),
-    key(Table::Top, "on-failure", Type::OnFailure, Field::OnFailure),
-    key(Table::Root, "source", Type::Source, Field::RootSource),
-    key(Table::Root, "type", Type::Text, Field::RootType),
-    key(Table::Root, "options", Type::Text, Field::RootOptions),
-    key(Table::Root, "read-only", Type::Boolean, Field::RootReadOnly),
-    key(Table::Root, "wait", Type::Wait, Field::RootWait),
-    key(Table::Root, "init", Type::Init, Field::RootInit),
-    key(Table::Mount, "source", Type::Source, Field::MountSource),
-    key(Table::Mount, "target", Type::Path, Field::MountTarget),
-    key(Table::Mount, "type", Type::Text, Field::MountType),
-    key(Table::Mount, "options", Type::Text, Field::MountOptions),
-    key(Table::Service, "exec", Type::List(Item::Command), Field::Exec),
-    key(Table::Service, "stop", Type::List(Item::Command), Field::Stop),
-    key(Table::Service, "type", Type::Kind, Field::Type),
-    key(Table::Service, "tty", Type::Terminal, Field::Tty),
-    key(Table::Service, "ask", Type::Boolean, Field::Ask),
-    key(Table::Service, "restart", Type::Restart, Field::Restart),
-    key(Table::Service, "after", Type::List(Item::Names), Field::After),
-    key(Table::Service, "requires", Type::List(Item::Names), Field::Requires),
-    key(Table::Service, "autostart", Type::Boolean, Field::Autostart),
-    key(Table::Service, "env", Type::List(Item::Variable), Field::Env),
-    key(Table::Service, "user", Type::User, Field::User),
-    key(Table::Service, "workdir", Type::Path, Field::Workdir),
-    key(Table::Service, "log", Type::Log, Field::Log),
-    key(Table::Service, "stop-signal", Type::Signal, Field::StopSignal),
-    key(Table::Service, "stop-timeout", Type::Time, Field::StopTimeout),
-    key(Table::Service, "crash-limit", Type::CrashLimit, Field::CrashLimit),
-    key(Table::Service, "on-failure", Type::OnFailure, Field::ServiceOnFailure),
-    key(Table::Service, "on-exit", Type::OnExit, Field::OnExit),
-    key(Table::Container, "root", Type::Path, Field::ContainerRoot),
-    key(Table::Container, "read-only", Type::Boolean, Field::ContainerReadOnly),
-    key(Table::Container, "volumes", Type::List(Item::Volume), Field::Volumes),
-    key(Table::Container, "tmpfs", Type::List(Item::Tmpfs), Field::Tmpfs),
-    key(Table::Container, "hostname", Type::HostName, Field::ContainerHostname),
-    key(Table::Container, "network", Type::Network, Field::Network),
-    key(Table::Container, "init", Type::Boolean, Field::ContainerInit),
-    key(Table::Container, "privileged", Type::Boolean, Field::Privileged),
-    key(Table::Container, "cap-add", Type::List(Item::Capability), Field::CapAdd),
-    key(Table::Container, "cap-drop", Type::List(Item::Capability), Field::CapDrop),
-    key(Table::Container, "from", Type::Name, Field::From),
-    key(Table::Container, "sysctl", Type::NotYet, Field::ContainerSysctl),
-];
 
 /// Keys of a later version, of any table.
 pub const LATER: &str = "ip watchdog overlay group-add env-file umask ulimit memory cpus pids-limit cgroup ready listen devices \
@@ -181,10 +160,10 @@ pub const fn words(kind: Type) -> &'static str {
     match kind {
         Type::Kind => "daemon oneshot console",
         Type::Restart => "always on-failure never",
-        Type::Log => "kmsg console null",
         Type::Network => "none host",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
+        Type::Log => "kmsg console null",
         _ => "",
     }
 }

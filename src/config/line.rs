@@ -4,10 +4,12 @@ use core::ffi::CStr;
 
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
+use crate::text::bytes::cut;
 use crate::text::cmdline::{Word, Words};
 use crate::text::duration::Millis;
 use crate::text::message::Message;
-use crate::text::{names, number};
+use crate::text::names::{self, Nearest};
+use crate::text::number;
 use heapless::Vec;
 
 /// What the kernel command line said; unset is as good as not written.
@@ -66,30 +68,44 @@ pub struct Replaced {
 
 const UNKNOWN: &str = "kernel command line: unknown word %1; see the documentation";
 const UNKNOWN_NEAR: &str = "kernel command line: unknown word %1; did you mean %2";
-const VALUE: &str = "kernel command line: %1 cannot be \"%2\", so the default is used; write %1=%3";
+const VALUE: &str = "kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3";
 const MANY: &str = "kernel command line: too many words after --, the command is not run; write at most 64";
 const CUT: &str = "kernel command line: too long to be read whole; write at most 4095 bytes";
 
 const _: () = assert!(limits::COMMAND_WORDS == 64 && limits::CMDLINE_BYTES == 4096);
 
-/// The words that have a value, and an example of it.
-static WITH_VALUE: [(&str, &str); 15] = [
-    ("root", "/dev/vda"),
-    ("rootfstype", "ext4"),
-    ("rootflags", "noatime"),
-    ("rootwait", "10"),
-    ("rootdelay", "10"),
-    ("init", "/sbin/init"),
-    ("loglevel", "4"),
-    ("panic", "10"),
-    ("console", "ttyS0"),
-    ("hostname", "NAME"),
-    ("ip", "ADDRESS"),
-    ("tinyo.config", "/etc/tinyo.toml"),
-    ("tinyo.log", "quiet, info or debug"),
-    ("tinyo.on-exit", "poweroff, reboot or halt"),
-    ("tinyo.exit", "console, debug:PORT or vsock:PORT"),
-];
+macro_rules! words {
+    ($name0:ident $text0:literal $example0:literal, $($name:ident $text:literal $example:literal,)*) => {
+        /// The words with a value.
+        #[derive(Clone, Copy)]
+        enum Name { $name0, $($name),* }
+
+        static ALL: &[Name] = &[Name::$name0, $(Name::$name),*];
+        const NAMES: &str = concat!($text0, $(" ", $text),*);
+        /// What can be behind the `=` of each.
+        const EXAMPLES: &str = concat!($example0, $(" ", $example),*);
+    };
+}
+
+words! {
+    Root "root" "/dev/vda",
+    RootFsType "rootfstype" "ext4",
+    RootFlags "rootflags" "noatime",
+    RootWait "rootwait" "10",
+    RootDelay "rootdelay" "10",
+    Init "init" "/sbin/init",
+    LogLevel "loglevel" "4",
+    Panic "panic" "10",
+    Console "console" "ttyS0",
+    HostName "hostname" "NAME",
+    Ip "ip" "ADDRESS",
+    Config "tinyo.config" "/etc/tinyo.toml",
+    Log "tinyo.log" "quiet|info|debug",
+    OnExit "tinyo.on-exit" "poweroff|reboot|halt",
+    Exit "tinyo.exit" "console|debug:PORT|vsock:PORT",
+}
+
+const OURS: &str = "tinyo.config tinyo.log tinyo.on-exit tinyo.exit";
 
 /// Reads `text`, which is taken apart in place; `warn` is given each word that is wrong. None of them stops a boot.
 pub fn parse<'a>(text: &'a mut [u8], warn: &mut dyn FnMut(&Message<'_>)) -> BootLine<'a> {
@@ -129,34 +145,43 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
             _ => unknown(name, warn),
         };
     };
+    let Some(index) = names::position(NAMES, name) else { return unknown(name, warn) };
+    let Some(word) = ALL.get(index) else { return };
     let text = value.to_bytes();
     // Each arm says whether the value is one that can be.
-    let good = match name {
-        b"root" => set(&mut line.root, Some(value).filter(|_| !text.is_empty())),
-        b"rootfstype" => set(&mut line.rootfstype, Some(value)),
-        b"rootflags" => set(&mut line.rootflags, Some(value)),
-        b"rootwait" => set(&mut line.rootwait, seconds(text).map(Wait::For)),
-        b"rootdelay" => seconds(text).map(|time| line.rootdelay = time).is_some(),
-        b"init" => set(&mut line.init, Some(value).filter(|_| text == b"tinyo" || value::is_path(text))),
-        b"loglevel" => set(&mut line.loglevel, number::decimal(text).and_then(|level| u8::try_from(level).ok())),
-        b"panic" => set(&mut line.panic, number::signed(text)),
-        b"console" => set(&mut line.console, Some(value)),
-        b"hostname" => set(&mut line.hostname, Some(value).filter(|_| value::is_host_name(text))),
-        b"ip" => set(&mut line.ip, Some(value)),
-        b"tinyo.config" => set(&mut line.config, Some(value).filter(|_| value::is_path(text))),
-        b"tinyo.log" => set(&mut line.log, verbosity(text)),
-        b"tinyo.on-exit" | b"tinyo.on_exit" => set(&mut line.on_exit, on_exit(text)),
-        b"tinyo.exit" => set(&mut line.exit, exit_to(text)),
-        _ => return unknown(name, warn),
+    let good = match word {
+        Name::Root => set(&mut line.root, value, !text.is_empty()),
+        Name::RootFsType => set(&mut line.rootfstype, value, true),
+        Name::RootFlags => set(&mut line.rootflags, value, true),
+        Name::Init => set(&mut line.init, value, value::is_init(text)),
+        Name::Console => set(&mut line.console, value, true),
+        Name::HostName => set(&mut line.hostname, value, value::is_host_name(text)),
+        Name::Ip => set(&mut line.ip, value, true),
+        Name::Config => set(&mut line.config, value, value::is_path(text)),
+        Name::RootWait => put(&mut line.rootwait, seconds(text).map(Wait::For)),
+        Name::RootDelay => seconds(text).map(|time| line.rootdelay = time).is_some(),
+        Name::LogLevel => put(&mut line.loglevel, number::decimal(text).and_then(|level| u8::try_from(level).ok())),
+        Name::Panic => put(&mut line.panic, number::signed(text)),
+        Name::Log => put(&mut line.log, verbosity(text)),
+        Name::OnExit => put(&mut line.on_exit, on_exit(text)),
+        Name::Exit => put(&mut line.exit, exit_to(text)),
     };
     if !good {
-        let example = WITH_VALUE.iter().find(|(known, _)| known.as_bytes() == name).map_or("", |(_, example)| example);
+        let example = names::at(EXAMPLES, b' ', index);
         warn(&Message { what: VALUE, with: [name, text, example.as_bytes()] });
     }
 }
 
+/// Sets `place` if the value is `good`.
+fn set<'a>(place: &mut Option<&'a CStr>, value: &'a CStr, good: bool) -> bool {
+    if good {
+        *place = Some(value);
+    }
+    good
+}
+
 /// Sets `place` if there is a value.
-fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+fn put<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     let good = value.is_some();
     if good {
         *place = value;
@@ -169,10 +194,10 @@ fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
     if !name.starts_with(b"tinyo.") {
         return;
     }
-    let ours = WITH_VALUE.iter().map(|(known, _)| *known).filter(|known| known.starts_with("tinyo."));
-    let near = names::nearest(name, &mut ours.chain(["tinyo.rescue"])).filter(|near| near.as_bytes() != name);
-    let what = if near.is_some() { UNKNOWN_NEAR } else { UNKNOWN };
-    warn(&Message { what, with: [name, near.unwrap_or_default().as_bytes(), &[]] });
+    match Nearest::to(name).among("tinyo.rescue").among(OURS).found() {
+        Some(near) => warn(&Message { what: UNKNOWN_NEAR, with: [name, near, &[]] }),
+        None => warn(&Message { what: UNKNOWN, with: [name, &[], &[]] }),
+    }
 }
 
 fn seconds(text: &[u8]) -> Option<Millis> {
@@ -180,26 +205,23 @@ fn seconds(text: &[u8]) -> Option<Millis> {
 }
 
 fn verbosity(text: &[u8]) -> Option<Verbosity> {
-    match text {
-        b"quiet" => Some(Verbosity::Quiet),
-        b"info" => Some(Verbosity::Info),
-        b"debug" => Some(Verbosity::Debug),
-        _ => None,
+    match names::position("quiet info debug", text)? {
+        0 => Some(Verbosity::Quiet),
+        1 => Some(Verbosity::Info),
+        _ => Some(Verbosity::Debug),
     }
 }
 
 fn on_exit(text: &[u8]) -> Option<OnExit> {
-    match text {
-        b"poweroff" => Some(OnExit::Poweroff),
-        b"reboot" => Some(OnExit::Reboot),
-        b"halt" => Some(OnExit::Halt),
-        _ => None,
+    match names::position("poweroff reboot halt", text)? {
+        0 => Some(OnExit::Poweroff),
+        1 => Some(OnExit::Reboot),
+        _ => Some(OnExit::Halt),
     }
 }
 
 fn exit_to(text: &[u8]) -> Option<ExitTo> {
-    let mut parts = text.splitn(2, |&byte| byte == b':');
-    match (parts.next()?, parts.next()) {
+    match cut(text, b':') {
         (b"console", None) => Some(ExitTo::Console),
         (b"debug", None) => Some(ExitTo::Debug(0xf4)),
         (b"debug", Some(port)) => u16::try_from(number::any_base(port)?).ok().map(ExitTo::Debug),

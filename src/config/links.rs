@@ -2,9 +2,9 @@
 
 use super::file::Parser;
 use super::keys::Field;
-use super::{Set, wrong};
-use crate::limits;
-use crate::text::names;
+use super::wrong::Wrong;
+use super::{Container, Set};
+use crate::text::names::Nearest;
 use crate::text::toml::Place;
 use heapless::Vec;
 
@@ -53,7 +53,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Tells an error at `link`, in the service that it is in.
-    fn wrong_link(&mut self, link: Link, what: &'static str, name: &[u8], near: &[u8]) {
+    fn wrong_link(&mut self, link: Link, what: Wrong, name: &[u8], near: &[u8]) {
         self.here = link.place;
         self.service = Some(usize::from(link.service));
         let key = match link.kind {
@@ -61,130 +61,113 @@ impl<'a> Parser<'a, '_> {
             LinkKind::Requires => "requires",
             LinkKind::From => "from",
         };
-        self.wrong(what, [key.as_bytes(), name, near]);
+        self.tell(what.text(), [key.as_bytes(), name, near]);
     }
 
     fn nobody(&mut self, link: Link, name: &[u8]) {
-        let near = names::nearest(name, &mut self.config.services.iter().map(|service| service.name));
-        match near {
-            Some(near) => self.wrong_link(link, wrong::NO_SERVICE_NEAR, name, near.as_bytes()),
-            None => self.wrong_link(link, wrong::NO_SERVICE, name, &[]),
+        let mut near = Nearest::to(name);
+        for service in &self.config.services {
+            near.consider(service.name.as_bytes());
+        }
+        match near.found() {
+            Some(near) => self.wrong_link(link, Wrong::NoServiceNear, name, near),
+            None => self.wrong_link(link, Wrong::NoService, name, &[]),
         }
     }
 
     /// Gives each of `waiting` the container that its `from` names, under its own keys: first those whose model is
     /// complete, then those that this completes; what is left goes in a circle.
     fn copy(&mut self, mut waiting: Set) {
-        let mut before = Set::EMPTY;
-        while waiting != before {
-            before = waiting;
+        let mut stuck = false;
+        while waiting != Set::EMPTY {
+            let before = waiting;
             for at in 0..self.links.len() {
-                let Some((link, name)) = self.named(at).filter(|(link, _)| link.kind == LinkKind::From) else {
-                    continue;
-                };
+                let Some((link, name)) = self.named(at) else { continue };
                 let index = usize::from(link.service);
-                let Some(model) = self.config.service(name).filter(|&model| !waiting.contains(model)) else { continue };
-                if waiting.contains(index) {
-                    waiting.remove(index);
-                    self.copy_one(link, name, index, model);
+                if link.kind != LinkKind::From || !waiting.contains(index) {
+                    continue;
                 }
+                let Some(model) = self.config.service(name) else { continue };
+                if stuck {
+                    self.wrong_link(link, Wrong::FromCircle, name, &[]);
+                } else if waiting.contains(model) {
+                    continue;
+                } else if let Err(what) = self.copy_one(index, model) {
+                    self.wrong_link(link, what, name, &[]);
+                }
+                waiting.remove(index);
             }
-        }
-        for at in 0..self.links.len() {
-            if let Some((link, name)) = self.named(at)
-                && link.kind == LinkKind::From
-                && waiting.contains(usize::from(link.service))
-            {
-                self.wrong_link(link, wrong::FROM_CIRCLE, name, &[]);
-            }
+            stuck = waiting == before;
         }
     }
 
-    fn copy_one(&mut self, link: Link, name: &[u8], index: usize, model: usize) {
-        let seen = self.contained.get(index).copied().unwrap_or_default();
-        let (container, broken) = match self.config.services.get(model) {
-            Some(model) => (model.container, model.broken),
-            None => (None, true),
-        };
-        let Some(model) = container.filter(|_| !broken) else {
-            let what = if broken { wrong::FROM_BROKEN } else { wrong::FROM_NOTHING };
-            return self.wrong_link(link, what, name, &[]);
-        };
-        let Some(own) = self.config.services.get_mut(index).and_then(|service| service.container.as_mut()) else {
-            return;
-        };
-        let mut all = model;
+    fn copy_one(&mut self, index: usize, model: usize) -> Result<(), Wrong> {
+        let model = self.config.services.get(model).ok_or(Wrong::FromNothing)?;
+        if model.broken {
+            return Err(Wrong::FromBroken);
+        }
+        let model = model.container.ok_or(Wrong::FromNothing)?;
+        let own = self.config.services.get_mut(index).and_then(|service| service.container.as_mut());
+        let (Some(own), Some(seen)) = (own, self.contained.get(index)) else { return Ok(()) };
         let has = |field: Field| seen & field.bit() != 0;
-        if has(Field::ContainerRoot) {
-            all.root = own.root;
-        }
-        if has(Field::ContainerReadOnly) {
-            all.read_only = own.read_only;
-        }
-        if has(Field::Volumes) {
-            all.volumes = own.volumes;
-        }
-        if has(Field::Tmpfs) {
-            all.tmpfs = own.tmpfs;
-        }
-        if has(Field::ContainerHostname) {
-            all.hostname = own.hostname;
-        }
-        if has(Field::Network) {
-            all.network = own.network;
-        }
-        if has(Field::ContainerInit) {
-            all.init = own.init;
-        }
-        if has(Field::Privileged) {
-            all.privileged = own.privileged;
-        }
-        if has(Field::CapAdd) {
-            all.cap_add = own.cap_add;
-        }
-        if has(Field::CapDrop) {
-            all.cap_drop = own.cap_drop;
-        }
-        *own = all;
+        *own = Container {
+            root: if has(Field::ContainerRoot) { own.root } else { model.root },
+            read_only: if has(Field::ContainerReadOnly) { own.read_only } else { model.read_only },
+            volumes: if has(Field::Volumes) { own.volumes } else { model.volumes },
+            tmpfs: if has(Field::Tmpfs) { own.tmpfs } else { model.tmpfs },
+            hostname: if has(Field::ContainerHostname) { own.hostname } else { model.hostname },
+            network: if has(Field::Network) { own.network } else { model.network },
+            init: if has(Field::ContainerInit) { own.init } else { model.init },
+            privileged: if has(Field::Privileged) { own.privileged } else { model.privileged },
+            cap_add: if has(Field::CapAdd) { own.cap_add } else { model.cap_add },
+            cap_drop: if has(Field::CapDrop) { own.cap_drop } else { model.cap_drop },
+        };
+        Ok(())
     }
 
     /// Tells services that wait for each other, each circle once.
     fn circles(&mut self) {
-        let mut reach = [Set::EMPTY; limits::SERVICES];
-        for (reach, service) in reach.iter_mut().zip(&self.config.services) {
-            *reach = Set(service.after.0 | service.requires.0);
+        let mut left = Set::EMPTY;
+        for index in 0..self.config.services.len() {
+            left.insert(index);
         }
-        // Warshall's closure: after step `through`, every way that leads over services up to it is known.
-        for through in 0..self.config.services.len() {
-            let further = reach.get(through).copied().unwrap_or_default();
-            for reach in reach.iter_mut().filter(|reach| reach.contains(through)) {
-                reach.0 |= further.0;
+        loop {
+            // Who waits for none of those left, can start; in the end each one left waits for one of them.
+            let mut before = Set::EMPTY;
+            while left != before {
+                before = left;
+                for index in 0..self.config.services.len() {
+                    if self.first_awaited(index, left).is_none() {
+                        left.remove(index);
+                    }
+                }
             }
-        }
-        let mut told = Set::EMPTY;
-        for (index, own) in reach.iter().enumerate().filter(|(index, own)| own.contains(*index)) {
-            if told.contains(index) {
-                continue;
+            // So this way never ends, and when it has gone as many steps as there are services, it is in a circle.
+            let Some(mut index) = left.first() else { return };
+            for _ in 0..self.config.services.len() {
+                index = self.first_awaited(index, left).unwrap_or(index);
             }
             let mut names: Vec<u8, 200, u8> = Vec::new();
-            let mut members = 0u8;
-            for (other, others) in reach.iter().enumerate() {
-                if !own.contains(other) || !others.contains(index) {
-                    continue;
-                }
-                told.insert(other);
-                members = members.saturating_add(1);
-                if members > 1 {
-                    let _ = names.extend_from_slice(b", ");
-                }
-                let _ = names.extend_from_slice(self.config.name(other).as_bytes());
-                if let Some(service) = self.config.services.get_mut(other) {
+            let mut circle = Set::EMPTY;
+            while !circle.contains(index) {
+                circle.insert(index);
+                let separator: &[u8] = if names.is_empty() { b"" } else { b", " };
+                let _ = names.extend_from_slice(separator);
+                let _ = names.extend_from_slice(self.config.name(index).as_bytes());
+                if let Some(service) = self.config.services.get_mut(index) {
                     service.broken = true;
                 }
+                index = self.first_awaited(index, left).unwrap_or(index);
             }
-            self.service = Some(index);
-            self.here = self.heads.get(index).copied().unwrap_or_default();
-            self.wrong(if members == 1 { wrong::SELF } else { wrong::CIRCLE }, [&[], &names, &[]]);
+            left.0 &= !circle.0;
+            self.at_service(index);
+            self.wrong(Wrong::Circle, &[], &names);
         }
+    }
+
+    /// The first of `among` that the service at `index` waits for.
+    fn first_awaited(&self, index: usize, among: Set) -> Option<usize> {
+        let service = self.config.services.get(index)?;
+        Set((service.after.0 | service.requires.0) & among.0).first()
     }
 }

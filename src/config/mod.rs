@@ -59,6 +59,11 @@ impl Set {
         self.0 &= !bit(index);
     }
 
+    /// The lowest index in it.
+    pub const fn first(self) -> Option<usize> {
+        if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as usize) }
+    }
+
     pub const fn contains(self, index: usize) -> bool {
         self.0 & bit(index) != 0
     }

@@ -1,66 +1,63 @@
 //! Whether a value can be what its key wants, as far as that can be told without a machine.
 
+use super::CrashLimit;
 use super::keys::{Item, Type, words};
-use super::{CrashLimit, wrong};
+use super::wrong::Wrong;
 use crate::limits;
+use crate::text::bytes::{all, cut, has};
 use crate::text::duration::{self, Millis};
-use crate::text::{capability, number, signal};
+use crate::text::{capability, names, number, passwd, signal};
 
 /// What is wrong with it, or the number that it becomes: of a word its place among [`words`].
-pub fn check(kind: Type, text: &[u8]) -> Result<u64, &'static str> {
-    let rule = |holds: bool, what| if holds { Ok(0) } else { Err(what) };
+pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
     if text.is_empty() {
-        return Err(wrong::EMPTY);
+        return Err(Wrong::Empty);
     }
     if text.len() >= limits::PATH_BYTES {
-        return Err(wrong::LONG);
+        return Err(Wrong::Long);
     }
-    match kind {
-        Type::Path => rule(is_path(text), wrong::PATH),
-        Type::Terminal => rule(is_path(text), wrong::TERMINAL),
-        Type::Init => rule(text == b"tinyo" || is_path(text), wrong::PATH),
-        Type::Source => rule(is_source(text), wrong::SOURCE),
-        Type::HostName => rule(is_host_name(text), wrong::HOST),
-        Type::User => rule(is_user(text), wrong::USER),
-        Type::Signal => signal::parse(text).map(u64::from).ok_or(wrong::SIGNAL),
-        Type::Wait if text == b"forever" => Ok(u64::MAX),
-        Type::Wait | Type::Time => duration::parse(text).map(|time| time.0).ok_or(wrong::TIME),
-        Type::CrashLimit => rule(crash_limit(text).is_some(), wrong::CRASH_LIMIT),
-        Type::Log if is_path(text) => Ok(u64::MAX),
+    let (holds, what) = match kind {
+        Type::Path => (is_path(text), Wrong::Path),
+        Type::Terminal => (is_path(text), Wrong::Terminal),
+        Type::Init => (is_init(text), Wrong::Path),
+        Type::Source => (is_source(text), Wrong::Source),
+        Type::HostName => (is_host_name(text), Wrong::HostName),
+        Type::User => (is_user(text), Wrong::User),
+        Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
+        Type::Signal => return signal::parse(text).map(u64::from).ok_or(Wrong::Signal),
+        Type::Wait if text == b"forever" => return Ok(u64::MAX),
+        Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
+        Type::Log if is_path(text) => return Ok(u64::MAX),
         Type::Log | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
-            let index = words(kind).split(' ').position(|word| word.as_bytes() == text);
             let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
-            let what = if kind == Type::Log { wrong::LOG } else { wrong::CHOICE };
-            index.map(|index| index as u64).ok_or(if later { wrong::LATER } else { what })
+            let what = match kind {
+                Type::Log | Type::Network if later => Wrong::Later,
+                Type::Log => Wrong::Log,
+                _ => Wrong::Choice,
+            };
+            return names::position(words(kind), text).map(|index| index as u64).ok_or(what);
         }
-        Type::Boolean | Type::Text | Type::Name | Type::NotYet | Type::List(_) => Ok(0),
-    }
+        Type::Boolean | Type::Text | Type::Name | Type::NotYet | Type::List(_) => (true, Wrong::Empty),
+    };
+    if holds { Ok(0) } else { Err(what) }
 }
 
 /// What is wrong with an item of a list.
-pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), &'static str> {
-    let rule = |holds: bool, what| if holds { Ok(()) } else { Err(what) };
-    if text.is_empty() && (first || kind != Item::Command) {
-        return Err(wrong::EMPTY_ITEM);
-    }
-    match kind {
-        Item::Command | Item::Names => Ok(()),
-        Item::Module if text == b"auto" => Err(wrong::LATER),
-        Item::Module => {
-            rule(text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), wrong::MODULE)
-        }
-        Item::Setting => rule(is_setting(text), wrong::SETTING),
-        Item::Variable => {
-            rule(text.iter().skip(1).any(|&byte| byte == b'=') && !text.starts_with(b"="), wrong::VARIABLE)
-        }
-        Item::Volume => match volume(text) {
-            Some(_) => Ok(()),
-            None if text.starts_with(b"/") || text.starts_with(b".") => Err(wrong::VOLUME),
-            None => Err(wrong::NAMED_VOLUME),
-        },
-        Item::Tmpfs => rule(tmpfs(text).is_some(), wrong::TMPFS),
-        Item::Capability => rule(capability::parse(text).is_some(), wrong::CAPABILITY),
-    }
+pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
+    let (holds, what) = match kind {
+        Item::Command => (!first || !text.is_empty(), Wrong::Empty),
+        _ if text.is_empty() => (false, Wrong::Empty),
+        Item::Names => (true, Wrong::Empty),
+        Item::Module if text == b"auto" => (false, Wrong::Later),
+        Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
+        Item::Setting => (is_setting(text), Wrong::Setting),
+        Item::Variable => (has(text, b'=') && !text.starts_with(b"="), Wrong::Variable),
+        Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
+        Item::Volume => (volume(text).is_some(), Wrong::Volume),
+        Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
+        Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
+    };
+    if holds { Ok(()) } else { Err(what) }
 }
 
 /// A directory of outside in a container.
@@ -73,72 +70,85 @@ pub struct Volume<'a> {
 
 /// `SRC:DST[:ro|:rw]`: the source with a `/` or a `.` first, the target absolute and below the root.
 pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
-    let mut parts = text.split(|&byte| byte == b':');
-    let (source, target, mode) = (parts.next()?, parts.next()?, parts.next());
+    let (source, rest) = cut(text, b':');
+    let (target, mode) = cut(rest?, b':');
     let read_only = match mode {
         None | Some(b"rw") => false,
         Some(b"ro") => true,
         _ => return None,
     };
-    let below = target.starts_with(b"/") && target.iter().any(|&byte| byte != b'/');
-    let possible = matches!(source, [b'/' | b'.', ..]) && below && parts.next().is_none();
+    let possible = matches!(source, [b'/' | b'.', ..]) && is_path(target) && !all(target, |byte| byte == b'/');
     possible.then_some(Volume { source, target, read_only })
 }
 
 /// `PATH[:OPTIONS]`: an absolute path and the options of the tmpfs on it.
 pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut parts = text.splitn(2, |&byte| byte == b':');
-    let (path, options) = (parts.next()?, parts.next().unwrap_or_default());
-    is_path(path).then_some((path, options))
+    let (path, options) = cut(text, b':');
+    is_path(path).then_some((path, options.unwrap_or_default()))
 }
 
 /// `5 in 60s`.
 pub fn crash_limit(text: &[u8]) -> Option<CrashLimit> {
-    let mut words = text.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-    let count = u16::try_from(number::decimal(words.next()?)?).ok().filter(|&count| count > 0)?;
-    let (Some(b"in"), Some(within), None) = (words.next(), words.next(), words.next()) else { return None };
-    let within = duration::parse(within).filter(|&within| within > Millis(0))?;
-    Some(CrashLimit { count, within })
+    let (count, rest) = cut(text, b' ');
+    let count = u16::try_from(number::decimal(count)?).ok()?;
+    let within = duration::parse(rest?.strip_prefix(b"in ")?)?;
+    (count > 0 && within > Millis(0)).then_some(CrashLimit { count, within })
 }
 
 pub fn is_path(text: &[u8]) -> bool {
     text.first() == Some(&b'/')
 }
 
+/// Of `[root]`, or `init=`.
+pub fn is_init(text: &[u8]) -> bool {
+    text == b"tinyo" || is_path(text)
+}
+
 /// What may be behind `hostname =`: what a DNS label may have, dots and `_`, within sethostname(2)'s 64 bytes.
 pub fn is_host_name(text: &[u8]) -> bool {
-    let known = text.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    known && text.len() <= 64 && text.first().is_some_and(u8::is_ascii_alphanumeric)
+    text.len() <= 64 && text.first().is_some_and(u8::is_ascii_alphanumeric) && all(text, is_name)
+}
+
+/// Of a host, a user or a kernel setting.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 /// A name of a device (or, with a type like 9p, of whatever that wants): with a `=` only the tags that are known.
 fn is_source(text: &[u8]) -> bool {
-    let mut parts = text.splitn(2, |&byte| byte == b'=');
-    match (parts.next(), parts.next()) {
-        (Some(b"UUID" | b"LABEL" | b"PARTUUID" | b"PARTLABEL"), Some(value)) => !value.is_empty(),
-        (_, Some(_)) => is_path(text),
-        _ => true,
+    match cut(text, b'=') {
+        (_, None) => true,
+        (tag, Some(value)) => is_path(text) || !value.is_empty() && names::position(TAGS, tag).is_some(),
     }
 }
 
+/// How a file system can be named instead of its device.
+const TAGS: &str = "UUID LABEL PARTUUID PARTLABEL";
+
 /// `USER[:GROUP]`, names or numbers.
 pub fn is_user(text: &[u8]) -> bool {
-    let mut parts = text.split(|&byte| byte == b':');
-    let possible = |name: &[u8]| match name {
-        [b'0'..=b'9', ..] => number::decimal(name).is_some_and(|id| id < u64::from(u32::MAX)),
-        [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => {
-            name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_.$".contains(&byte))
-        }
-        _ => false,
-    };
-    parts.next().is_some_and(possible) && parts.next().is_none_or(possible) && parts.next().is_none()
+    let (user, group) = cut(text, b':');
+    is_user_name(user) && group.is_none_or(is_user_name)
+}
+
+fn is_user_name(name: &[u8]) -> bool {
+    match name {
+        [b'0'..=b'9', ..] => passwd::id(name).is_some(),
+        [b'-' | b'.', ..] | [] => false,
+        _ => all(name, is_name),
+    }
 }
 
 /// `NAME=VALUE` with a name below /proc/sys.
 fn is_setting(text: &[u8]) -> bool {
-    let end = text.iter().position(|&byte| byte == b'=');
-    let name = end.and_then(|end| text.get(..end)).unwrap_or_default();
-    let known = name.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
-    let out = name.windows(2).any(|two| two == b"..") || is_path(name);
-    !name.is_empty() && known && !out
+    let (name, value) = cut(text, b'=');
+    let mut rest = name;
+    while let [first, tail @ ..] = rest {
+        // Neither up nor from the root.
+        if matches!(rest, [b'.', b'.', ..]) || !(is_name(*first) || *first == b'/') {
+            return false;
+        }
+        rest = tail;
+    }
+    value.is_some() && !matches!(name, [] | [b'/', ..])
 }

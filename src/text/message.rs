@@ -1,5 +1,6 @@
 //! A message with foreign text in it: a sentence from a table, and what goes into its gaps.
 
+use super::bytes::cut;
 use super::show::Show;
 use ufmt::{Formatter, uDisplay, uWrite};
 
@@ -13,12 +14,20 @@ pub struct Message<'m> {
 impl Message<'_> {
     /// Gives `out` the message piece by piece.
     pub fn write(&self, out: &mut dyn FnMut(&str)) {
-        let mut pieces = self.what.split('%');
-        out(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let gap = piece.bytes().next().unwrap_or_default().wrapping_sub(b'1');
-            Show(self.with.get(usize::from(gap)).copied().unwrap_or_default()).write(out);
-            out(piece.get(1..).unwrap_or_default());
+        let mut rest = Some(self.what.as_bytes());
+        let mut gap = None;
+        while let Some((piece, more)) = rest.map(|rest| cut(rest, b'%')) {
+            let literal = match (gap, piece) {
+                (Some(()), [digit, literal @ ..]) => {
+                    let with = self.with.get(usize::from(digit.wrapping_sub(b'1')));
+                    Show(with.copied().unwrap_or_default()).write(out);
+                    literal
+                }
+                _ => piece,
+            };
+            out(core::str::from_utf8(literal).unwrap_or_default());
+            gap = Some(());
+            rest = more;
         }
     }
 }

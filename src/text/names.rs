@@ -1,6 +1,6 @@
 //! Lists of names in one string with spaces between, and what somebody who wrote a name wrong probably meant.
 
-use super::bytes::alike;
+use super::bytes::{alike, cut};
 
 /// Where `word` stands in `list`.
 pub fn position(list: &str, word: &[u8]) -> Option<usize> {
@@ -13,35 +13,46 @@ pub fn position_alike(list: &str, word: &[u8]) -> Option<usize> {
 }
 
 fn find(list: &str, word: &[u8], same: fn(&[u8], &[u8]) -> bool) -> Option<usize> {
+    let mut rest = Some(list.as_bytes());
     let mut index = 0usize;
-    for name in list.split(' ') {
-        if same(name.as_bytes(), word) {
+    while let Some((name, more)) = rest.map(|rest| cut(rest, b' ')) {
+        if same(name, word) {
             return Some(index);
         }
         index = index.wrapping_add(1);
+        rest = more;
     }
     None
 }
 
 /// The name at `index` of `list`.
 pub fn name(list: &'static str, index: usize) -> Option<&'static str> {
-    list.split(' ').nth(index)
+    Some(at(list, b' ', index)).filter(|name| !name.is_empty())
+}
+
+/// The text at `index` of `list`, with `separator` between.
+pub fn at(list: &'static str, separator: u8, index: usize) -> &'static str {
+    let mut rest = Some(list.as_bytes());
+    for _ in 0..index {
+        rest = rest.and_then(|rest| cut(rest, separator).1);
+    }
+    core::str::from_utf8(cut(rest.unwrap_or_default(), separator).0).unwrap_or_default()
 }
 
 /// The one of some names that is most like a word.
 pub struct Nearest<'w> {
     word: &'w [u8],
     least: usize,
-    name: &'w str,
+    name: &'w [u8],
 }
 
 impl<'w> Nearest<'w> {
     pub fn to(word: &'w [u8]) -> Self {
-        Nearest { word, least: usize::MAX, name: "" }
+        Nearest { word, least: usize::MAX, name: &[] }
     }
 
-    pub fn consider(&mut self, name: &'w str) {
-        let score = difference(self.word, name.as_bytes());
+    pub fn consider(&mut self, name: &'w [u8]) {
+        let score = difference(self.word, name);
         if score < self.least {
             self.least = score;
             self.name = name;
@@ -50,13 +61,15 @@ impl<'w> Nearest<'w> {
 
     /// Considers each name of `list`.
     pub fn among(mut self, list: &'w str) -> Self {
-        for name in list.split(' ') {
+        let mut rest = Some(list.as_bytes());
+        while let Some((name, more)) = rest.map(|rest| cut(rest, b' ')) {
             self.consider(name);
+            rest = more;
         }
         self
     }
 
-    pub fn found(self) -> Option<&'w str> {
+    pub fn found(self) -> Option<&'w [u8]> {
         if self.name.is_empty() { None } else { Some(self.name) }
     }
 }

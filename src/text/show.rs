@@ -54,10 +54,7 @@ impl Show<'_> {
 
 /// Not a control character (C0, DEL, C1), a line or paragraph separator, or one that turns the direction of writing.
 fn is_harmless(character: &[u8]) -> bool {
-    !matches!(
-        character,
-        [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9]
-    )
+    !matches!(character, [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9])
 }
 
 fn escape(byte: u8, out: &mut dyn FnMut(&str)) {

@@ -22,7 +22,10 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// `[a.b]` or `[[a.b]]`; see [`part`]. The path is empty when the line was wrong, which was said before.
-    Table { path: &'a [u8], array: bool },
+    Table {
+        path: &'a [u8],
+        array: bool,
+    },
     Key(&'a [u8]),
     /// Of a key, or an item of its array.
     Value(Value<'a>),
@@ -183,7 +186,7 @@ impl<'a> Reader<'a> {
 
     /// Whether what follows reads like a key or a table rather than an item: the array before it was never closed.
     fn starts_line(&self) -> bool {
-        match self.rest {
+        match &*self.rest {
             [b'[', next, ..] => *next == b'[' || next.is_ascii_alphabetic(),
             _ => {
                 let name = span(self.rest, is_bare);

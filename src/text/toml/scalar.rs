@@ -80,39 +80,30 @@ struct Fault {
 
 /// Unescapes `text`, which ends with its `quote`, in place, and ends it with a NUL. Its length without that.
 fn unescape(text: &mut [u8], quote: u8) -> Result<usize, Fault> {
-    let mut column = 1u32;
+    let mut column = 1;
     let mut read = 0usize;
     let mut write = 0usize;
-    let mut bytes = [0; 4];
     let end = text.len().wrapping_sub(1);
-    while read < end {
-        let (used, result) = match *text.get(read..end).unwrap_or_default() {
-            [b'\\', kind, ref digits @ ..] if quote == b'"' => escape(kind, digits),
-            [byte, ..] if byte == 0 => (1, Err(Wrong::Nul)),
+    while let Some(rest @ [first, ..]) = text.get(read..end) {
+        let mut bytes = [*first, 0, 0, 0];
+        let (used, made) = match *rest {
+            [b'\\', ref rest @ ..] if quote == b'"' => escape(rest, &mut bytes),
+            [0, ..] => (1, Err(Wrong::Nul)),
             [byte, ..] if is_control(byte) => (1, Err(Wrong::Control)),
-            [byte, ..] => {
-                // One byte of a character stays as it is.
-                column = column.wrapping_add(u32::from(begins_character(byte)));
-                (1, Ok(None))
-            }
-            [] => break,
+            _ => (1, Ok(1)),
         };
         let to = read.wrapping_add(used);
-        let written: &[u8] = match result {
+        let count = match made {
             Err(what) => return Err(Fault { what, from: read, to, column }),
-            Ok(Some(character)) => {
-                column = column.wrapping_add(used as u32);
-                character.encode_utf8(&mut bytes).as_bytes()
-            }
-            Ok(None) => {
-                bytes = [text.get(read).copied().unwrap_or_default(), 0, 0, 0];
-                bytes.get(..1).unwrap_or_default()
-            }
+            Ok(count) => count,
         };
-        for byte in written {
+        for &byte in rest.get(..used).unwrap_or_default() {
+            column = column.wrapping_add(u32::from(begins_character(byte)));
+        }
+        for &byte in bytes.get(..count).unwrap_or_default() {
             // Never longer than its escape, so `write` stays behind `read`.
             if let Some(place) = text.get_mut(write) {
-                *place = *byte;
+                *place = byte;
             }
             write = write.wrapping_add(1);
         }
@@ -122,4 +113,93 @@ fn unescape(text: &mut [u8], quote: u8) -> Result<usize, Fault> {
         *terminator = 0;
     }
     Ok(write)
+}
+
+/// What the escape stands for, of which `text` is what follows its backslash: its length with that, and how many `bytes`
+/// it makes.
+fn escape(text: &[u8], bytes: &mut [u8; 4]) -> (usize, Result<usize, Wrong>) {
+    let (kind, digits) = text.split_first().unwrap_or((&0, &[]));
+    let count = match kind {
+        b'u' => 4usize,
+        b'U' => 8,
+        _ => {
+            let [first, ..] = bytes;
+            *first = match kind {
+                b'b' => 8,
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'f' => 12,
+                b'r' => b'\r',
+                b'"' | b'\\' => *kind,
+                _ => {
+                    let more = digits.iter().take_while(|byte| !begins_character(**byte)).count();
+                    return (more.wrapping_add(2), Err(Wrong::Escape));
+                }
+            };
+            return (2, Ok(1));
+        }
+    };
+    let used = count.wrapping_add(2);
+    let mut code = Some(0u32);
+    for index in 0..count {
+        let digit = digits.get(index).and_then(|&byte| char::from(byte).to_digit(16));
+        code = digit.and_then(|digit| Some(code? << 4 | digit));
+    }
+    match code.and_then(char::from_u32) {
+        Some('\0') => (used, Err(Wrong::Nul)),
+        Some(character) => (used, Ok(character.encode_utf8(bytes).len())),
+        None => (used.min(text.len().wrapping_add(1)), Err(Wrong::Unicode)),
+    }
+}
+
+/// Reads what stands without quotes.
+fn bare(text: &[u8]) -> Event<'_> {
+    let unsigned = match text {
+        b"true" => return Event::Value(Value::Boolean(true)),
+        b"false" => return Event::Value(Value::Boolean(false)),
+        [b'+' | b'-', rest @ ..] => rest,
+        _ => text,
+    };
+    let (whole, fraction) = cut(unsigned, b'.');
+    let what = match unsigned {
+        [b'0', b'x' | b'o' | b'b', ..] => Wrong::Base,
+        [b'0'..=b'9', ..] if is_grouped(whole) && fraction.is_none_or(is_grouped) => match integer(text, whole) {
+            _ if matches!(whole, [b'0', _, ..]) => Wrong::Zero,
+            _ if fraction.is_some() => return Event::Value(Value::Decimal(text)),
+            Some(value) => return Event::Value(Value::Integer(value, text)),
+            None => Wrong::Range,
+        },
+        [b'0'..=b'9', ..] if all(text, is_float) => Wrong::Exponent,
+        [b'0'..=b'9', ..] if !all(unsigned, |byte| !matches!(byte, b'-' | b':')) => Wrong::Date,
+        [b'0'..=b'9', ..] => Wrong::Number,
+        _ => Wrong::NoQuotes,
+    };
+    Event::Wrong(what, text)
+}
+
+/// Of a number with an exponent.
+fn is_float(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'e' | b'E' | b'+' | b'.' | b'_')
+}
+
+/// Digits, with single underscores between them.
+fn is_grouped(mut text: &[u8]) -> bool {
+    loop {
+        match text {
+            [b'0'..=b'9'] => return true,
+            [b'0'..=b'9', b'_', rest @ ..] | [b'0'..=b'9', rest @ ..] => text = rest,
+            _ => return false,
+        }
+    }
+}
+
+fn integer(text: &[u8], digits: &[u8]) -> Option<i64> {
+    let mut value = 0i64;
+    for &byte in digits {
+        if byte != b'_' {
+            // Downwards, for there is one negative number more.
+            value = value.checked_mul(10)?.checked_sub(i64::from(byte.wrapping_sub(b'0')))?;
+        }
+    }
+    if text.first() == Some(&b'-') { Some(value) } else { value.checked_neg() }
 }

@@ -9,7 +9,7 @@ macro_rules! texts {
 
         impl $name {
             pub fn text(self) -> &'static str {
-                concat!($($text, "\n"),*).split('\n').nth(self as usize).unwrap_or_default()
+                crate::text::names::at(concat!($($text, "\n"),*), b'\n', self as usize)
             }
         }
     };
