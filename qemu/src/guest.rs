@@ -224,6 +224,12 @@ impl Drop for Guest {
 }
 
 impl Outcome {
+    /// What was said from the start of /init on: what the kernel said before is rarely why a test fails.
+    pub fn shown(&self) -> &str {
+        let start = self.transcript.find("Run /init").unwrap_or(0);
+        &self.transcript[start..]
+    }
+
     /// What a program that ran this guest exits with; `run-qemu --help` prints this table.
     pub fn exit_code(&self) -> i32 {
         match (&self.end, self.status) {

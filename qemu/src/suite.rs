@@ -169,13 +169,13 @@ impl Outcome {
 
     #[track_caller]
     pub fn says(&self, pattern: &str) -> &Outcome {
-        assert!(self.find(pattern).is_some(), "not said: /{pattern}/\n{}", self.transcript);
+        assert!(self.find(pattern).is_some(), "not said: /{pattern}/\n{}", self.shown());
         self
     }
 
     #[track_caller]
     pub fn never_says(&self, pattern: &str) -> &Outcome {
-        assert!(self.find(pattern).is_none(), "said: /{pattern}/\n{}", self.transcript);
+        assert!(self.find(pattern).is_none(), "said: /{pattern}/\n{}", self.shown());
         self
     }
 
@@ -187,7 +187,7 @@ impl Outcome {
             let found = regex(pattern).find_at(self.transcript.as_bytes(), from).map(|m| m.end());
             match found {
                 Some(end) => from = end,
-                None => panic!("not said, or too early: /{pattern}/\n{}", self.transcript),
+                None => panic!("not said, or too early: /{pattern}/\n{}", self.shown()),
             }
         }
         self
@@ -195,7 +195,7 @@ impl Outcome {
 
     #[track_caller]
     pub fn ends(&self, end: End) -> &Outcome {
-        assert!(self.end == end, "ended {:?}, not {end:?}\n{}", self.end, self.transcript);
+        assert!(self.end == end, "ended {:?}, not {end:?}\n{}", self.end, self.shown());
         self
     }
 
@@ -212,7 +212,7 @@ impl Outcome {
         let found = self.find(&format!(r"(?m)^\[ *([0-9.]+)\] .*{pattern}"));
         match found.and_then(|s| s.parse().ok()) {
             Some(seconds) => seconds,
-            None => panic!("no line with a time stamp: /{pattern}/\n{}", self.transcript),
+            None => panic!("no line with a time stamp: /{pattern}/\n{}", self.shown()),
         }
     }
 }

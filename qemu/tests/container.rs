@@ -17,7 +17,7 @@ exec = ["/bin/sleep", "100000"]
 [service.inside]
 exec = ["/check"]
 type = "oneshot"
-log = "/run/inside.log"
+log = "/data/inside.log"
 after = ["bystander"]
 
 [service.inside.container]
@@ -30,13 +30,23 @@ hostname = "box"
 [service.shared]
 exec = ["/bin/sh", "-c", "readlink /proc/self/ns/net; hostname; id -u; id -g; grep CapEff /proc/self/status"]
 type = "oneshot"
-log = "/run/shared.log"
+log = "/data/shared.log"
 user = "1000:1001"
 
 [service.shared.container]
+root = "/srv/box"
+volumes = ["/bin:/bin:ro", "/srv/data:/data"]
+network = "host"
+
+[service.whole]
+exec = ["/bin/sh", "-c", "test -e /etc/tinyo.toml && ! touch /etc/x 2>/dev/null && touch /data/whole"]
+type = "oneshot"
+
+[service.whole.container]
 root = "/"
 read-only = true
 network = "host"
+volumes = ["/srv/data:/data"]
 
 [service.httpd]
 exec = ["/bin/httpd", "-f", "-p", "80", "-h", "/"]
@@ -49,7 +59,7 @@ volumes = ["/bin:/bin:ro"]
 [service.checker]
 exec = ["/outside"]
 type = "oneshot"
-after = ["inside", "shared", "httpd"]
+after = ["inside", "shared", "whole", "httpd"]
 on-exit = "poweroff"
 "#;
 
@@ -87,18 +97,20 @@ say processes $(ps | grep -v ' ps$' | wc -l)
 "#;
 
 const OUTSIDE: &str = r#"
-while read -r line; do echo "<3>$line" >/dev/kmsg; done </run/inside.log
+while read -r line; do echo "<3>$line" >/dev/kmsg; done </srv/data/inside.log
+check whole test -e /srv/data/whole
 check volume-came-out test -e /srv/data/written
 check hostname-outside test "$(hostname)" = outside
 check no-mounts-left sh -c '! grep -q " /srv" /proc/mounts'
-check host-network test "$(sed -n 1p /run/shared.log)" = "$(readlink /proc/self/ns/net)"
-check name-by-default test "$(sed -n 2p /run/shared.log)" = shared
-check user test "$(sed -n 3,4p /run/shared.log | tr '\n' ' ')" = "1000 1001 "
-check user-has-no-capabilities grep -q 'CapEff:[[:space:]]*0000000000000000' /run/shared.log
+check host-network test "$(sed -n 1p /srv/data/shared.log)" = "$(readlink /proc/self/ns/net)"
+check name-by-default test "$(sed -n 2p /srv/data/shared.log)" = shared
+check user test "$(sed -n 3,4p /srv/data/shared.log | tr '\n' ' ')" = "1000 1001 "
+check user-has-no-capabilities grep -q 'CapEff:[[:space:]]*0000000000000000' /srv/data/shared.log
 soon 'pidof httpd >/dev/null'
 in_httpd() { nsenter -t $(pidof httpd) -n "$@"; }
 check answers-inside soon 'in_httpd wget -q -O /dev/null http://127.0.0.1/bin/busybox'
-check silent-outside sh -c '! wget -q -T 2 -O /dev/null http://127.0.0.1/bin/busybox'
+ip link set lo up
+check silent-outside sh -c '! wget -q -O /dev/null http://127.0.0.1/bin/busybox && ! netstat -ltn | grep :80'
 old=$(pidof httpd); kill -9 $old
 check restarted soon 'new=$(pidof httpd) && [ "$new" != "$old" ]'
 
@@ -109,7 +121,7 @@ run 127 run-not-found tinyo run --volume /bin:/bin:ro /srv/box /bin/not-there
 run 126 run-not-executable tinyo run --volume /bin:/bin:ro /srv/box /plain
 run 125 run-no-rootfs tinyo run /not/there /bin/sh
 check run-no-rootfs-named grep -q '/not/there' /run/out
-run 0 run-root-is-slash tinyo run / /bin/sh -c 'test -e /etc/tinyo.toml && test $(ls /proc | grep -c "^[0-9]") -le 4'
+run 0 run-root-is-slash tinyo run / /bin/sh -c 'test -e /etc/tinyo.toml && test $(ls /proc | grep -c "^[0-9]") -le 6'
 run 0 run-hostname tinyo run --hostname inner --volume /bin:/bin:ro /srv/box /bin/sh -c 'test $(hostname) = inner'
 check run-leaves-no-mount sh -c '! grep -q " /srv" /proc/mounts'
 "#;
@@ -120,7 +132,7 @@ static CONTAINER: Shared = LazyLock::new(|| {
         for dir in ["bin", "data", "scratch"] {
             boot.archive.dir(&format!("/srv/box/{dir}"), 0o755);
         }
-        boot.archive.dir("/srv/data", 0o777);
+        boot.archive.dir("/srv/data", 0o777).dir("/data", 0o755);
         boot.archive.file("/srv/box/check", 0o755, script(INSIDE)).file("/srv/box/plain", 0o644, "not a program");
         boot.run()
     })
@@ -186,6 +198,11 @@ fn a_containers_user_has_its_ids_and_no_capabilities() {
 #[test]
 fn a_killed_container_is_restarted() {
     all_held(&["restarted"]);
+}
+
+#[test]
+fn the_whole_initramfs_can_be_a_containers_root() {
+    all_held(&["whole"]);
 }
 
 #[test]

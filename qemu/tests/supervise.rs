@@ -189,7 +189,7 @@ fn one_that_ignores_term_is_killed_at_its_deadline() {
     };
     guest.says("tinyo: deaf: still there after 1000 ms; killing it").ends(End::PowerOff);
     let took = guest.stamp("reboot: Power down") - guest.stamp("case: poweroff-now");
-    assert!((0.9..2.0).contains(&took), "stop-timeout is 1 s, the end took {took:.2} s\n{}", guest.transcript);
+    assert!((0.9..2.0).contains(&took), "stop-timeout is 1 s, the end took {took:.2} s\n{}", guest.shown());
 }
 
 #[test]
@@ -263,8 +263,8 @@ fn command(words: &str) -> Run {
 #[track_caller]
 fn passes_on(run: &Run, status: i32) -> Option<&Outcome> {
     let guest = run.outcome()?;
-    assert_eq!(guest.status, Some(status), "{}", guest.transcript);
-    assert_eq!(guest.exit_code(), status, "{}", guest.transcript);
+    assert_eq!(guest.status, Some(status), "{}", guest.shown());
+    assert_eq!(guest.exit_code(), status, "{}", guest.shown());
     Some(guest)
 }
 
@@ -284,7 +284,7 @@ fn a_command_that_fails_passes_its_status_on() {
     let Some(guest) = passes_on(&run, 7) else {
         return;
     };
-    assert_eq!(guest.qemu, Some(2 * 7 + 1), "isa-debug-exit\n{}", guest.transcript);
+    assert_eq!(guest.qemu, Some(2 * 7 + 1), "isa-debug-exit\n{}", guest.shown());
 }
 
 #[test]
