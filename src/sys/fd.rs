@@ -1,6 +1,6 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
-use super::error::{Call, Result, check, check_long};
+use super::error::{Call, Result, check_long};
 use core::mem::MaybeUninit;
 
 /// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
@@ -12,6 +12,12 @@ impl Drop for Fd {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
         unsafe { libc::close(self.0) };
     }
+}
+
+/// fcntl(2) with a number.
+fn control(number: i32, command: i32, value: i32) -> Result<usize> {
+    // SAFETY: plain numbers.
+    check_long(Call::Fcntl, unsafe { libc::syscall(libc::SYS_fcntl, number, command, value) })
 }
 
 impl Fd {
@@ -66,11 +72,14 @@ impl Fd {
 
     /// Reads and writes answer EAGAIN instead of waiting.
     pub fn set_non_blocking(&self) -> Result<()> {
-        // SAFETY: flags of a descriptor of ours.
-        unsafe {
-            let flags = check(Call::Fcntl, libc::fcntl(self.0, libc::F_GETFL))?;
-            check(Call::Fcntl, libc::fcntl(self.0, libc::F_SETFL, flags | libc::O_NONBLOCK)).map(drop)
-        }
+        let flags = control(self.0, libc::F_GETFL, 0)?;
+        control(self.0, libc::F_SETFL, flags as i32 | libc::O_NONBLOCK).map(drop)
+    }
+
+    /// Reads and writes wait again: a terminal was opened without, so that a missing carrier could not hang us.
+    pub fn set_blocking(&self) -> Result<()> {
+        let flags = control(self.0, libc::F_GETFL, 0)?;
+        control(self.0, libc::F_SETFL, flags as i32 & !libc::O_NONBLOCK).map(drop)
     }
 
     /// dup3(2) onto a fixed number that a command inherits, or (`close_on_exec`) does not.
@@ -78,12 +87,11 @@ impl Fd {
         if self.0 == number {
             // dup3 onto itself is EINVAL, and would have left the flag as it was.
             let flag = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
-            // SAFETY: only a flag of a descriptor of ours changes.
-            return check(Call::Fcntl, unsafe { libc::fcntl(self.0, libc::F_SETFD, flag) }).map(drop);
+            return control(self.0, libc::F_SETFD, flag).map(drop);
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        check(Call::Dup3, unsafe { libc::dup3(self.0, number, flags) }).map(drop)
+        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.0, number, flags) }).map(drop)
     }
 }
 
@@ -101,22 +109,20 @@ pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
 
 /// Whether descriptor `number` is open.
 pub fn is_open(number: i32) -> bool {
-    // SAFETY: F_GETFD only looks.
-    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+    control(number, libc::F_GETFD, 0).is_ok()
 }
 
 /// pipe2(2): the reading and the writing end.
 pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
-    let mut ends = [0; 2];
+    let mut ends = [0i32; 2];
     // SAFETY: room for two numbers.
-    check(Call::Pipe2, unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
+    check_long(Call::Pipe2, unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
     Ok((Fd(ends[0]), Fd(ends[1])))
 }
 
 /// A second descriptor for the same open file, numbered 3 or more.
 pub fn duplicate(number: i32) -> Result<Fd> {
-    // SAFETY: plain numbers.
-    check(Call::Fcntl, unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }).map(Fd)
+    control(number, libc::F_DUPFD_CLOEXEC, 3).map(|raw| Fd(raw as i32))
 }
 
 /// close_range(2) from `first` to the end; Linux < 5.9: one by one up to the limit of open files.
@@ -127,7 +133,7 @@ pub fn close_from(first: i32) {
             return;
         }
         let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-        let end = match libc::getrlimit(libc::RLIMIT_NOFILE, limit.as_mut_ptr()) {
+        let end = match libc::prlimit(0, libc::RLIMIT_NOFILE, core::ptr::null(), limit.as_mut_ptr()) {
             0 => i32::try_from(limit.assume_init().rlim_cur).unwrap_or(i32::MAX).min(1 << 20),
             _ => 1024,
         };

@@ -178,9 +178,12 @@ impl Status {
 }
 
 fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
-    let mut status = MaybeUninit::uninit();
+    // `struct stat` is the kernel's own on 64-bit machines.
+    let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a NUL-terminated path and room for one stat, which a success fills.
-    check(Call::Stat, unsafe { libc::fstatat(at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
+    check_long(Call::Stat, unsafe {
+        libc::syscall(libc::SYS_newfstatat, at, path.as_ptr(), status.as_mut_ptr(), flags)
+    })?;
     Ok(Status(unsafe { status.assume_init() }))
 }
 

@@ -11,15 +11,7 @@ pub fn take(terminal: &Fd) -> Result<()> {
 
 /// isatty(3): there is hardware that answers as a terminal.
 pub fn is_terminal(file: &Fd) -> bool {
-    // SAFETY: an open descriptor.
-    unsafe { libc::isatty(file.raw()) == 1 }
-}
-
-/// Blocking again: a terminal opened with O_NONBLOCK so that a missing carrier could not hang us.
-pub fn make_blocking(file: &Fd) -> Result<()> {
-    // SAFETY: flags of our own descriptor.
-    unsafe {
-        let flags = check(Call::Fcntl, libc::fcntl(file.raw(), libc::F_GETFL))?;
-        check(Call::Fcntl, libc::fcntl(file.raw(), libc::F_SETFL, flags & !libc::O_NONBLOCK)).map(drop)
-    }
+    let mut size = [0u16; 4];
+    // SAFETY: room for one winsize.
+    unsafe { libc::ioctl(file.raw(), libc::TIOCGWINSZ as _, size.as_mut_ptr()) == 0 }
 }

@@ -3,13 +3,14 @@
 use super::error::{Call, Result, check, check_long};
 use super::process::prctl;
 
-/// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too.
+/// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too. The kernel's own calls: the C library's would
+/// stop all threads, of which there is one.
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     // SAFETY: the array is readable for its whole length; the rest are numbers.
     unsafe {
-        check(Call::Setgroups, libc::setgroups(groups.len() as _, groups.as_ptr()))?;
-        check(Call::Setresgid, libc::setresgid(gid, gid, gid))?;
-        check(Call::Setresuid, libc::setresuid(uid, uid, uid)).map(drop)
+        check_long(Call::Setgroups, libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()))?;
+        check_long(Call::Setresgid, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        check_long(Call::Setresuid, libc::syscall(libc::SYS_setresuid, uid, uid, uid)).map(drop)
     }
 }
 

@@ -64,7 +64,7 @@ pub fn terminal(path: Option<&CStr>) -> Result<()> {
         // A driver's node without hardware behind it.
         return Err(Error::new(Call::Open, libc::EIO));
     }
-    tty::make_blocking(&terminal)?;
+    terminal.set_blocking()?;
     for number in 0..3 {
         terminal.dup_onto(number, false)?;
     }
