@@ -4,7 +4,11 @@
 //! arrays of those. Everything else is refused by name, with what to write. What is read here, every TOML reader reads
 //! alike. Names are not remembered: that a key or a table comes twice is for the caller to see.
 
+#[cfg(test)]
+mod law;
 mod scalar;
+#[cfg(test)]
+mod tests;
 pub mod wrong;
 
 use core::ffi::CStr;
@@ -177,7 +181,7 @@ impl<'a> Reader<'a> {
                 }
                 (state, _) => {
                     self.state = State::After;
-                    let text = trim(self.skip_to(b"#\r\n"));
+                    let text = trim_end(self.skip_to(b"#\n"));
                     return Event::Wrong(if state == State::Comma { Wrong::UnclosedList } else { Wrong::After }, text);
                 }
             }
@@ -254,8 +258,7 @@ impl<'a> Reader<'a> {
             _ => Wrong::NotAKey,
         };
         self.state = State::After;
-        let rest = trim(self.skip_to(b"\r\n"));
-        self.skip_to(b"\n");
+        let rest = trim_end(self.skip_to(b"\n"));
         Event::Wrong(what, if key.is_empty() { rest } else { key })
     }
 
@@ -303,6 +306,11 @@ impl Place {
 /// Whether `byte` of UTF-8 is the first, or the only one, of its character.
 fn begins_character(byte: u8) -> bool {
     byte & 0xc0 != 0x80
+}
+
+/// The rest of a line without what cannot be seen at its end.
+fn trim_end(text: &[u8]) -> &[u8] {
+    trim(text.strip_suffix(b"\r").unwrap_or(text))
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Event, Reader, State, Value, Wrong, begins_character, is_control};
-use crate::text::bytes::{all, cut};
+use crate::text::bytes::{cut, span};
 
 impl<'a> Reader<'a> {
     /// Reads a value, or the opening of an array.
@@ -169,17 +169,19 @@ fn bare(text: &[u8]) -> Event<'_> {
             Some(value) => return Event::Value(Value::Integer(value, text)),
             None => Wrong::Range,
         },
-        [b'0'..=b'9', ..] if all(text, is_float) => Wrong::Exponent,
-        [b'0'..=b'9', ..] if !all(unsigned, |byte| !matches!(byte, b'-' | b':')) => Wrong::Date,
-        [b'0'..=b'9', ..] => Wrong::Number,
+        [b'0'..=b'9', ..] => match unsigned.get(span(unsigned, is_decimal)..) {
+            Some([b'e' | b'E', b'0'..=b'9' | b'+' | b'-', ..]) => Wrong::Exponent,
+            Some([b'-' | b':', ..]) => Wrong::Date,
+            _ => Wrong::Number,
+        },
         _ => Wrong::NoQuotes,
     };
     Event::Wrong(what, text)
 }
 
-/// Of a number with an exponent.
-fn is_float(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'e' | b'E' | b'+' | b'.' | b'_')
+/// Of a number without an exponent.
+fn is_decimal(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.' | b'_')
 }
 
 /// Digits, with single underscores between them.
