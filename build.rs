@@ -1,4 +1,4 @@
-//! Version, link script, and a config that is baked in: `TINYO_CONFIG=FILE cargo build`.
+//! Version, and a config that is baked in: `TINYO_CONFIG=FILE cargo build`.
 //!
 //! The config is checked here by the files that check it at run time. A package cannot depend on itself, so they are
 //! declared again: these three name nothing but each other, `heapless` and `ufmt`.
@@ -26,7 +26,6 @@ fn main() -> ExitCode {
         println!("cargo::rerun-if-changed={directory}");
     }
     println!("cargo::rustc-env=TINYO_VERSION={}", version(&package));
-    drop_unwind_tables(&out);
     match bake(&package) {
         Ok(source) => {
             fs::write(out.join("baked.rs"), source).expect("OUT_DIR can be written");
@@ -69,18 +68,6 @@ fn version(package: &Path) -> String {
     match git(&["rev-parse", "--short=7", "HEAD"]) {
         Some(revision) => format!("{version} ({revision})"),
         None => version,
-    }
-}
-
-/// A sixth of the binary would be tables for unwinding, which it never does: a panic ends it. The compiler leaves them
-/// out where it can tell; `core` came with them.
-fn drop_unwind_tables(out: &Path) {
-    const SCRIPT: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame .eh_frame_hdr .comment) } } INSERT AFTER .text;\n";
-    if variable("CARGO_CFG_TARGET_ENV") == "musl" {
-        let script = out.join("drop.ld");
-        fs::write(&script, SCRIPT).expect("OUT_DIR can be written");
-        println!("cargo::rustc-link-arg-bins=-T{}", script.display());
-        println!("cargo::rustc-link-arg-bins=--no-eh-frame-hdr");
     }
 }
 
