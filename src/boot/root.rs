@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
+use crate::config::Root;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -12,18 +13,8 @@ use crate::text::options;
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
 
-/// What `Step::MountRoot` says.
-#[derive(Clone, Copy)]
-pub struct Wanted<'a> {
-    pub source: &'a CStr,
-    pub fstype: Option<&'a CStr>,
-    pub options: Option<&'a CStr>,
-    pub read_only: bool,
-    pub wait: crate::config::Wait,
-}
-
 /// Waits for the device and mounts it on [`PLACE`]. EIO and EBUSY right after a device came are part of its coming.
-pub fn mount_root(wanted: &Wanted, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
+pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
     let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
     let device = wanted.source.to_bytes().starts_with(b"/dev/");
     device::wait_for(wanted.source, wanted.wait, events, signals, || {
@@ -42,7 +33,7 @@ pub fn mount_root(wanted: &Wanted, events: &Events, signals: &Fd) -> core::resul
 
 /// Mounts as the type that was named, or as each that the kernel has for disks, in its own order, as the kernel itself
 /// does without an initramfs.
-fn try_types(wanted: &Wanted) -> Result<()> {
+fn try_types(wanted: &Root) -> Result<()> {
     if let Some(fstype) = wanted.fstype {
         return mount_as(wanted, fstype);
     }
@@ -65,7 +56,7 @@ fn try_types(wanted: &Wanted) -> Result<()> {
     Err(last)
 }
 
-fn mount_as(wanted: &Wanted, fstype: &CStr) -> Result<()> {
+fn mount_as(wanted: &Root, fstype: &CStr) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;

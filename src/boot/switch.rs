@@ -62,7 +62,7 @@ fn move_into(new: &Fd, path: &CStr) {
         .and_then(|target| fs::enter(&target))
         .and_then(|()| mount::mount(path, c".", c"", mount::MOVE, c""));
     if let Err(error) = moved {
-        say!(Warning, "root: moving {} into the new root: {}; has it that directory?", Show(path.to_bytes()), error.errno);
+        say!(Warning, "root: moving {} into the new root: {}; has it that directory?", Show(path.to_bytes()), error.errno());
         let _ = mount::unmount(path, true);
     }
 }

@@ -1,5 +1,7 @@
 //! The capabilities that a container keeps.
 
+use core::ffi::CStr;
+
 use crate::text::capability;
 use ufmt::{Formatter, uDisplay, uWrite};
 
@@ -11,14 +13,17 @@ pub const DEFAULT: u64 = 0xa804_25fb;
 
 /// Docker's rule: the default set, with what `add` names (ALL: everything), without what `drop` names (ALL: nothing
 /// but what `add` names). A name that is not known counts for nothing here: the config was checked before.
-pub fn set<'w>(add: impl Iterator<Item = &'w [u8]>, drop: impl Iterator<Item = &'w [u8]>) -> u64 {
-    let union = |set: u64, word: &[u8]| set | capability::parse(word).unwrap_or(0);
-    let (added, dropped) = (add.fold(0, union), drop.fold(0, union));
+pub fn set(add: &[&CStr], drop: &[&CStr]) -> u64 {
+    let (added, dropped) = (union(add), union(drop));
     match (added == ALL, dropped == ALL) {
         (_, true) => added,
         (true, false) => ALL & !dropped,
         (false, false) => (DEFAULT | added) & !dropped,
     }
+}
+
+fn union(words: &[&CStr]) -> u64 {
+    words.iter().fold(0, |set, word| set | capability::parse(word.to_bytes()).unwrap_or(0))
 }
 
 /// A set, as its names.
@@ -52,10 +57,6 @@ mod tests {
         String::from(text.as_str())
     }
 
-    fn words<'w>(words: &'w [&'w str]) -> impl Iterator<Item = &'w [u8]> {
-        words.iter().map(|word| word.as_bytes())
-    }
-
     #[test]
     fn the_default_is_dockers() {
         assert_eq!(
@@ -71,14 +72,14 @@ mod tests {
     fn adding_and_dropping_follow_docker() {
         let sets = [
             (&[][..], &[][..], DEFAULT),
-            (&["SYS_TIME"], &[], DEFAULT | 1 << 25),
-            (&[], &["KILL"], DEFAULT & !(1 << 5)),
-            (&[], &["ALL"], 0),
-            (&["NET_BIND_SERVICE"], &["ALL"], 1 << 10),
-            (&["ALL"], &["SYS_ADMIN"], ALL & !(1 << 21)),
+            (&[c"SYS_TIME"], &[], DEFAULT | 1 << 25),
+            (&[], &[c"KILL"], DEFAULT & !(1 << 5)),
+            (&[], &[c"ALL"], 0),
+            (&[c"NET_BIND_SERVICE"], &[c"ALL"], 1 << 10),
+            (&[c"ALL"], &[c"SYS_ADMIN"], ALL & !(1 << 21)),
         ];
         for (add, drop, expected) in sets {
-            assert_eq!(set(words(add), words(drop)), expected, "{add:?} {drop:?}");
+            assert_eq!(set(add, drop), expected, "{add:?} {drop:?}");
         }
     }
 }

@@ -20,14 +20,16 @@ pub struct Namespaces {
 pub struct Plan<'a> {
     pub namespaces: Namespaces,
     pub steps: heapless::Vec<Step<'a>, { limits::STEPS }>,
+    /// There were more steps than [`limits::STEPS`]: not to be carried out.
+    pub full: bool,
 }
 
-/// More steps than [`limits::STEPS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
-
 impl<'a> Plan<'a> {
-    pub fn push(&mut self, step: Step<'a>) -> Result<(), Full> {
-        self.steps.push(step).map_err(|_| Full)
+    pub fn push(&mut self, step: Step<'a>) {
+        self.full |= self.steps.push(step).is_err();
+    }
+
+    fn extend(&mut self, steps: &[Step<'a>]) {
+        self.full |= self.steps.extend_from_slice(steps).is_err();
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::config::{Log, Wait};
+use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::text::duration::Millis;
 use crate::text::show::Show;
@@ -24,13 +24,13 @@ pub enum Step<'a> {
     // The machine.
     /// `/` of an initramfs is no mount that pivot_root(2) could replace: lay a bind mount of it over it.
     OwnRoot,
-    Mount { source: &'a CStr, target: &'a CStr, fstype: &'a CStr, options: &'a CStr, need: Need },
+    Mount(&'a Mount<'a>, Need),
     /// devtmpfs, else a tmpfs with the nodes that everybody expects.
     MountDev,
     Link { target: &'a CStr, path: &'a CStr },
     Sysctl(&'a CStr),
     Module(&'a CStr),
-    MountRoot { source: &'a CStr, fstype: Option<&'a CStr>, options: Option<&'a CStr>, read_only: bool, wait: Wait },
+    MountRoot(&'a Root<'a>),
     /// Leave the initramfs for the new root. None: go on here as the supervisor.
     HandOver { init: Option<&'a CStr> },
     Hostname(&'a [u8]),
@@ -77,12 +77,12 @@ impl Step<'_> {
     pub fn hint(&self, errno: i32) -> &'static str {
         use libc::*;
         match (self, errno) {
-            (Step::Mount { .. } | Step::MountRoot { .. }, ENODEV) => "is the file system built in or its module listed?",
-            (Step::Mount { .. } | Step::MountRoot { .. }, ENOENT) => "is the device there, and the mount point?",
-            (Step::Mount { .. } | Step::MountRoot { .. }, EINVAL) => {
+            (Step::Mount(..) | Step::MountRoot(_), ENODEV) => "is the file system built in or its module listed?",
+            (Step::Mount(..) | Step::MountRoot(_), ENOENT) => "is the device there, and the mount point?",
+            (Step::Mount(..) | Step::MountRoot(_), EINVAL) => {
                 "is it that file system, and does it know these options?"
             }
-            (Step::Mount { .. } | Step::MountRoot { .. }, ENOTBLK) => "the source must be a block device",
+            (Step::Mount(..) | Step::MountRoot(_), ENOTBLK) => "the source must be a block device",
             (Step::Module(_), ENOENT) => "is it in modules.dep, and its file in the image?",
             (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
             (Step::Module(_), EOPNOTSUPP | EINVAL) => "compressed modules need CONFIG_MODULE_DECOMPRESS",
@@ -152,11 +152,11 @@ impl uDisplay for Step<'_> {
         };
         match *self {
             Step::OwnRoot => f.write_str("bind / over itself, if it is an initramfs"),
-            Step::Mount { source, target, fstype, options, need } => {
-                on(f, "mount ", source.to_bytes())?;
-                on(f, " on ", target.to_bytes())?;
+            Step::Mount(mount, need) => {
+                on(f, "mount ", mount.source.to_bytes())?;
+                on(f, " on ", mount.target.to_bytes())?;
                 let need: &[u8] = if need == Need::IfThere { b"if there" } else { b"" };
-                parenthesis(f, &[fstype.to_bytes(), options.to_bytes(), need])
+                parenthesis(f, &[bytes(mount.fstype), bytes(mount.options), need])
             }
             Step::MountDev => f.write_str("mount devtmpfs on /dev (nosuid,mode=0755, else a tmpfs with nodes)"),
             Step::Link { target, path } => {
@@ -165,11 +165,11 @@ impl uDisplay for Step<'_> {
             }
             Step::Sysctl(word) => on(f, "set sysctl ", word.to_bytes()),
             Step::Module(name) => on(f, "load module ", name.to_bytes()),
-            Step::MountRoot { source, fstype, options, read_only, wait } => {
-                on(f, "mount root ", source.to_bytes())?;
-                let ro: &[u8] = if read_only { b"ro" } else { b"rw" };
-                parenthesis(f, &[bytes(fstype), bytes(options), ro])?;
-                uwrite!(f, ", waiting {} for it", Waiting(wait))
+            Step::MountRoot(root) => {
+                on(f, "mount root ", root.source.to_bytes())?;
+                let ro: &[u8] = if root.read_only { b"ro" } else { b"rw" };
+                parenthesis(f, &[bytes(root.fstype), bytes(root.options), ro])?;
+                uwrite!(f, ", waiting {} for it", Waiting(root.wait))
             }
             Step::HandOver { init: Some(init) } => on(f, "hand over to ", init.to_bytes()),
             Step::HandOver { init: None } => f.write_str("go on in the new root"),

@@ -22,6 +22,7 @@ use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
+use crate::text::options;
 
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 static CONFIG: Static<Config<'static>> = Static::new(Config::new());
@@ -47,9 +48,13 @@ pub fn machine(args: Args) -> ! {
     signal::block_all();
     let signals = must_have(signal::open());
     if let Err(error) = power::set_ctrl_alt_del(false) {
-        say!(Warning, "ctrl-alt-del: {}", error.errno);
+        say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
-    take_all(build::early());
+    for step in &build::EARLY {
+        if let Err(error) = run::take(step, &mut Place::default()) {
+            say_failure(step, error);
+        }
+    }
     begin_kernel_log();
     let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
     machine.line = read_line();
@@ -80,16 +85,7 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     }
     take_command(machine, config, loaded)?;
     shield_containers(machine, config)?;
-    for step in build::machine(config).map_err(full)?.steps {
-        let done = match step {
-            Step::Module(name) => crate::boot::modules::load(name),
-            _ => run::take(&step, &mut Place::default()),
-        };
-        // Of all this a machine can do without some: what is missing shows by what needs it.
-        if let Err(error) = done {
-            say_failure(&step, error);
-        }
-    }
+    set_up(config)?;
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
     }
@@ -104,18 +100,33 @@ fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::R
     line::Replaced::default()
 }
 
-fn full(_: crate::plan::Full) -> Stuck {
-    say!(Failure, "config: more than {} steps; write fewer modules, sysctls or mounts", limits::STEPS);
-    Stuck
+/// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+fn set_up(config: &Config) -> Result<(), Stuck> {
+    let mut plan = Plan::default();
+    build::machine(&mut plan, config);
+    if plan.full {
+        say!(Failure, "config: more than {} steps; write fewer modules or sysctls", limits::STEPS);
+        return Err(Stuck);
+    }
+    for step in &plan.steps {
+        let done = match step {
+            Step::Module(name) => crate::boot::modules::load(name),
+            _ => run::take(step, &mut Place::default()),
+        };
+        if let Err(error) = done {
+            say_failure(step, error);
+        }
+    }
+    Ok(())
 }
 
 /// The `[[mount]]` tables.
 pub fn mount_all(config: &Config) -> Result<(), Stuck> {
-    for step in build::mounts(config).map_err(full)?.steps {
+    for step in build::mounts(config) {
         let Err(error) = run::take(&step, &mut Place::default()) else { continue };
         say_failure(&step, error);
-        let optional = matches!(step, Step::Mount { options, .. } if crate::text::options::has(options.to_bytes(), b"nofail"));
-        if !optional {
+        let Step::Mount(mount, _) = step else { continue };
+        if !options::has(mount.options.unwrap_or_default().to_bytes(), b"nofail") {
             return Err(Stuck);
         }
     }
@@ -124,17 +135,9 @@ pub fn mount_all(config: &Config) -> Result<(), Stuck> {
 
 /// `tinyo: STEP: REASON; HINT`.
 pub fn say_failure(step: &Step, error: Error) {
-    let hint = step.hint(i32::from(error.errno.0));
+    let hint = step.hint(i32::from(error.errno().0));
     let separator = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}: {}{}{}", step, error.errno, separator, hint);
-}
-
-fn take_all(plan: Result<Plan, crate::plan::Full>) {
-    for step in plan.unwrap_or_default().steps {
-        if let Err(error) = run::take(&step, &mut Place::default()) {
-            say_failure(&step, error);
-        }
-    }
+    say!(Failure, "{}: {}{}{}", step, error.errno(), separator, hint);
 }
 
 fn must_have<T>(done: Result<T, Error>) -> T {
@@ -173,7 +176,7 @@ fn begin_kernel_log() {
                     let _ = console.dup_onto(number, false);
                 }
             }
-            say!(Warning, "open /dev/kmsg: {}; messages go to the console", error.errno);
+            say!(Warning, "open /dev/kmsg: {}; messages go to the console", error.errno());
         }
     }
 }
@@ -183,7 +186,7 @@ fn read_line() -> BootLine<'static> {
     match fs::read_file(c"/proc/cmdline", buffer) {
         Ok(text) => line::parse(text, &mut |message| say!(Warning, "{}", *message)),
         Err(error) => {
-            say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno);
+            say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno());
             BootLine::default()
         }
     }

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
 use crate::boot::device::{self, Absent};
-use crate::boot::root::{self, Wanted};
+use crate::boot::root;
 use crate::boot::switch;
 use crate::config::{Config, Root};
 use crate::limits;
@@ -44,32 +44,16 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        // A plan of two steps always fits.
-        let Ok(plan) = build::root(root, init) else { return Err(Stuck) };
-        for step in &plan.steps {
-            match step {
-                Step::MountRoot { .. } => {
-                    if mount(machine, root, step).is_err() {
-                        break;
-                    }
-                }
-                Step::HandOver { init } => return enter(machine, *init),
-                _ => {}
-            }
+        let [step, _] = build::root(root, init);
+        if mount(machine, root, &step).is_ok() {
+            return enter(machine, init);
         }
     }
     Err(Stuck)
 }
 
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    let wanted = Wanted {
-        source: root.source,
-        fstype: root.fstype,
-        options: root.options,
-        read_only: root.read_only,
-        wait: root.wait,
-    };
-    match root::mount_root(&wanted, &machine.events, &machine.signals) {
+    match root::mount_root(root, &machine.events, &machine.signals) {
         Ok(Ok(())) => {
             say!(Info, "root: {} is there", Show(root.source.to_bytes()));
             Ok(())
@@ -96,7 +80,7 @@ fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
         && let Err(error) = switch::check_init(init)
     {
         let hint = "is it the right root, and its init executable?";
-        say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno, hint);
+        say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno(), hint);
         return Err(Stuck);
     }
     if let Err(error) = switch::switch_root() {
@@ -129,7 +113,7 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
     };
     signal::block_all();
     let _ = power::set_ctrl_alt_del(false);
-    say!(Failure, "root: init {}: {}", Show(name.to_bytes()), error.errno);
+    say!(Failure, "root: init {}: {}", Show(name.to_bytes()), error.errno());
     Err(Stuck)
 }
 

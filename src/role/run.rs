@@ -125,10 +125,12 @@ pub fn run(args: Args) -> u8 {
     let mut service = parsed.service;
     service.container = Some(parsed.container);
     let term = args.environment().find(|word| word.to_bytes().starts_with(b"TERM="));
-    let Ok(plan) = build::service(config, &service, Command::Exec, Parent::Launcher, term) else {
+    let mut plan = Plan::default();
+    build::service(&mut plan, config, &service, Command::Exec, Parent::Launcher, term);
+    if plan.full {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
-    };
+    }
     let absent = Absent::of(parsed.container.root);
     let status = launch(&plan, "run");
     if let Err(Failed { status }) = status {
@@ -165,9 +167,8 @@ pub fn init(args: Args, first: usize) -> u8 {
         say!(Warning, "init: {}; orphans go to PID 1", error);
     }
     let mut plan = Plan::default();
-    // Two steps always fit.
-    let _ = plan.push(Step::ResetSignals);
-    let _ = plan.push(Step::Exec { argv: config.list(argv), env: config.list(env), term: None });
+    plan.push(Step::ResetSignals);
+    plan.push(Step::Exec { argv: config.list(argv), env: config.list(env), term: None });
     launch(&plan, "init").unwrap_or_else(|Failed { status }| status)
 }
 

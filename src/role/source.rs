@@ -86,11 +86,11 @@ pub fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
             if !(error.is(libc::ENOENT) && path == USUAL) {
                 let reason = if error == not_a_file() { "not a regular file" } else { "" };
                 match reason {
-                    "" => say!(Failure, "{}: {}", Show(path.to_bytes()), error.errno),
+                    "" => say!(Failure, "{}: {}", Show(path.to_bytes()), error.errno()),
                     reason => say!(Failure, "{}: {}", Show(path.to_bytes()), reason),
                 }
             }
-            Err(i32::from(error.errno.0))
+            Err(i32::from(error.errno().0))
         }
     }
 }

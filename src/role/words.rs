@@ -10,7 +10,7 @@ use crate::config::file;
 use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::{Full, Plan};
+use crate::plan::{Plan, Step};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
@@ -132,32 +132,45 @@ pub fn plan(args: Args) -> u8 {
         return status;
     }
     let mut out = Output::new();
-    if write_plans(config, &mut out).is_err() {
+    if !write_plans(config, &mut out) {
         out.flush();
-        say!(Failure, "plan: more than {} steps in one plan; write fewer mounts or volumes", limits::STEPS);
+        say!(Failure, "plan: more than {} steps in one plan; write fewer modules or volumes", limits::STEPS);
         return exit::USAGE;
     }
     out.end()
 }
 
-fn write_plans(config: &Config, out: &mut Output) -> Result<(), Full> {
+/// False: a plan does not fit.
+fn write_plans(config: &Config, out: &mut Output) -> bool {
     section(out, "boot");
-    write_plan(&build::early()?, out);
-    write_plan(&build::machine(config)?, out);
+    write_steps(&build::EARLY, out);
+    let mut plan = Plan::default();
+    build::machine(&mut plan, config);
+    write_steps(&plan.steps, out);
     for root in &config.roots {
         section(out, "root");
-        write_plan(&build::root(root, init_of(root, config))?, out);
+        write_steps(&build::root(root, init_of(root, config)), out);
     }
     if !config.mounts.is_empty() {
         section(out, "mounts");
-        write_plan(&build::mounts(config)?, out);
+        for step in build::mounts(config) {
+            write_steps(&[step], out);
+        }
     }
+    let mut full = plan.full;
     for service in &config.services {
         let Ok(()) = uwrite!(out, "service {}", service.name);
         write_heading(config, service, out);
-        write_plan(&build::service(config, service, Command::Exec, Parent::Init, None)?, out);
+        let mut plan = Plan::default();
+        build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
+        if plan.namespaces.container {
+            let net = if plan.namespaces.net { " net" } else { "" };
+            let Ok(()) = uwriteln!(out, "  new namespaces: mount pid uts ipc{}", net);
+        }
+        write_steps(&plan.steps, out);
+        full |= plan.full;
     }
-    Ok(())
+    !full
 }
 
 fn section(out: &mut Output, name: &str) {
@@ -183,12 +196,8 @@ fn write_heading(config: &Config, service: &Service, out: &mut Output) {
     let Ok(()) = out.write_str(")\n");
 }
 
-fn write_plan(plan: &Plan, out: &mut Output) {
-    if plan.namespaces.container {
-        let net = if plan.namespaces.net { " net" } else { "" };
-        let Ok(()) = uwriteln!(out, "  new namespaces: mount pid uts ipc{}", net);
-    }
-    for step in &plan.steps {
+fn write_steps(steps: &[Step], out: &mut Output) {
+    for step in steps {
         let Ok(()) = uwriteln!(out, "  {}", *step);
     }
 }

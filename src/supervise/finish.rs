@@ -55,7 +55,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
     let pid = match process::fork(process::Namespaces::default(), None)? {
         Forked::Parent(pid) => pid,
         // Every errno that these calls have fits into a status.
-        Forked::Child => process::exit(work.carry_out().map_or_else(|error| error.errno.0 as u8, |()| 0)),
+        Forked::Child => process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0)),
     };
     let deadline = Millis(poll::now().0.saturating_add(limit.0));
     loop {
@@ -106,7 +106,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
         if let Err(error) = bounded(Work::Signal(number as u8), STRANGERS, signals)
             && !error.is(libc::ESRCH)
         {
-            say!(Warning, "{}: signal to all: {}", end.ending.name(), error.errno);
+            say!(Warning, "{}: signal to all: {}", end.ending.name(), error.errno());
         }
         nobody_left(signals, STRANGERS);
     }
@@ -114,7 +114,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
         process::exit(end.status.unwrap_or(0));
     }
     if let Err(error) = bounded(Work::Sync, SYNC, signals) {
-        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno);
+        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
     if let Some(buffer) = MOUNTS.take() {
         release(end.ending, buffer, signals);
@@ -157,7 +157,7 @@ fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
         };
         let Err(error) = done else { continue };
         if let Err(again) = bounded(Work::Remount(path), UNMOUNT, signals) {
-            let (first, second): (Errno, Errno) = (error.errno, again.errno);
+            let (first, second): (Errno, Errno) = (error.errno(), again.errno());
             say!(Failure, "{}: unmount {}: {}; read-only: {}", ending.name(), Show(path.to_bytes()), first, second);
         }
     }

@@ -6,6 +6,7 @@ use super::service::{self, Action, Event, History, Rules, State};
 use super::{HELD_BY_KERNEL, Set};
 use crate::config::{Log, Service};
 use crate::plan::build::{self, Command, Parent};
+use crate::plan::Plan;
 use crate::plan::run::{self, Child, Report};
 use crate::say;
 use crate::sys::error::{Call, Errno, Error};
@@ -140,8 +141,11 @@ impl Member {
         set: &Set,
         cgroups: Option<&Cgroups>,
     ) -> Result<Child, Error> {
-        let plan = build::service(set.config, service, command, Parent::Init, set.term)
-            .map_err(|_| Error::new(Call::Plan, libc::E2BIG))?;
+        let mut plan = Plan::default();
+        build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
+        if plan.full {
+            return Err(Error::new(Call::Plan, libc::E2BIG));
+        }
         if self.cgroup.is_none() {
             // A cgroup that cannot be made is no reason not to run: it is only the better way to stop.
             self.cgroup = cgroups.and_then(|cgroups| cgroups.service(service.name).ok());
@@ -215,7 +219,8 @@ impl Member {
 
 /// The step that failed, from the plan that the child had too.
 fn say_failure(set: &Set, service: &Service, number: usize, errno: i32) {
-    let Ok(plan) = build::service(set.config, service, Command::Exec, Parent::Init, set.term) else { return };
+    let mut plan = Plan::default();
+    build::service(&mut plan, set.config, service, Command::Exec, Parent::Init, set.term);
     let Some(step) = plan.steps.get(number) else { return };
     let (reason, hint) = (Errno(errno as u16), step.hint(errno));
     let separator = if hint.is_empty() { "" } else { "; " };

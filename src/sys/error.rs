@@ -1,5 +1,7 @@
 //! What a system call can say went wrong, with names that people know.
 
+use core::num::NonZeroU32;
+
 use crate::text::{bytes, names, number};
 use ufmt::{Formatter, uDisplay, uWrite};
 
@@ -9,12 +11,10 @@ pub type Result<T> = core::result::Result<T, Error>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub u16);
 
-/// A failed system call: which, and why. Two registers' worth less than it looks: a `Result<()>` of it is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Error {
-    pub call: Call,
-    pub errno: Errno,
-}
+/// A failed system call: which, and why. One number, never 0, so that a `Result<()>` of it is one too: errno in the low
+/// half, the call above it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Error(NonZeroU32);
 
 /// The system calls that can fail, by the names of their manual pages, and two things of our own that fail like them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +80,32 @@ const CALLS: &str = "access bind capset chdir chroot clone clone3 connect dup3 e
                           symlink umount unlink waitpid write";
 
 impl Error {
+    /// `errno` is one of the kernel's: 1 to 4095.
     pub const fn new(call: Call, errno: i32) -> Self {
-        Error { call, errno: Errno(errno as u16) }
+        let number = (call as u32) << 16 | (errno as u32 & 0xffff);
+        match NonZeroU32::new(number) {
+            Some(number) => Error(number),
+            None => Error(NonZeroU32::MAX),
+        }
     }
 
-    pub fn is(&self, errno: i32) -> bool {
-        self.errno.is(errno)
+    pub const fn errno(self) -> Errno {
+        Errno(self.0.get() as u16)
+    }
+
+    pub fn is(self, errno: i32) -> bool {
+        self.errno().is(errno)
+    }
+
+    fn call(self) -> &'static str {
+        names::name(CALLS, (self.0.get() >> 16) as usize).unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.call())?;
+        core::fmt::Debug::fmt(&self.errno(), f)
     }
 }
 
@@ -155,9 +175,9 @@ impl uDisplay for Errno {
 
 impl uDisplay for Error {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> core::result::Result<(), W::Error> {
-        f.write_str(names::name(CALLS, self.call as usize).unwrap_or_default())?;
+        f.write_str(self.call())?;
         f.write_str(": ")?;
-        uDisplay::fmt(&self.errno, f)
+        uDisplay::fmt(&self.errno(), f)
     }
 }
 

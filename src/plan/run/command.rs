@@ -226,7 +226,7 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
             continue;
         }
         let error = process::execute(candidate, &words, &environment);
-        match i32::from(error.errno.0) {
+        match i32::from(error.errno().0) {
             libc::ENOENT | libc::ENOTDIR => {}
             // Remembered, and the search goes on: another one may be executable.
             libc::EACCES => found = error,

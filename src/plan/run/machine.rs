@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use super::super::step::Need;
+use crate::config::Mount;
 use crate::limits;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
@@ -25,13 +26,15 @@ pub fn own_root() -> Result<()> {
 }
 
 /// mount(2) with options as in fstab(5); the mount point is made when it is missing.
-pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, words: &CStr, need: Need) -> Result<()> {
+pub fn mount(what: &Mount, need: Need) -> Result<()> {
     let mut data = options::Data::new();
-    let options = options::parse(words.to_bytes(), &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
-    let data = options::text(&data);
-    let mut done = mount::mount(source, target, fstype, options.flags, data);
-    if done.is_err_and(|error| error.is(libc::ENOENT)) && fs::make_directory(At::Cwd, target, 0o755).is_ok() {
-        done = mount::mount(source, target, fstype, options.flags, data);
+    let words = what.options.unwrap_or_default().to_bytes();
+    let options = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
+    let (fstype, data) = (what.fstype.unwrap_or_default(), options::text(&data));
+    let once = || mount::mount(what.source, what.target, fstype, options.flags, data);
+    let mut done = once();
+    if done.is_err_and(|error| error.is(libc::ENOENT)) && fs::make_directory(At::Cwd, what.target, 0o755).is_ok() {
+        done = once();
     }
     match (need, done) {
         (Need::Standing | Need::IfThere, Err(error)) if error.is(libc::EBUSY) => Ok(()),
@@ -56,11 +59,14 @@ pub const NODES: &[(&CStr, u32, u32, u32)] = &[
 ];
 
 pub fn mount_dev() -> Result<()> {
-    match mount(c"devtmpfs", c"/dev", c"devtmpfs", c"nosuid,mode=0755", Need::Standing) {
+    const fn on_dev(fstype: &'static CStr) -> Mount<'static> {
+        Mount { source: fstype, target: c"/dev", fstype: Some(fstype), options: Some(c"nosuid,mode=0755") }
+    }
+    match mount(&on_dev(c"devtmpfs"), Need::Standing) {
         Err(error) if error.is(libc::ENODEV) => {}
         done => return done,
     }
-    mount(c"tmpfs", c"/dev", c"tmpfs", c"nosuid,mode=0755", Need::Must)?;
+    mount(&on_dev(c"tmpfs"), Need::Must)?;
     let place = fs::open(c"/dev", fs::READ | fs::DIRECTORY)?;
     // A plain tmpfs obeys the mask, which a fresh PID 1 has from the kernel (0), but nobody promised.
     fs::set_mode_mask(0);

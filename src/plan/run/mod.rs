@@ -81,14 +81,14 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
 fn child(plan: &Plan, mut place: Place) -> ! {
     for (number, step) in plan.steps.iter().enumerate() {
         if let Err(error) = take(step, &mut place) {
-            let (step_number, errno) = ((number as u16).to_ne_bytes(), error.errno.0.to_ne_bytes());
+            let (step_number, errno) = ((number as u16).to_ne_bytes(), error.errno().0.to_ne_bytes());
             let record = [step_number[0], step_number[1], errno[0], errno[1]];
             // Four bytes are one write to a pipe, or none when nobody is there to read them.
             match &place.report {
                 Some(report) => drop(report.write(&record)),
                 None => drop(fd::write_to(REPORT, &record)),
             }
-            process::exit(step.exit_status(i32::from(error.errno.0)));
+            process::exit(step.exit_status(i32::from(error.errno().0)));
         }
         if let Some(pid) = place.child {
             attend(pid);
@@ -127,13 +127,13 @@ impl Child {
 pub fn take(step: &Step, place: &mut Place) -> Result<()> {
     match *step {
         Step::OwnRoot => machine::own_root(),
-        Step::Mount { source, target, fstype, options, need } => machine::mount(source, target, fstype, options, need),
+        Step::Mount(mount, need) => machine::mount(mount, need),
         Step::MountDev => machine::mount_dev(),
         Step::Link { target, path } => machine::link(target, path),
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::MountRoot { .. } | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
+        Step::Module(_) | Step::MountRoot(_) | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio(log) => command::stdio(log, place.log.as_ref()),
