@@ -223,11 +223,14 @@ impl Drop for Guest {
     }
 }
 
+/// What the kernel said before its start of /init is rarely why a test fails.
+pub fn from_init_on(transcript: &str) -> &str {
+    &transcript[transcript.find("Run /init").unwrap_or(0)..]
+}
+
 impl Outcome {
-    /// What was said from the start of /init on: what the kernel said before is rarely why a test fails.
     pub fn shown(&self) -> &str {
-        let start = self.transcript.find("Run /init").unwrap_or(0);
-        &self.transcript[start..]
+        from_init_on(&self.transcript)
     }
 
     /// What a program that ran this guest exits with; `run-qemu --help` prints this table.

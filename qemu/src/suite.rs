@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::{
     cpio::Archive,
     expect::{End, regex},
-    guest::{Guest, Outcome},
+    guest::{Guest, Outcome, from_init_on},
     image,
     kit::{Arch, Kit},
     vm::Machine,
@@ -123,7 +123,7 @@ fn prepare(kit: Kit) -> Result<Boot> {
 pub fn converse(mut guest: Guest, talk: impl FnOnce(&mut Guest) -> Result<()>) -> Result<Outcome> {
     match talk(&mut guest) {
         Ok(()) => guest.finish(),
-        Err(why) => Err(anyhow!("{why:#}\n{}", guest.transcript())),
+        Err(why) => Err(anyhow!("{why:#}\n{}", from_init_on(&guest.transcript()))),
     }
 }
 

@@ -160,7 +160,7 @@ fn at_the_shell(guest: Guest) -> Result<Outcome> {
     converse(guest, |guest| {
         guest.expect("Enter")?;
         guest.send("")?;
-        guest.expect(r"# $")?;
+        guest.expect(r"# ")?;
         guest.send("echo the-shell-is-$((40 + 2))")?;
         guest.expect("the-shell-is-42")?;
         guest.send("poweroff")

@@ -154,7 +154,7 @@ fn user_workdir_and_log_are_the_services_own() {
     guest.held("as-user").ends(End::PowerOff);
 }
 
-/// `polite` leaves at TERM, `deaf` never; `last` must be stopped first, being started last.
+/// `polite` leaves at TERM, `deaf` never; `last` must be stopped first, being started last, and by its own command.
 const STOPPING: &str = r#"
 [service.deaf]
 exec = ["/bin/sh", "-c", "trap '' TERM; touch /run/deaf; while :; do sleep 1000; done"]
@@ -164,12 +164,12 @@ stop-timeout = "1s"
 exec = ["/polite"]
 
 [service.last]
-exec = ["/bin/sleep", "100000"]
+exec = ["/bin/sh", "-c", "echo $$ >/run/last; exec sleep 100000"]
 after = ["polite"]
-stop = ["/bin/sh", "-c", "echo '<3>case: stop-command held' >/dev/kmsg"]
+stop = ["/bin/sh", "-c", "echo '<3>case: stop-command held' >/dev/kmsg; kill $(cat /run/last)"]
 
 [service.ender]
-exec = ["/bin/sh", "-c", "until [ -e /run/deaf ] && [ -e /run/polite ] && pidof sleep; do usleep 50000; done; echo '<3>case: poweroff-now' >/dev/kmsg; poweroff"]
+exec = ["/bin/sh", "-c", "until [ -e /run/deaf ] && [ -e /run/polite ] && [ -s /run/last ]; do usleep 50000; done; echo '<3>case: poweroff-now' >/dev/kmsg; poweroff"]
 type = "oneshot"
 "#;
 
@@ -198,7 +198,8 @@ fn services_stop_in_reverse_order() {
         return;
     };
     guest.held("polite-got-term").held("stop-command").ends(End::PowerOff);
-    guest.says_in_order(&["tinyo: last: stopping", "tinyo: last: stopped", "tinyo: polite: stopping"]);
+    guest.says_in_order(&["case: stop-command held", "tinyo: last: stopped"]);
+    guest.says_in_order(&["tinyo: last: stopped", "case: polite-got-term", "tinyo: polite: stopped"]);
 }
 
 /// A machine with a daemon that notes its TERM, ended by `how`.
