@@ -1,6 +1,10 @@
 //! The parts of tinyo, lowest first; a module uses only those above it in this list (`scripts/test.sh` checks).
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::unreachable)
+)]
 
 #[cfg(test)]
 extern crate std;

@@ -100,7 +100,7 @@ pub fn write_block_devices(line: &mut Line) {
     let mut names = Names::of(directory);
     let Ok(()) = line.write_str("; block devices:");
     let mut any = false;
-    while let Some((name, _)) = names.next() {
+    while let Some((name, _)) = names.next_name() {
         any = true;
         let Ok(()) = uwrite!(line, " {}", Show(name.to_bytes()));
     }

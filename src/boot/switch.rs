@@ -62,7 +62,12 @@ fn move_into(new: &Fd, path: &CStr) {
         .and_then(|target| fs::enter(&target))
         .and_then(|()| mount::mount(path, c".", c"", mount::MOVE, c""));
     if let Err(error) = moved {
-        say!(Warning, "root: moving {} into the new root: {}; has it that directory?", Show(path.to_bytes()), error.errno());
+        say!(
+            Warning,
+            "root: moving {} into the new root: {}; has it that directory?",
+            Show(path.to_bytes()),
+            error.errno()
+        );
         let _ = mount::unmount(path, true);
     }
 }
@@ -88,7 +93,7 @@ fn empty_directory(directory: Fd, own: &Status, depth: usize) {
     }
     let Ok(handle) = fs::open_at(At::Dir(&directory), c".", fs::PLACE | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
-    while let Some((name, is_directory)) = names.next() {
+    while let Some((name, is_directory)) = names.next_name() {
         if !is_directory {
             let _ = fs::remove(At::Dir(&handle), name, false);
             continue;

@@ -19,10 +19,7 @@ pub static EARLY: [Step; 13] = [
     Step::Link { target: c"/proc/self/fd/1", path: c"/dev/stdout" },
     Step::Link { target: c"/proc/self/fd/2", path: c"/dev/stderr" },
     // 5 is the group tty on every distribution; a terminal is its owner's, and the group may write to it (mesg).
-    Step::Mount(
-        &early(c"devpts", c"/dev/pts", c"devpts", c"nosuid,noexec,gid=5,mode=620,ptmxmode=666"),
-        Need::IfThere,
-    ),
+    Step::Mount(&early(c"devpts", c"/dev/pts", c"devpts", c"nosuid,noexec,gid=5,mode=620,ptmxmode=666"), Need::IfThere),
     Step::Mount(&early(c"tmpfs", c"/dev/shm", c"tmpfs", c"nosuid,nodev,mode=1777"), Need::IfThere),
     Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,mode=755"), Need::Standing),
     Step::Mount(&early(c"cgroup2", c"/sys/fs/cgroup", c"cgroup2", c"nosuid,nodev,noexec"), Need::IfThere),
@@ -141,13 +138,7 @@ pub fn service<'c>(
 }
 
 /// The namespaces, the root, and what lies in it.
-fn enter<'c>(
-    plan: &mut Plan<'c>,
-    config: &'c Config,
-    service: &'c Service,
-    container: &'c Container,
-    parent: Parent,
-) {
+fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, container: &'c Container, parent: Parent) {
     plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
     plan.push(Step::PrivateMounts);
     if parent == Parent::Launcher {

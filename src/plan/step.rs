@@ -27,17 +27,24 @@ pub enum Step<'a> {
     Mount(&'a Mount<'a>, Need),
     /// devtmpfs, else a tmpfs with the nodes that everybody expects.
     MountDev,
-    Link { target: &'a CStr, path: &'a CStr },
+    Link {
+        target: &'a CStr,
+        path: &'a CStr,
+    },
     Sysctl(&'a CStr),
     Module(&'a CStr),
     MountRoot(&'a Root<'a>),
     /// Leave the initramfs for the new root. None: go on here as the supervisor.
-    HandOver { init: Option<&'a CStr> },
+    HandOver {
+        init: Option<&'a CStr>,
+    },
     Hostname(&'a [u8]),
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
-    Session { terminal: bool },
+    Session {
+        terminal: bool,
+    },
     Stdio(Log<'a>),
     Terminal(Option<&'a CStr>),
     ModeMask(u32),
@@ -45,17 +52,33 @@ pub enum Step<'a> {
     Workdir(&'a CStr),
     ResetSignals,
     Ask,
-    Exec { argv: &'a [&'a CStr], env: &'a [&'a CStr], term: Option<&'a CStr> },
+    Exec {
+        argv: &'a [&'a CStr],
+        env: &'a [&'a CStr],
+        term: Option<&'a CStr>,
+    },
 
     // A container.
     PrivateMounts,
-    Root { path: &'a CStr, read_only: bool },
-    Volume { source: &'a [u8], target: &'a [u8], read_only: bool },
-    Tmpfs { target: &'a [u8], options: &'a [u8] },
+    Root {
+        path: &'a CStr,
+        read_only: bool,
+    },
+    Volume {
+        source: &'a [u8],
+        target: &'a [u8],
+        read_only: bool,
+    },
+    Tmpfs {
+        target: &'a [u8],
+        options: &'a [u8],
+    },
     Devices,
     Pivot,
     Proc,
-    Sys { read_only: bool },
+    Sys {
+        read_only: bool,
+    },
     DropOldRoot,
     /// Nothing is readable there: an empty file or directory lies over it.
     Mask(&'a CStr),
@@ -79,9 +102,7 @@ impl Step<'_> {
         match (self, errno) {
             (Step::Mount(..) | Step::MountRoot(_), ENODEV) => "is the file system built in or its module listed?",
             (Step::Mount(..) | Step::MountRoot(_), ENOENT) => "is the device there, and the mount point?",
-            (Step::Mount(..) | Step::MountRoot(_), EINVAL) => {
-                "is it that file system, and does it know these options?"
-            }
+            (Step::Mount(..) | Step::MountRoot(_), EINVAL) => "is it that file system, and does it know these options?",
             (Step::Mount(..) | Step::MountRoot(_), ENOTBLK) => "the source must be a block device",
             (Step::Module(_), ENOENT) => "is it in modules.dep, and its file in the image?",
             (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
@@ -93,7 +114,9 @@ impl Step<'_> {
             (Step::Volume { .. } | Step::Tmpfs { .. } | Step::Devices | Step::Proc | Step::Sys { .. }, EROFS) => {
                 "the root is read-only and lacks the mount point"
             }
-            (Step::Devices | Step::Proc | Step::Sys { .. }, ELOOP | ENOTDIR) => "the image has something else in its place",
+            (Step::Devices | Step::Proc | Step::Sys { .. }, ELOOP | ENOTDIR) => {
+                "the image has something else in its place"
+            }
             (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
             (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
             (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
@@ -213,9 +236,9 @@ impl uDisplay for Step<'_> {
                 on(f, "mount tmpfs on ", target)?;
                 parenthesis(f, &[options])
             }
-            Step::Devices => {
-                f.write_str("mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)")
-            }
+            Step::Devices => f.write_str(
+                "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
+            ),
             Step::Pivot => f.write_str("pivot root"),
             Step::Proc => f.write_str("mount proc on /proc (nosuid,nodev,noexec)"),
             Step::Sys { read_only } => {

@@ -254,13 +254,8 @@ fn term(args: &Args) -> Option<&'static CStr> {
 
 /// Runs the services until the machine ends.
 fn supervise(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> ! {
-    let set = supervise::Set {
-        config,
-        signals: &machine.signals,
-        machine: true,
-        term: term(&machine.args),
-        give_up_at,
-    };
+    let set =
+        supervise::Set { config, signals: &machine.signals, machine: true, term: term(&machine.args), give_up_at };
     let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
     let end = supervise::run(supervisor, &set);
     farewell_and_end(machine, end)
@@ -315,7 +310,9 @@ fn rescue(machine: &Machine) -> ! {
         None => Some(RESCUE_WAIT),
     };
     match wait {
-        Some(Millis(ms)) => say!(Failure, "boot failed: rescue shell, then reboot; nobody there in {} s: reboot", ms / 1000),
+        Some(Millis(ms)) => {
+            say!(Failure, "boot failed: rescue shell, then reboot; nobody there in {} s: reboot", ms / 1000)
+        }
         None => say!(Failure, "boot failed: rescue shell, then reboot"),
     }
     let config = RESCUE.take().filter(|_| wait != Some(Millis(0)));

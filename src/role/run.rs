@@ -248,8 +248,7 @@ fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
         say!(Failure, "run: {} {}; try tinyo run --help", text, Show(word));
         None
     };
-    loop {
-        let Some(word) = args.get(index) else { break };
+    while let Some(word) = args.get(index) {
         let bytes = word.to_bytes();
         if bytes == b"--help" {
             parsed.help = true;

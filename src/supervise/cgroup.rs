@@ -71,6 +71,11 @@ impl Cgroup {
         let n = file.read_to_end(&mut text).unwrap_or(0);
         let lines = text.get(..n).unwrap_or_default().split(|&byte| byte == b'\n');
         let pids = lines.filter_map(|line| Pid::new(i32::try_from(number::decimal(line)?).ok()?));
-        pids.map(|pid| process::kill(pid, libc::SIGKILL as u8)).count()
+        let mut killed = 0;
+        for pid in pids {
+            // ESRCH: it was a zombie, or has gone meanwhile.
+            killed += usize::from(process::kill(pid, libc::SIGKILL as u8).is_ok());
+        }
+        killed
     }
 }

@@ -4,9 +4,9 @@ use super::cgroup::{Cgroup, Cgroups};
 use super::lines::Lines;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Log, Service};
-use crate::plan::build::{self, Command, Parent};
+use crate::config::{Kind, Log, Service};
 use crate::plan::Plan;
+use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Report};
 use crate::say;
 use crate::sys::error::{Call, Errno, Error};
@@ -150,7 +150,7 @@ impl Member {
             // A cgroup that cannot be made is no reason not to run: it is only the better way to stop.
             self.cgroup = cgroups.and_then(|cgroups| cgroups.service(service.name).ok());
         }
-        if self.lines.is_none() && service.log == Log::Kmsg && service.kind != crate::config::Kind::Console {
+        if self.lines.is_none() && service.log == Log::Kmsg && service.kind != Kind::Console {
             self.lines = Some(Lines::new()?);
         }
         let log = self.lines.as_ref().map(Lines::writer).transpose()?;
@@ -167,6 +167,10 @@ impl Member {
             }
         }
         let Some(pid) = self.pid else { return };
+        if service.kind == Kind::Console {
+            // An interactive shell ignores TERM; that its terminal hangs up is what it ends for.
+            let _ = process::kill_group(pid, libc::SIGHUP as u8);
+        }
         // A container's PID 1 passes it on; a plain service is its process group, a shell's children included.
         if service.container.is_some() || process::kill_group(pid, service.stop_signal).is_err() {
             let _ = process::kill(pid, service.stop_signal);

@@ -14,6 +14,7 @@ mod service;
 pub use finish::end;
 
 use crate::config::{Config, OnExit, OnFailure, Service};
+use crate::request::{self, Ending};
 use crate::say;
 use crate::sys::fd::Fd;
 use crate::sys::poll::{self, Interest};
@@ -24,7 +25,6 @@ use cgroup::Cgroups;
 use core::ffi::CStr;
 use member::Member;
 use order::Verdict;
-use crate::request::{self, Ending};
 use service::{Action, Event, State};
 
 /// Room for two files of each service, and the signals.

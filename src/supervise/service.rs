@@ -169,7 +169,9 @@ pub fn step(state: State, event: Event, now: Millis, rules: &Rules, history: &mu
             (State::Stopping { kill_at: Some(Millis(now.0.saturating_add(rules.stop_timeout.0))) }, Action::Ask)
         }
 
-        (State::Starting, Event::Executed) if rules.kind != Kind::Oneshot => (State::Ready { since: now }, Action::None),
+        (State::Starting, Event::Executed) if rules.kind != Kind::Oneshot => {
+            (State::Ready { since: now }, Action::None)
+        }
         (State::Starting, Event::NotSpawned) => ended(state, Exit::Code(125), now, rules, history),
         (State::Starting | State::Ready { .. }, Event::Ended(exit)) => ended(state, exit, now, rules, history),
 

@@ -66,9 +66,8 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
     let how = How { flags: (flags | libc::O_CLOEXEC | no_terminal) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
     loop {
         // SAFETY: a NUL-terminated path and a structure of the size given.
-        let value = unsafe {
-            libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>())
-        };
+        let value =
+            unsafe { libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>()) };
         match check_long(Call::Openat2, value) {
             // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
             Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
@@ -283,7 +282,7 @@ impl Names {
     }
 
     /// The next name and whether it is a directory (not through a link). Errors end the walk.
-    pub fn next(&mut self) -> Option<(&CStr, bool)> {
+    pub fn next_name(&mut self) -> Option<(&CStr, bool)> {
         loop {
             if self.next >= self.filled {
                 // SAFETY: room for the length given.

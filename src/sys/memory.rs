@@ -18,6 +18,7 @@ impl<T> Static<T> {
     }
 
     /// The value, the first time; None after that.
+    #[allow(clippy::mut_from_ref)]
     pub fn take(&'static self) -> Option<&'static mut T> {
         if self.taken.swap(true, Ordering::AcqRel) {
             return None;

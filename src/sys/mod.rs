@@ -3,6 +3,8 @@
 //! A wrapper names its call in the [`Error`] it returns, takes owned or borrowed descriptors, never a bare number, and
 //! retries EINTR where the call can only be retried. What a failure means is for the caller to say.
 #![allow(unsafe_code)]
+// The C library's number types differ by machine; a cast that is none on one is needed on another.
+#![allow(clippy::unnecessary_cast)]
 
 pub mod args;
 pub mod error;

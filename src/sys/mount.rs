@@ -21,8 +21,7 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CSt
     let data = if data.is_empty() { core::ptr::null() } else { data.as_ptr() };
     let fstype = if fstype.is_empty() { core::ptr::null() } else { fstype.as_ptr() };
     // SAFETY: NUL-terminated strings or null.
-    let value =
-        unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
+    let value = unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
     check(Call::Mount, value).map(drop)
 }
 

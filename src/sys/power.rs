@@ -1,6 +1,6 @@
 //! The machine itself: modules in, disks flushed, power off.
 
-use super::error::{Call, Error, Result, check_long, check};
+use super::error::{Call, Error, Result, check, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
 use core::ffi::CStr;

@@ -77,8 +77,7 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
         cgroup: u64,
     }
     const INTO_CGROUP: u64 = 0x2_0000_0000;
-    let mut arguments =
-        Arguments { flags: namespaces.0, exit_signal: libc::SIGCHLD as u64, ..Default::default() };
+    let mut arguments = Arguments { flags: namespaces.0, exit_signal: libc::SIGCHLD as u64, ..Default::default() };
     if let Some(directory) = cgroup {
         arguments.flags |= INTO_CGROUP;
         arguments.cgroup = directory.raw() as u64;
@@ -162,7 +161,9 @@ fn wait_for(pid: i32, flags: i32) -> Waited {
         // SAFETY: room for one status.
         let value = unsafe { libc::waitpid(pid, &mut status, flags) };
         match Pid::new(value) {
-            Some(pid) if libc::WIFEXITED(status) => return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8)),
+            Some(pid) if libc::WIFEXITED(status) => {
+                return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8));
+            }
             Some(pid) if libc::WIFSIGNALED(status) => {
                 return Waited::Ended(pid, Exit::Signal(libc::WTERMSIG(status) as u8));
             }
@@ -243,5 +244,6 @@ pub fn adopt_orphans() -> Result<()> {
 
 pub(super) fn prctl(call: Call, option: i32, value: libc::c_ulong) -> Result<()> {
     // SAFETY: options that take a number and no pointer.
-    check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) }).map(drop)
+    check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) })
+        .map(drop)
 }

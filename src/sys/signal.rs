@@ -31,7 +31,13 @@ fn set_default(number: u8) {
     let action = [0u64; 4];
     // SAFETY: a readable action of 32 bytes, which it is on x86_64 and aarch64.
     unsafe {
-        libc::syscall(libc::SYS_rt_sigaction, i32::from(number), action.as_ptr(), core::ptr::null_mut::<u64>(), SET_BYTES)
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            i32::from(number),
+            action.as_ptr(),
+            core::ptr::null_mut::<u64>(),
+            SET_BYTES,
+        )
     };
 }
 

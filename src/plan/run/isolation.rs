@@ -162,7 +162,13 @@ pub fn devices(place: &Place) -> Result<()> {
     for name in [c"pts", c"shm", c"mqueue"] {
         fs::make_directory(here, name, 0o755)?;
     }
-    mount::mount(c"devpts", c"pts", c"devpts", mount::NO_SUID | mount::NO_EXEC, c"newinstance,ptmxmode=0666,mode=620,gid=5")?;
+    mount::mount(
+        c"devpts",
+        c"pts",
+        c"devpts",
+        mount::NO_SUID | mount::NO_EXEC,
+        c"newinstance,ptmxmode=0666,mode=620,gid=5",
+    )?;
     mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
     match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
         // A kernel without POSIX message queues.

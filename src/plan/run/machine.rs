@@ -71,9 +71,10 @@ pub fn mount_dev() -> Result<()> {
     // A plain tmpfs obeys the mask, which a fresh PID 1 has from the kernel (0), but nobody promised.
     fs::set_mode_mask(0);
     let own: [(&CStr, u32, u32, u32); 2] = [(c"console", 5, 1, 0o600), (c"kmsg", 1, 11, 0o644)];
-    let made = NODES.iter().chain(&own).try_for_each(|&(name, major, minor, mode)| {
-        fs::make_device(At::Dir(&place), name, mode, major, minor)
-    });
+    let made = NODES
+        .iter()
+        .chain(&own)
+        .try_for_each(|&(name, major, minor, mode)| fs::make_device(At::Dir(&place), name, mode, major, minor));
     fs::set_mode_mask(0o022);
     made
 }
