@@ -30,6 +30,9 @@ pub struct Verdict {
 /// Errors told of one file: what is not a config at all shall not flood the log.
 const TOLD: u16 = 100;
 
+/// The names that a table can begin with.
+const TABLES: &str = "root mount service";
+
 /// Reads `text` into `config`, which is empty.
 ///
 /// The text is taken apart in place, and the config borrows from it.
@@ -47,6 +50,7 @@ pub fn parse<'a>(text: &'a mut [u8], config: &mut Config<'a>, report: &mut dyn F
         list: None,
         items: 0,
         links: Vec::new(),
+        single_root: false,
         declared: Set::EMPTY,
         heads: [Place::default(); limits::SERVICES],
         contained: [0; limits::SERVICES],
@@ -95,6 +99,8 @@ pub(super) struct Parser<'a, 'c> {
     pub(super) items: usize,
     /// Names of services, looked up at the end.
     pub(super) links: Vec<Link, { limits::LIST }>,
+    /// A root came as `[root]`, so it is the only one.
+    single_root: bool,
     /// The services with a table of their own, not only one of their container.
     declared: Set,
     /// Where the first table of each service began.
@@ -159,9 +165,10 @@ impl<'a> Parser<'a, '_> {
             return;
         }
         let (table, rest) = part(path);
-        match (names::position("root mount service", table), rest) {
+        match (names::position(TABLES, table), rest) {
             (Some(0), None) => {
-                if !array && !self.config.roots.is_empty() {
+                self.single_root |= !array;
+                if self.single_root && !self.config.roots.is_empty() {
                     self.wrong(Wrong::RootTwice, &[], &[]);
                 }
                 self.section = Some(Table::Root);
@@ -178,8 +185,11 @@ impl<'a> Parser<'a, '_> {
             }
             (Some(2), Some(rest)) => self.service_table(path, rest, array),
             (Some(2), None) => self.wrong(Wrong::NamelessService, &[], &[]),
-            _ => match Nearest::to(table).among("root mount service.NAME service").found() {
-                Some(near) => self.wrong(Wrong::UnknownTableNear, path, near),
+            _ => match Nearest::to(table).among(TABLES).found().and_then(|near| names::position(TABLES, near)) {
+                Some(near) => {
+                    let near = names::at("[root] [[mount]] [service.NAME]", b' ', near);
+                    self.wrong(Wrong::UnknownTableNear, path, near.as_bytes());
+                }
                 None => self.wrong(Wrong::UnknownTable, path, &[]),
             },
         }

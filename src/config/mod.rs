@@ -20,6 +20,8 @@ mod keys;
 pub mod line;
 mod links;
 mod set;
+#[cfg(test)]
+mod tests;
 pub mod value;
 mod wrong;
 

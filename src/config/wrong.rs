@@ -12,7 +12,7 @@ texts!(Wrong {
     TooMuch = "more is wrong than is shown; correct this first",
 
     UnknownTable = "unknown table [%1]; write [root], [[mount]], [service.NAME] or [service.NAME.container]",
-    UnknownTableNear = "unknown table [%1]; did you mean [%2]",
+    UnknownTableNear = "unknown table [%1]; did you mean %2",
     UnknownPart = "unknown table [%1]; write [service.%2.container]",
     NamelessService = "[service] has no name; write [service.NAME]",
     ServiceName = "%2 is no service name; write at most 32 letters, digits, - and _, a letter or digit first",

@@ -46,3 +46,22 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 pub fn alike(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_ascii_lowercase() == b.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_apart() {
+        assert_eq!(span(b"12ab3", |byte| byte.is_ascii_digit()), 2);
+        assert_eq!(span(b"", |_| true), 0);
+        assert_eq!(cut(b"a:b:c", b':'), (&b"a"[..], Some(&b"b:c"[..])));
+        assert_eq!(cut(b"a:", b':'), (&b"a"[..], Some(&b""[..])));
+        assert_eq!(cut(b"", b':'), (&b""[..], None));
+        assert_eq!(trim(b" \ta b\t "), b"a b");
+        assert_eq!(trim(b"  "), b"");
+        assert!(has(b"a=b", b'=') && !has(b"ab", b'='));
+        assert!(all(b"", |_| false) && all(b"aa", |byte| byte == b'a') && !all(b"ab", |byte| byte == b'a'));
+        assert!(alike(b"TeRm", b"tErM") && !alike(b"term", b"ter") && !alike(b"a", b"b"));
+    }
+}

@@ -29,3 +29,27 @@ pub fn parse(text: &[u8]) -> Option<u64> {
 pub fn name(number: u8) -> Option<&'static str> {
     names::name(NAMES, usize::from(number))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of them, there and back.
+    #[test]
+    fn names_and_bits() {
+        for number in 0..=40u8 {
+            let name = super::name(number).unwrap();
+            for text in [name.into(), std::format!("CAP_{name}"), name.to_lowercase()] {
+                assert_eq!(parse(text.as_bytes()), Some(1 << number), "{text}");
+            }
+        }
+        assert_eq!(
+            (super::name(12), super::name(21), super::name(40), super::name(41)),
+            (Some("NET_ADMIN"), Some("SYS_ADMIN"), Some("CHECKPOINT_RESTORE"), None)
+        );
+        assert_eq!((parse(b"ALL"), parse(b"all"), ALL.count_ones()), (Some(ALL), Some(ALL), 41));
+        for text in ["", "CAP_", "SYS", "NET_ADMIN NET_RAW", "0"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -116,3 +116,129 @@ fn unquote(word: &mut [u8], quoted: bool, equals: Option<usize>) -> Word<'_> {
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r' | 0xa0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    fn words(line: &str) -> Vec<String> {
+        let mut line = std::format!("{line}\n").into_bytes();
+        let mut words = Words::new(&mut line);
+        let all = words.by_ref().map(|word| String::from_utf8_lossy(word.text.to_bytes()).into_owned()).collect();
+        assert!(!words.cut);
+        all
+    }
+
+    #[test]
+    fn as_the_kernel_takes_them() {
+        let table: [(&str, &[&str]); 16] = [
+            ("", &[]),
+            ("  \t ", &[]),
+            ("ro root=/dev/vda", &["ro", "root=/dev/vda"]),
+            (" a\t\tb\u{b}c ", &["a", "b", "c"]),
+            ("x=\"a b\" y", &["x=a b", "y"]),
+            ("\"x=a b\" y", &["x=a b", "y"]),
+            ("\"exit 7\"", &["exit 7"]),
+            ("a\"b c\"d", &["a\"b c\"d"]),
+            ("x=a\"b c\"", &["x=a\"b c\""]),
+            ("x=\"a\"b", &["x=a\"b"]),
+            ("x=", &["x="]),
+            ("x=\"\" y", &["x=", "y"]),
+            ("\"\" y", &["", "y"]),
+            ("x=\"a b", &["x=a b"]),
+            ("x=\"", &["x="]),
+            ("=a=b", &["=a=b"]),
+        ];
+        for (line, expected) in table {
+            assert_eq!(words(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_and_values() {
+        let mut line = *b"ro x=1 y= =z a=b=c q=\"v w\"\n";
+        let found: Vec<_> = Words::new(&mut line).map(|word| (word.name(), word.value())).collect();
+        let expected: [(&[u8], Option<&CStr>); 6] = [
+            (b"ro", None),
+            (b"x", Some(c"1")),
+            (b"y", Some(c"")),
+            (b"=z", None),
+            (b"a", Some(c"b=c")),
+            (b"q", Some(c"v w")),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_line_that_did_not_fit_says_so() {
+        let mut line = *b"a bc";
+        let mut words = Words::new(&mut line);
+        assert_eq!(words.next().unwrap().text, c"a");
+        assert!(words.next().is_none() && words.cut);
+        let mut line = *b"a b\0c d";
+        let mut words = Words::new(&mut line);
+        assert_eq!(words.by_ref().map(|word| word.text).collect::<Vec<_>>(), [c"a", c"b"]);
+        assert!(!words.cut);
+    }
+
+    /// lib/cmdline.c and repair_env_string() of init/main.c, told step by step: a word, whether it has a value, the rest.
+    fn next_arg(args: &str) -> (String, bool, String) {
+        let space = |character: char| matches!(character, ' ' | '\t'..='\r');
+        let quoted = args.starts_with('"');
+        let args: Vec<char> = args.chars().skip(usize::from(quoted)).collect();
+        let mut in_quote = quoted;
+        let mut equals = 0;
+        let mut i = 0;
+        while i < args.len() && !(space(args[i]) && !in_quote) {
+            if equals == 0 && args[i] == '=' {
+                equals = i;
+            }
+            if args[i] == '"' {
+                in_quote = !in_quote;
+            }
+            i += 1;
+        }
+        let rest: String = args[i..].iter().collect::<String>().trim_start_matches(space).to_string();
+        let mut word: Vec<char> = args[..i].to_vec();
+        let mut closed = false;
+        if equals > 0 && word.get(equals + 1) == Some(&'"') {
+            if word.last() == Some(&'"') {
+                word.pop();
+                closed = true;
+            }
+            if word.len() > equals + 1 {
+                word.remove(equals + 1);
+            }
+        }
+        if quoted && !closed && word.last() == Some(&'"') {
+            word.pop();
+        }
+        (word.into_iter().collect(), equals > 0, rest)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn as_its_naive_twin(line in "[ab=\"\\- \t\r]{0,24}") {
+            let mut text = std::format!("{line}\n").into_bytes();
+            let mut rest = line.trim_start().to_string();
+            for word in Words::new(&mut text) {
+                let (twin, has_value, after) = next_arg(&rest);
+                prop_assert_eq!(word.text.to_str().unwrap(), twin);
+                prop_assert_eq!(word.value().is_some(), has_value);
+                rest = after;
+            }
+            prop_assert_eq!(rest, "");
+        }
+
+        #[test]
+        fn any_bytes(mut line in prop::collection::vec(any::<u8>(), 0..40)) {
+            let bound = line.len() + 1;
+            prop_assert!(Words::new(&mut line).take(bound).count() < bound);
+        }
+    }
+}

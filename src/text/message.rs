@@ -43,3 +43,29 @@ impl uDisplay for Message<'_> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    #[test]
+    fn fills_its_gaps() {
+        let table = [
+            ("plain", "plain"),
+            ("%1 and %2, %1", "a and b\\x0a, a"),
+            ("[%3]", "[]"),
+            ("%1%2", "ab\\x0a"),
+            ("%9", ""),
+            ("%", ""),
+        ];
+        for (what, expected) in table {
+            let mut shown = String::new();
+            Message { what, with: [b"a", b"b\n", b""] }.write(&mut |piece| shown.push_str(piece));
+            assert_eq!(shown, expected);
+            let mut other = heapless::String::<64>::new();
+            ufmt::uwrite!(&mut other, "{}", Message { what, with: [b"a", b"b\n", b""] }).unwrap();
+            assert_eq!(other.as_str(), expected);
+        }
+    }
+}

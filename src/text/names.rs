@@ -87,7 +87,7 @@ fn difference(word: &[u8], name: &[u8]) -> usize {
     // `timeout` for `stop-timeout`: one is a part of the other.
     let part = shared == shorter && shared >= 4;
     let swapped = matches!((word, name), ([a, b], [c, d]) if a == d && b == c);
-    if left == 0 || part || left <= 2 && shared >= left {
+    if left == 0 || part || left <= 2 && shared >= left || swapped && shared > 0 {
         left.wrapping_mul(2).wrapping_sub(usize::from(swapped))
     } else {
         usize::MAX
@@ -103,4 +103,83 @@ fn strip<'a>(mut a: &'a [u8], mut b: &'a [u8], take: fn(&[u8]) -> Option<(&u8, &
         b = others;
     }
     (a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::String;
+    use std::vec::Vec;
+
+    #[test]
+    fn finds_places() {
+        assert_eq!((position("a bc d", b"bc"), position("a bc d", b"b"), position("a b", b"")), (Some(1), None, None));
+        assert_eq!((position("a b", b"A"), position_alike("a b", b"B")), (None, Some(1)));
+        assert_eq!((name("a bc d", 1), name("a bc d", 2), name("a bc d", 3)), (Some("bc"), Some("d"), None));
+        assert_eq!((at("one two\nthree\n", b'\n', 1), at("one\n", b'\n', 9)), ("three", ""));
+    }
+
+    #[test]
+    fn guesses() {
+        let keys = "exec stop type tty ask restart after requires stop-signal stop-timeout workdir env on-exit";
+        let table: [(&str, &str); 14] = [
+            ("exce", "exec"),
+            ("exe", "exec"),
+            ("execs", "exec"),
+            ("restrat", "restart"),
+            ("requries", "requires"),
+            ("require", "requires"),
+            ("timeout", "stop-timeout"),
+            ("signal", "stop-signal"),
+            ("work_dir", "workdir"),
+            ("typ", "type"),
+            ("stop_timeout", "stop-timeout"),
+            ("on_exit", "on-exit"),
+            ("evn", "env"),
+            ("stops", "stop"),
+        ];
+        for (word, expected) in table {
+            assert_eq!(Nearest::to(word.as_bytes()).among(keys).found(), Some(expected.as_bytes()), "{word}");
+        }
+        for word in ["", "x", "ab", "image", "volume", "command", "t", "zzzzzzzzzzzz"] {
+            assert_eq!(Nearest::to(word.as_bytes()).among(keys).found(), None, "{word}");
+        }
+        assert_eq!(Nearest::to(b"TREM").among("TRAP TERM").found(), Some(&b"TERM"[..]));
+        assert_eq!(Nearest::to(b"x").among("").found(), None);
+    }
+
+    /// The distance of Levenshtein, as in a textbook.
+    fn distance(a: &[u8], b: &[u8]) -> usize {
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, x) in a.iter().enumerate() {
+            let mut left = i + 1;
+            for (j, y) in b.iter().enumerate() {
+                let here = (row[j] + usize::from(x != y)).min(row[j + 1] + 1).min(left + 1);
+                row[j] = left;
+                left = here;
+            }
+            row[b.len()] = left;
+        }
+        row[b.len()]
+    }
+
+    proptest! {
+        /// What is called alike is near by the textbook too, and one typing error is always alike.
+        #[test]
+        fn near_is_near(word in "[a-e-]{0,8}", name in "[a-e-]{4,8}", at in 0usize..4, letter in "[a-e]") {
+            let score = difference(word.as_bytes(), name.as_bytes());
+            prop_assert!(score == usize::MAX || distance(word.as_bytes(), name.as_bytes()) <= score.div_ceil(2));
+            prop_assert_eq!(score == 0, word == name);
+            let (before, after) = name.split_at(at);
+            let mut chars = after.chars();
+            let first = chars.next().unwrap();
+            let rest: String = chars.collect();
+            for typo in [
+                std::format!("{before}{letter}{after}"), std::format!("{before}{letter}{rest}"), std::format!("{before}{rest}"),
+            ] {
+                prop_assert!(difference(typo.as_bytes(), name.as_bytes()) <= 2, "{typo} {name} {first}");
+            }
+        }
+    }
 }

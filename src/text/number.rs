@@ -42,3 +42,29 @@ pub fn scaled(text: &[u8], units: &[(&str, u64)]) -> Option<u64> {
     let (_, factor) = units.iter().find(|(name, _)| alike(unit, name.as_bytes()))?;
     decimal(number)?.checked_mul(*factor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strictly() {
+        for (text, value) in
+            [("0", Some(0)), ("7", Some(7)), ("18446744073709551615", Some(u64::MAX)), ("", None), ("+1", None)]
+        {
+            assert_eq!(decimal(text.as_bytes()), value, "{text}");
+        }
+        for text in ["18446744073709551616", "-1", "01", "00", " 1", "1 ", "1x", "0x1", "\u{661}"] {
+            assert_eq!(decimal(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(
+            (any_base(b"0xF4"), any_base(b"244"), any_base(b"0x"), any_base(b"f4")),
+            (Some(244), Some(244), None, None)
+        );
+        assert_eq!(
+            (signed(b"-1"), signed(b"10"), signed(b"-2147483647"), signed(b"-"), signed(b"--1")),
+            (Some(-1), Some(10), Some(-2147483647), None, None)
+        );
+        assert_eq!((signed(b"2147483648"), signed(b"-2147483648")), (None, None));
+    }
+}

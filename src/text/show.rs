@@ -76,3 +76,57 @@ impl uDisplay for Show<'_> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::String;
+
+    fn show(text: &[u8]) -> String {
+        let mut shown = String::new();
+        Show(text).write(&mut |piece| shown.push_str(piece));
+        shown
+    }
+
+    #[test]
+    fn what_is_harmless_stays() {
+        for text in ["", "plain / text", "größe €😀", "a\\b", "\u{a0}"] {
+            assert_eq!(show(text.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_is_shown() {
+        let table: [(&[u8], &str); 10] = [
+            (b"a\nb", "a\\x0ab"),
+            (b"\x1b[2J", "\\x1b[2J"),
+            (b"\x7f\0", "\\x7f\\x00"),
+            ("\u{85}\u{9b}".as_bytes(), "\\xc2\\x85\\xc2\\x9b"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            (b"\xc3", "\\xc3"),
+            (b"\xc3x", "\\xc3x"),
+            (b"\xe2\x82", "\\xe2\\x82"),
+            ("\u{202e}".as_bytes(), "\\xe2\\x80\\xae"),
+            ("\u{2066}\u{2028}".as_bytes(), "\\xe2\\x81\\xa6\\xe2\\x80\\xa8"),
+        ];
+        for (text, shown) in table {
+            assert_eq!(show(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        assert_eq!(show(&[b'a'; SHOWN]), "a".repeat(SHOWN));
+        assert_eq!(show(&[b'a'; SHOWN + 1]), "a".repeat(SHOWN) + "...");
+    }
+
+    proptest! {
+        #[test]
+        fn one_line_of_printable_text(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let shown = show(&text);
+            prop_assert!(shown.len() <= 4 * (SHOWN + 4) + 3);
+            prop_assert!(shown.chars().all(|character| !character.is_control()));
+        }
+    }
+}

@@ -35,3 +35,40 @@ pub fn parse(text: &[u8]) -> Option<u8> {
 pub fn name(number: u8) -> Option<&'static str> {
     names::name(NAMES, usize::from(number.checked_sub(1)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of them, there and back.
+    #[test]
+    fn names_and_numbers() {
+        for number in 1..=31 {
+            let name = super::name(number).unwrap();
+            for text in [name.into(), std::format!("SIG{name}"), name.to_lowercase(), std::format!("sig{name}")] {
+                assert_eq!(parse(text.as_bytes()), Some(number), "{text}");
+            }
+        }
+        assert_eq!((super::name(0), super::name(32), super::name(255)), (None, None, None));
+        let some = [
+            ("HUP", 1),
+            ("KILL", 9),
+            ("TERM", 15),
+            ("CHLD", 17),
+            ("PWR", 30),
+            ("SYS", 31),
+            ("RTMIN", 34),
+            ("RTMAX", 64),
+        ];
+        for (text, number) in some {
+            assert_eq!(parse(text.as_bytes()), Some(number), "{text}");
+        }
+        assert_eq!(
+            (parse(b"SIGRTMIN+3"), parse(b"rtmax-1"), parse(b"RTMIN+30"), parse(b"RTMAX-30")),
+            (Some(37), Some(63), Some(64), Some(34))
+        );
+        for text in ["", "SIG", "15", "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "RTMIN+01", "TERMINATE", "HUP INT"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

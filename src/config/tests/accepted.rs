@@ -1,0 +1,290 @@
+use super::super::{
+    Container, CrashLimit, Kind, List, Log, Mount, Network, OnExit, OnFailure, Restart, Root, Service, Set, Wait,
+};
+use super::{accept, words};
+use crate::text::duration::Millis;
+
+#[test]
+fn an_empty_file_is_an_empty_config() {
+    for text in ["", "\n", "# nothing yet\r\n"] {
+        let config = accept(text);
+        assert!(config.hostname.is_none() && config.modules.is_empty() && config.sysctl.is_empty(), "{text:?}");
+        assert_eq!(config.on_failure, OnFailure::Unset);
+        assert!(config.roots.is_empty() && config.mounts.is_empty() && config.services.is_empty());
+    }
+}
+
+#[test]
+fn the_machine() {
+    let config = accept(
+        r#"
+        hostname = "gateway"
+        modules = ["i2c-dev", "ext4"]
+        sysctl = ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]
+        on-failure = "reboot"
+        [[root]]
+        source = "PARTLABEL=rootfs"
+        type = "ext4"
+        options = "noatime"
+        read-only = true
+        wait = "1500ms"
+        init = "/sbin/init"
+        [[root]]
+        source = "8:1"
+        [[mount]]
+        source = "LABEL=data"
+        target = "/data"
+        type = "ext4"
+        options = "noatime,nofail"
+        [[mount]]
+        source = "tag"
+        target = "/"
+        "#,
+    );
+    assert_eq!(config.hostname, Some(c"gateway"));
+    assert_eq!(words(&config, config.modules), ["i2c-dev", "ext4"]);
+    assert_eq!(words(&config, config.sysctl), ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]);
+    assert_eq!(config.on_failure, OnFailure::Reboot);
+    let first = Root {
+        source: c"PARTLABEL=rootfs",
+        fstype: Some(c"ext4"),
+        options: Some(c"noatime"),
+        read_only: true,
+        wait: Wait::For(Millis(1500)),
+        init: Some(c"/sbin/init"),
+    };
+    assert_eq!(config.roots, [first, Root::new(c"8:1")]);
+    let data =
+        Mount { source: c"LABEL=data", target: c"/data", fstype: Some(c"ext4"), options: Some(c"noatime,nofail") };
+    assert_eq!(config.mounts, [data, Mount::new(c"tag", c"/")]);
+    assert!(config.services.is_empty());
+}
+
+#[test]
+fn one_root_needs_no_brackets() {
+    let config = accept("[root]\nsource = \"/dev/vda\"\nwait = 10\ninit = \"tinyo\"\n");
+    assert_eq!(config.roots[0].source, c"/dev/vda");
+    assert_eq!(config.roots[0].wait, Wait::For(Millis(10_000)));
+    assert_eq!(config.roots[0].init, Some(c"tinyo"));
+}
+
+#[test]
+fn waits() {
+    for (text, wait) in [
+        ("\"forever\"", Wait::Forever),
+        ("0", Wait::For(Millis(0))),
+        ("\"2m\"", Wait::For(Millis(120_000))),
+        ("\"1H\"", Wait::For(Millis(3_600_000))),
+        ("\"7\"", Wait::For(Millis(7000))),
+    ] {
+        let config = accept(&std::format!("[root]\nsource = \"/dev/vda\"\nwait = {text}\n"));
+        assert_eq!(config.roots[0].wait, wait, "{text}");
+    }
+}
+
+#[test]
+fn sources() {
+    for source in [
+        "/dev/vda",
+        "/dev/disk/a=b",
+        "254:0",
+        "UUID=a-b",
+        "LABEL=x y",
+        "PARTUUID=1",
+        "PARTLABEL=é",
+        "rootfs",
+        "10.0.0.1:/x",
+    ] {
+        let config = accept(&std::format!("[root]\nsource = \"{source}\"\n"));
+        assert_eq!(config.roots[0].source.to_str(), Ok(source));
+    }
+}
+
+#[test]
+fn a_service_has_defaults() {
+    let config = accept("[service.web]\nexec = [\"/app/web\", \"\"]\n");
+    let service = &config.services[0];
+    assert_eq!(words(&config, service.exec), ["/app/web", ""]);
+    assert_eq!(
+        std::format!("{service:?}"),
+        std::format!("{:?}", Service { exec: service.exec, ..Service::new("web") })
+    );
+    assert_eq!(service.kind, Kind::Daemon);
+    assert_eq!(service.restart, Restart::Always);
+    assert!(service.autostart && service.ask && !service.broken && service.container.is_none());
+    assert_eq!((service.stop_signal, service.stop_timeout), (15, Millis(5000)));
+    assert_eq!((service.log, service.on_failure, service.on_exit), (Log::Kmsg, OnFailure::Unset, OnExit::None));
+}
+
+#[test]
+fn what_is_not_said_follows_the_type() {
+    for (kind, restart) in [("daemon", Restart::Always), ("console", Restart::Always), ("oneshot", Restart::Never)] {
+        let config = accept(&std::format!("[service.x]\nexec = [\"x\"]\ntype = \"{kind}\"\n"));
+        assert_eq!(config.services[0].restart, restart, "{kind}");
+        let config =
+            accept(&std::format!("[service.x]\nrestart = \"on-failure\"\nexec = [\"x\"]\ntype = \"{kind}\"\n"));
+        assert_eq!(config.services[0].restart, Restart::OnFailure, "{kind}");
+    }
+}
+
+#[test]
+fn a_service_in_full() {
+    let config = accept(
+        r#"
+        [service.db]
+        exec = ["db"]
+        [service.web]
+        exec = ["/app/web", "-v"]
+        stop = ["/app/web", "stop"]
+        type = "console"
+        tty = "/dev/ttyS0"
+        ask = false
+        restart = "never"
+        after = ["db", "late"]
+        requires = ["late"]
+        autostart = false
+        env = ["A=b", "EMPTY=", "X=a=b"]
+        user = "app:1000"
+        workdir = "/srv"
+        log = "/data/web.log"
+        stop-signal = "SIGint"
+        stop-timeout = "250ms"
+        crash-limit = "5 in 60s"
+        on-failure = "none"
+        on-exit = "halt"
+        [service.late]
+        exec = ["late"]
+        "#,
+    );
+    let service = &config.services[1];
+    assert_eq!(service.name, "web");
+    assert_eq!(words(&config, service.exec), ["/app/web", "-v"]);
+    assert_eq!(words(&config, service.stop), ["/app/web", "stop"]);
+    assert_eq!((service.kind, service.tty, service.ask), (Kind::Console, Some(c"/dev/ttyS0"), false));
+    assert_eq!((service.restart, service.autostart), (Restart::Never, false));
+    assert_eq!((service.after, service.requires), (Set(0b101), Set(0b100)));
+    assert_eq!(words(&config, service.env), ["A=b", "EMPTY=", "X=a=b"]);
+    assert_eq!((service.user, service.workdir), (Some(c"app:1000"), Some(c"/srv")));
+    assert_eq!(service.log, Log::Path(c"/data/web.log"));
+    assert_eq!((service.stop_signal, service.stop_timeout), (2, Millis(250)));
+    assert_eq!(service.crash_limit, Some(CrashLimit { count: 5, within: Millis(60_000) }));
+    assert_eq!((service.on_failure, service.on_exit), (OnFailure::None, OnExit::Halt));
+}
+
+#[test]
+fn every_word_of_a_choice() {
+    let service = |line: &str| accept(&std::format!("[service.x]\nexec = [\"x\"]\n{line}\n")).services[0];
+    let on_failure = [
+        ("none", OnFailure::None),
+        ("rescue", OnFailure::Rescue),
+        ("reboot", OnFailure::Reboot),
+        ("poweroff", OnFailure::Poweroff),
+        ("halt", OnFailure::Halt),
+        ("panic", OnFailure::Panic),
+    ];
+    for (word, value) in on_failure {
+        assert_eq!(service(&std::format!("on-failure = '{word}'")).on_failure, value);
+        assert_eq!(accept(&std::format!("on-failure = '{word}'")).on_failure, value);
+    }
+    for (word, value) in
+        [("none", OnExit::None), ("poweroff", OnExit::Poweroff), ("reboot", OnExit::Reboot), ("halt", OnExit::Halt)]
+    {
+        assert_eq!(service(&std::format!("on-exit = '{word}'")).on_exit, value);
+    }
+    for (word, value) in [("always", Restart::Always), ("on-failure", Restart::OnFailure), ("never", Restart::Never)] {
+        assert_eq!(service(&std::format!("restart = '{word}'")).restart, value);
+    }
+    for (word, value) in [("daemon", Kind::Daemon), ("oneshot", Kind::Oneshot), ("console", Kind::Console)] {
+        assert_eq!(service(&std::format!("type = '{word}'")).kind, value);
+    }
+    for (word, value) in [("kmsg", Log::Kmsg), ("console", Log::Console), ("null", Log::Null), ("/x", Log::Path(c"/x"))]
+    {
+        assert_eq!(service(&std::format!("log = '{word}'")).log, value);
+    }
+    for (word, value) in [("none", Network::None), ("host", Network::Host)] {
+        let service = service(&std::format!("[service.x.container]\nroot = '/'\nnetwork = '{word}'"));
+        assert_eq!(service.container.unwrap().network, value);
+    }
+}
+
+#[test]
+fn a_container_has_defaults() {
+    let config = accept("[service.x]\nexec = ['x']\n[service.x.container]\nroot = '/srv'\n");
+    let container = config.services[0].container.unwrap();
+    assert_eq!(std::format!("{container:?}"), std::format!("{:?}", Container::new(c"/srv")));
+    assert!(!container.read_only && container.init && !container.privileged && container.network == Network::None);
+}
+
+/// In whatever order the tables come, and over several steps.
+#[test]
+fn a_container_from_another() {
+    let config = accept(
+        r#"
+        [service.c.container]
+        from = "b"
+        network = "none"
+        volumes = []
+        [service.b.container]
+        from = "a"
+        read-only = false
+        hostname = "b"
+        [service.a.container]
+        root = "/a"
+        read-only = true
+        volumes = ["/data:/data", "./x:/y:ro", "/z:/z:rw"]
+        tmpfs = ["/tmp", "/run:size=1m,noexec"]
+        network = "host"
+        init = false
+        privileged = true
+        cap-add = ["NET_ADMIN", "cap_sys_time"]
+        cap-drop = ["ALL"]
+        [service.a]
+        exec = ["a"]
+        [service.b]
+        exec = ["b"]
+        [service.c]
+        exec = ["c"]
+        "#,
+    );
+    let container = |name: &[u8]| config.services[config.service(name).unwrap()].container.unwrap();
+    let (a, b, c) = (container(b"a"), container(b"b"), container(b"c"));
+    assert_eq!(words(&config, a.volumes), ["/data:/data", "./x:/y:ro", "/z:/z:rw"]);
+    assert_eq!(words(&config, a.tmpfs), ["/tmp", "/run:size=1m,noexec"]);
+    assert_eq!(words(&config, a.cap_add), ["NET_ADMIN", "cap_sys_time"]);
+    assert_eq!(words(&config, a.cap_drop), ["ALL"]);
+    assert!(a.read_only && !a.init && a.privileged && a.network == Network::Host);
+    assert_eq!(std::format!("{b:?}"), std::format!("{:?}", Container { read_only: false, hostname: Some(c"b"), ..a }));
+    let changed = Container { network: Network::None, volumes: List { len: 0, ..c.volumes }, ..b };
+    assert_eq!(std::format!("{c:?}"), std::format!("{changed:?}"));
+}
+
+#[test]
+fn as_much_as_fits() {
+    use std::fmt::Write;
+    let mut text = std::string::String::new();
+    for index in 0..64 {
+        let _ = writeln!(
+            text,
+            "[service.s{index:031}]\nexec = ['x']\nafter = [{}]",
+            "\"s0000000000000000000000000000000\", ".repeat(3 * usize::from(index > 0)).trim_end()
+        );
+    }
+    for _ in 0..32 {
+        text += "[[mount]]\nsource = 'x'\ntarget = '/x'\n";
+    }
+    for _ in 0..4 {
+        text += "[[root]]\nsource = 'x'\n";
+    }
+    let config = accept(&text);
+    assert_eq!((config.services.len(), config.mounts.len(), config.roots.len()), (64, 32, 4));
+    assert_eq!(config.services[63].after, Set(1));
+
+    let long = "a".repeat(4094);
+    let list = "'x', ".repeat(256);
+    let config = accept(&std::format!(
+        "hostname = '{}'\n[service.x]\nworkdir = '/{long}'\nexec = [{list}]\nenv = ['A={long}']\n",
+        "h".repeat(64)
+    ));
+    assert_eq!(words(&config, config.services[0].exec).len(), 256);
+    assert_eq!(config.services[0].workdir.unwrap().to_bytes().len(), 4095);
+}
