@@ -195,9 +195,20 @@ pub fn proc(place: &mut Place) -> Result<()> {
 }
 
 pub fn sys(read_only: bool, place: &Place) -> Result<()> {
-    fs::enter(&own_directory(place, c"sys")?)?;
     let flags = HARMLESS | if read_only { mount::READ_ONLY } else { 0 };
-    mount::mount(c"sysfs", c".", c"sysfs", flags, c"")
+    let attempt = || {
+        fs::enter(&own_directory(place, c"sys")?)?;
+        mount::mount(c"sysfs", c".", c"sysfs", flags, c"")
+    };
+    match attempt() {
+        // The root came with a sysfs of the same network namespace (the host's own root, the host's network): the kernel
+        // mounts nothing on itself.
+        Err(error) if error.is(libc::EBUSY) => {
+            mount::unmount(c".", true)?;
+            attempt()
+        }
+        done => done,
+    }
 }
 
 /// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
