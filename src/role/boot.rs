@@ -25,7 +25,7 @@ use crate::text::duration::Millis;
 use crate::text::options;
 
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
-static CONFIG: Static<Config<'static>> = Static::new(Config::new());
+pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
 static RESCUE: Static<Config<'static>> = Static::new(Config::new());
 static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
 
@@ -70,7 +70,10 @@ pub fn machine(args: Args) -> ! {
 fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
     let line = &machine.line;
     let in_initramfs = is_initramfs();
-    let loaded = source::load(line.config, config)?;
+    let (loaded, verdict) = source::load(line.config, config)?;
+    if !verdict.usable {
+        return Err(Stuck);
+    }
     if !in_initramfs && (!config.roots.is_empty() || !config.modules.is_empty()) {
         say!(Failure, "{}: [root] and modules are for an initramfs, and this is the real root", loaded.name());
         return Err(Stuck);
@@ -331,7 +334,10 @@ pub fn supervisor(args: Args) -> ! {
     signal::take_child_signals();
     let signals = must_have(signal::open());
     let (Some(config), Some(supervisor)) = (CONFIG.take(), SUPERVISOR.take()) else { process::exit(exit::SYSTEM) };
-    let Ok(loaded) = source::load(None, config) else { process::exit(exit::USAGE) };
+    let Ok((loaded, verdict)) = source::load(None, config) else { process::exit(exit::USAGE) };
+    if !verdict.usable {
+        process::exit(exit::USAGE);
+    }
     if !config.roots.is_empty() || !config.modules.is_empty() {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);

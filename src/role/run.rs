@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::boot::CONFIG;
 use super::exit;
 use crate::config::value;
 use crate::config::{Config, Container, List, Network, Service};
@@ -14,14 +15,11 @@ use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::memory::Static;
 use crate::sys::poll::{self, Interest};
 use crate::sys::process;
 use crate::sys::{signal, user};
 use crate::text::capability;
 use crate::text::show::Show;
-
-static CONFIG: Static<Config<'static>> = Static::new(Config::new());
 
 /// An option: its long name, its short one, and whether a value follows.
 struct Known {

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::boot::Stuck;
-use crate::config::file::{self, Problem};
+use crate::config::file::{self, Problem, Verdict};
 use crate::config::{Config, OnFailure};
 use crate::limits;
 use crate::say;
@@ -17,7 +17,7 @@ mod baked {
     include!(concat!(env!("OUT_DIR"), "/baked.rs"));
 }
 
-pub const USUAL: &CStr = c"/etc/tinyo.toml";
+const USUAL: &CStr = c"/etc/tinyo.toml";
 
 /// A console shell, for whoever has nothing but a shell in the image.
 const DEFAULT: &[u8] = b"[service.console]\nexec = [\"sh\"]\ntype = \"console\"\n";
@@ -49,8 +49,9 @@ impl Loaded {
     }
 }
 
-/// Reads the config of this machine into `config`. A file that was named must be there; every error is said.
-pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Result<Loaded, Stuck> {
+/// Reads the config of this machine into `config`. A file that was named must be there; every error is said. Once: the
+/// config borrows from the one buffer that there is.
+pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Result<(Loaded, Verdict), Stuck> {
     let Some(buffer) = TEXT.take() else { return Err(Stuck) };
     let path = named.unwrap_or(USUAL);
     let (loaded, length) = match read(path, buffer) {
@@ -66,11 +67,11 @@ pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Resul
     };
     let text = buffer.get_mut(..length).unwrap_or_default();
     let verdict = file::parse(text, config, &mut |problem| say_problem(loaded.name(), problem));
-    if verdict.usable { Ok(loaded) } else { Err(Stuck) }
+    Ok((loaded, verdict))
 }
 
 /// Reads a file and says what is wrong with it as a file; a missing one is only said when it is not the usual one.
-pub fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
+fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
     let size = buffer.len();
     let result = fs::open(path, fs::READ | fs::NON_BLOCK).and_then(|file| {
         // A fifo or a terminal would keep us waiting.
@@ -106,7 +107,7 @@ fn fill(buffer: &mut [u8], text: &[u8]) -> usize {
 }
 
 /// `tinyo: FILE:LINE:COLUMN: what is wrong; what to write instead`.
-pub fn say_problem(name: &str, problem: &Problem) {
+fn say_problem(name: &str, problem: &Problem) {
     let (line, column) = (problem.place.line, problem.place.column);
     say!(Failure, "{}:{}:{}: {}", name, line, column, problem.message);
 }

@@ -3,10 +3,10 @@
 use core::convert::Infallible;
 use core::ffi::CStr;
 
+use super::boot::CONFIG;
 use super::exit;
 use super::handover::init_of;
 use super::source;
-use crate::config::file;
 use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
@@ -14,12 +14,8 @@ use crate::plan::{Plan, Step};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
-use crate::sys::memory::Static;
 use crate::text::show::Show;
 use ufmt::{uWrite, uwrite, uwriteln};
-
-static CONFIG: Static<Config<'static>> = Static::new(Config::new());
-static TEXT: Static<[u8; limits::CONFIG_BYTES + 1]> = Static::new([0; limits::CONFIG_BYTES + 1]);
 
 const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
@@ -93,21 +89,13 @@ pub fn unknown(word: &[u8]) -> u8 {
     exit::USAGE
 }
 
-/// Reads a file and says everything that is wrong with it.
-fn read(path: &'static CStr, config: &mut Config<'static>) -> Result<(), u8> {
-    let buffer = TEXT.take().ok_or(exit::SYSTEM)?;
-    let length = match source::read(path, buffer) {
-        Ok(length) => length,
-        Err(libc::ENOENT) if path == source::USUAL => {
-            say!(Failure, "{}: no such file or directory; name a file", Show(path.to_bytes()));
-            return Err(exit::USAGE);
-        }
-        Err(_) => return Err(exit::USAGE),
-    };
-    let name = path.to_str().unwrap_or("config");
-    let text = buffer.get_mut(..length).unwrap_or_default();
-    let verdict = file::parse(text, config, &mut |problem| source::say_problem(name, problem));
-    if verdict.problems == 0 { Ok(()) } else { Err(exit::USAGE) }
+/// Reads a config as the boot would, and says everything that is wrong with it.
+fn read(path: Option<&'static CStr>) -> Result<&'static Config<'static>, u8> {
+    let config = CONFIG.take().ok_or(exit::SYSTEM)?;
+    match source::load(path, config) {
+        Ok((_, verdict)) if verdict.problems == 0 => Ok(config),
+        _ => Err(exit::USAGE),
+    }
 }
 
 pub fn check(args: Args) -> u8 {
@@ -115,22 +103,22 @@ pub fn check(args: Args) -> u8 {
         say!(Failure, "check: no file; write tinyo check FILE");
         return exit::USAGE;
     };
-    let Some(config) = CONFIG.take() else { return exit::SYSTEM };
-    if let Err(status) = read(path, config) {
-        return status;
+    match read(Some(path)) {
+        Ok(config) => {
+            let mut out = Output::new();
+            let Ok(()) = uwriteln!(out, "{}: ok, services: {}", Show(path.to_bytes()), config.services.len());
+            out.end()
+        }
+        Err(status) => status,
     }
-    let mut out = Output::new();
-    let services = config.services.len();
-    let Ok(()) = uwriteln!(out, "{}: ok, services: {}", Show(path.to_bytes()), services);
-    out.end()
 }
 
 /// Prints every step that boot, supervisor and each service would take.
 pub fn plan(args: Args) -> u8 {
-    let Some(config) = CONFIG.take() else { return exit::SYSTEM };
-    if let Err(status) = read(args.get(2).unwrap_or(source::USUAL), config) {
-        return status;
-    }
+    let config = match read(args.get(2)) {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
     let mut out = Output::new();
     if !write_plans(config, &mut out) {
         out.flush();

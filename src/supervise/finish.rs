@@ -145,7 +145,8 @@ fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
     // From the end of the table: what was mounted last lies on top, or deepest.
     while let Some((before, line)) = last_line(rest) {
         rest = before;
-        let Some(entry) = mountinfo::parse(line) else { continue };
+        let length = line.strip_suffix(b"\n").map_or(line.len(), <[u8]>::len);
+        let Some(entry) = line.get_mut(..length).and_then(mountinfo::parse) else { continue };
         if !entry.holds_data() {
             continue;
         }

@@ -25,12 +25,14 @@ pub struct Member {
     lines: Option<Lines>,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
+    /// Its stop command at work.
+    stopper: Option<Pid>,
 }
 
 impl Member {
     pub const fn new(state: State) -> Self {
         let history = History::NEW;
-        Member { state, pid: None, history, report: None, lines: None, cgroup: None, killed: None }
+        Member { state, pid: None, history, report: None, lines: None, cgroup: None, killed: None, stopper: None }
     }
 
     /// What the loop waits for.
@@ -88,10 +90,11 @@ impl Member {
         match self.state {
             State::Backoff { until } => {
                 let wait = until.0.saturating_sub(now.0);
-                match (exit.is_success(), self.history.is_crash_loop()) {
-                    (_, true) => say!(Failure, "{}: {}; crash loop, next start in {} ms", name, how, wait),
-                    (true, _) => say!(Info, "{}: {}; starting again in {} ms", name, how, wait),
-                    (false, _) => say!(Warning, "{}: {}; starting again in {} ms", name, how, wait),
+                match (self.history.is_crash_loop(), exit.is_success(), wait) {
+                    (true, ..) => say!(Failure, "{}: {}; crash loop, next start in {} ms", name, how, wait),
+                    (_, false, 0) => say!(Warning, "{}: {}; starting again at once", name, how),
+                    (_, false, _) => say!(Warning, "{}: {}; starting again in {} ms", name, how, wait),
+                    (_, true, _) => say!(Info, "{}: {}; starting again in {} ms", name, how, wait),
                 }
             }
             State::Done => say!(Info, "{}: done", name),
@@ -157,15 +160,36 @@ impl Member {
         run::spawn(&plan, self.cgroup.as_ref().map(Cgroup::main), log)
     }
 
-    /// Asks the service to end: by its own stop command, else by its stop signal.
+    /// Asks the service to end: by its own stop command, and, once that is over or if there is none, by its stop signal.
     fn ask(&mut self, service: &Service, set: &Set, cgroups: Option<&Cgroups>) {
         if !service.stop.is_empty() {
             match self.spawn(Command::Stop, service, set, cgroups) {
-                // Its end is a stranger's to the loop: what counts is the service's own.
-                Ok(_) => return,
+                Ok(child) => {
+                    self.stopper = Some(child.pid);
+                    return;
+                }
                 Err(error) => say!(Failure, "{}: stop: {}", service.name, error),
             }
         }
+        self.signal(service);
+    }
+
+    /// `pid` has ended: if that was the stop command, the rest is the stop signal's.
+    pub fn stopper_ended(&mut self, pid: Pid, exit: Exit, service: &Service) -> bool {
+        if self.stopper != Some(pid) {
+            return false;
+        }
+        self.stopper = None;
+        if !exit.is_success() {
+            say!(Warning, "{}: stop: ended with status {}", service.name, exit.status());
+        }
+        if matches!(self.state, State::Stopping { .. }) {
+            self.signal(service);
+        }
+        true
+    }
+
+    fn signal(&self, service: &Service) {
         let Some(pid) = self.pid else { return };
         if service.kind == Kind::Console {
             // An interactive shell ignores TERM; that its terminal hangs up is what it ends for.

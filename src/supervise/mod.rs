@@ -246,8 +246,11 @@ impl<'s> Loop<'s> {
     /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'.
     fn reap(&mut self) {
         while let Waited::Ended(pid, exit) = process::reap() {
-            let owner = self.members.iter().position(|member| member.pid == Some(pid));
-            let Some(index) = owner else { continue };
+            let mut members = self.members.iter_mut().zip(&self.set.config.services);
+            if members.any(|(member, service)| member.stopper_ended(pid, exit, service)) {
+                continue;
+            }
+            let Some(index) = self.members.iter().position(|member| member.pid == Some(pid)) else { continue };
             let service = self.service(index);
             let Some(member) = self.members.get_mut(index) else { continue };
             // Its report before its death: it may have written the one and died since we last looked.
