@@ -1,45 +1,45 @@
 //! The words this process was started with.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char};
 
-/// `argv` and `envp` as the kernel laid them out; they live as long as the process.
+/// What the kernel lays out for a new program: `argv`, `envp` and the auxiliary vector, the first two ended by a null
+/// pointer. It lives as long as the process.
 #[derive(Clone, Copy)]
 pub struct Args {
-    words: &'static [*const c_char],
-    envp: *const *const c_char,
+    argc: usize,
+    argv: *const *const c_char,
 }
 
 impl Args {
     /// # Safety
-    /// `argc`, `argv` and `envp` are those of the C `main`.
-    pub unsafe fn new(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> Self {
-        let len = if argv.is_null() { 0 } else { usize::try_from(argc).unwrap_or(0) };
-        let words = if len == 0 { &[] } else { unsafe { core::slice::from_raw_parts(argv, len) } };
-        Args { words, envp }
+    /// `stack` is where the stack pointer was when the kernel started this program: argc, and the rest behind it.
+    pub unsafe fn new(stack: *const usize) -> Self {
+        unsafe { Args { argc: *stack, argv: stack.add(1).cast() } }
     }
 
     /// The word at `index`; 0 is the name the program was called by. (argv may be empty: Linux < 5.18.)
     pub fn get(&self, index: usize) -> Option<&'static CStr> {
-        // SAFETY: the kernel ends each word with a NUL and keeps it until execve.
-        self.words.get(index).map(|&word| unsafe { CStr::from_ptr(word) })
+        self.from(index).next()
     }
 
     pub fn len(&self) -> usize {
-        self.words.len()
+        self.argc
     }
 
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.argc == 0
     }
 
     /// The words from `start` on.
-    pub fn from(&self, start: usize) -> impl Iterator<Item = &'static CStr> + use<'_> {
-        (start..self.len()).filter_map(|index| self.get(index))
+    pub fn from(&self, start: usize) -> Strings {
+        // SAFETY: the null pointer at the end is the last place that this leads to.
+        Strings { next: unsafe { self.argv.add(start.min(self.argc)) } }
     }
 
     /// The `KEY=VALUE` words of the environment.
-    pub fn environment(&self) -> Environment {
-        Environment { next: self.envp }
+    pub fn environment(&self) -> Strings {
+        // SAFETY: behind the null pointer of argv.
+        Strings { next: unsafe { self.argv.add(self.argc + 1) } }
     }
 
     /// The value of `key` in the environment.
@@ -49,20 +49,37 @@ impl Args {
             CStr::from_bytes_with_nul(value).ok()
         })
     }
+
+    /// This process runs with more rights than whoever started it: setuid, setgid or file capabilities (getauxval(3),
+    /// AT_SECURE).
+    pub fn is_elevated(&self) -> bool {
+        let mut environment = self.environment();
+        while environment.next().is_some() {}
+        // SAFETY: the auxiliary vector is pairs behind the null pointer of envp, the last of kind 0 (AT_NULL).
+        unsafe {
+            let mut pair: *const [usize; 2] = environment.next.add(1).cast();
+            loop {
+                match *pair {
+                    [0, _] => return false,
+                    [kind, value] if kind == libc::AT_SECURE as usize => return value != 0,
+                    _ => pair = pair.add(1),
+                }
+            }
+        }
+    }
 }
 
-pub struct Environment {
+/// The strings of an array that ends with a null pointer.
+pub struct Strings {
     next: *const *const c_char,
 }
 
-impl Iterator for Environment {
+impl Iterator for Strings {
     type Item = &'static CStr;
 
     fn next(&mut self) -> Option<&'static CStr> {
-        if self.next.is_null() {
-            return None;
-        }
-        // SAFETY: the array ends with a null pointer, which is never stepped over.
+        // SAFETY: the null pointer at the end is never stepped over; the kernel ends each word with a NUL and keeps it
+        // until execve.
         unsafe {
             let word = *self.next;
             if word.is_null() {

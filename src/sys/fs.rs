@@ -1,6 +1,7 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::error::{Call, Error, Result, check, check_long, last};
+use super::call;
+use super::error::{Call, Error, Result, done, number, size};
 use super::fd::Fd;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -38,7 +39,7 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
-        match check(Call::Open, unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
+        match number(Call::Open, unsafe { call::four(libc::SYS_openat, at.raw(), path.as_ptr(), flags, 0o644) }) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done.map(Fd::own),
         }
@@ -67,11 +68,11 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
     loop {
         // SAFETY: a NUL-terminated path and a structure of the size given.
         let value =
-            unsafe { libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>()) };
-        match check_long(Call::Openat2, value) {
+            unsafe { call::four(libc::SYS_openat2, root.raw(), path.as_ptr(), &raw const how, size_of::<How>()) };
+        match number(Call::Openat2, value) {
             // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
             Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
-            done => return done.map(|raw| Fd::own(raw as i32)),
+            done => return done.map(Fd::own),
         }
     }
 }
@@ -79,62 +80,63 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    match check(Call::Mkdir, unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
+    match done(Call::Mkdir, unsafe { call::three(libc::SYS_mkdirat, at.raw(), path.as_ptr(), mode) }) {
         Err(error) if error.is(libc::EEXIST) => match status(at, path) {
             Ok(status) if status.is_directory() => Ok(()),
             _ => Err(error),
         },
-        done => done.map(drop),
+        done => done,
     }
 }
 
 /// mknodat(2) of a character device.
 pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
-    let device = libc::makedev(major, minor);
+    // The kernel's encoding: it agrees with makedev(3) in the low 32 bits.
+    let device = libc::makedev(major, minor) as u32;
     // SAFETY: a NUL-terminated path.
-    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+    done(Call::Mknod, unsafe { call::four(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) })
 }
 
 /// symlinkat(2).
 pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
+    done(Call::Symlink, unsafe { call::three(libc::SYS_symlinkat, target.as_ptr(), at.raw(), path.as_ptr()) })
 }
 
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
+    done(Call::Unlink, unsafe { call::three(libc::SYS_unlinkat, at.raw(), path.as_ptr(), flags) })
 }
 
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    done(Call::Chdir, unsafe { call::one(libc::SYS_chdir, path.as_ptr()) })
 }
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    check(Call::Fchdir, unsafe { libc::fchdir(directory.raw()) }).map(drop)
+    done(Call::Fchdir, unsafe { call::one(libc::SYS_fchdir, directory.raw()) })
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) }).map(drop)
+    done(Call::Chroot, unsafe { call::one(libc::SYS_chroot, path.as_ptr()) })
 }
 
 /// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
 pub fn is_inside_root() -> bool {
     let mut path = [0u8; 4096];
     // SAFETY: room for the length given.
-    let n = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    let n = unsafe { call::two(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
     n > 0 && path.first() == Some(&b'/')
 }
 
 /// umask(2).
 pub fn set_mode_mask(mask: u32) {
     // SAFETY: cannot fail.
-    unsafe { libc::umask(mask) };
+    unsafe { call::one(libc::SYS_umask, mask) };
 }
 
 /// What is under a name.
@@ -180,9 +182,7 @@ fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
     // `struct stat` is the kernel's own on 64-bit machines.
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a NUL-terminated path and room for one stat, which a success fills.
-    check_long(Call::Stat, unsafe {
-        libc::syscall(libc::SYS_newfstatat, at, path.as_ptr(), status.as_mut_ptr(), flags)
-    })?;
+    done(Call::Stat, unsafe { call::four(libc::SYS_newfstatat, at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
     Ok(Status(unsafe { status.assume_init() }))
 }
 
@@ -236,15 +236,15 @@ pub fn file_system(fd: &Fd) -> Result<FileSystem> {
     // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first and f_flags the eleventh.
     let mut fs = [0u64; 15];
     // SAFETY: room for one statfs.
-    check_long(Call::Statfs, unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
+    done(Call::Statfs, unsafe { call::two(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
     Ok(FileSystem { magic: fs[0] & 0xffff_ffff, flags: fs[10] })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
 pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     // SAFETY: a NUL-terminated path, and room for the length given.
-    let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    let n = check_long(Call::Readlink, n as libc::c_long)?;
+    let n = unsafe { call::four(libc::SYS_readlinkat, at.raw(), path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
+    let n = size(Call::Readlink, n)?;
     buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new(Call::Readlink, libc::ENAMETOOLONG))
 }
 
@@ -287,12 +287,7 @@ impl Names {
             if self.next >= self.filled {
                 // SAFETY: room for the length given.
                 let n = unsafe {
-                    libc::syscall(
-                        libc::SYS_getdents64,
-                        self.directory.raw(),
-                        self.buffer.as_mut_ptr(),
-                        self.buffer.len(),
-                    )
+                    call::three(libc::SYS_getdents64, self.directory.raw(), self.buffer.as_mut_ptr(), self.buffer.len())
                 };
                 if n <= 0 {
                     return None;
@@ -319,17 +314,15 @@ impl Names {
 /// faccessat(2) with X_OK as this process would see it.
 pub fn can_execute(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    match unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) } {
-        0 => Ok(()),
-        _ => Err(last(Call::Access)),
-    }
+    done(Call::Access, unsafe { call::three(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::X_OK) })
 }
 
 /// A copy of `file` in memory that nobody can ever change: memfd_create(2), sealed.
 pub fn sealed_copy(file: &Fd) -> Result<Fd> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
-    let copy = Fd::own(check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) })?);
+    let copy =
+        Fd::own(number(Call::MemfdCreate, unsafe { call::two(libc::SYS_memfd_create, c"tinyo".as_ptr(), 1 | 2) })?);
     let mut chunk = [0u8; 4096];
     loop {
         let n = file.read(&mut chunk)?;
@@ -339,13 +332,13 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
         }
     }
     // SAFETY: flags of a file of our own.
-    check(Call::Fcntl, unsafe { libc::fcntl(copy.raw(), libc::F_ADD_SEALS, seals) })?;
+    done(Call::Fcntl, unsafe { call::three(libc::SYS_fcntl, copy.raw(), libc::F_ADD_SEALS, seals) })?;
     Ok(copy)
 }
 
 /// A file that can no longer be written, by its seals.
 pub fn is_sealed(file: &Fd) -> bool {
     // SAFETY: F_GET_SEALS only looks; it is EINVAL for files that have none.
-    let seals = unsafe { libc::fcntl(file.raw(), libc::F_GET_SEALS) };
-    seals >= 0 && seals & libc::F_SEAL_WRITE != 0
+    let seals = unsafe { call::two(libc::SYS_fcntl, file.raw(), libc::F_GET_SEALS) };
+    seals >= 0 && seals as i32 & libc::F_SEAL_WRITE != 0
 }

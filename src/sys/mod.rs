@@ -7,6 +7,7 @@
 #![allow(clippy::unnecessary_cast)]
 
 pub mod args;
+mod call;
 pub mod error;
 pub mod fd;
 pub mod fs;
