@@ -11,7 +11,7 @@ use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
 use crate::sys::fs::{self, At};
-use crate::sys::process;
+use crate::sys::{process, user};
 use choose::{Place, Role};
 
 /// Exit codes of tinyo's own (those of commands are passed on as they are).
@@ -25,7 +25,7 @@ pub mod exit {
 /// The whole program.
 pub fn main(args: Args) -> u8 {
     fill_standard_files();
-    if args.is_elevated() {
+    if user::is_elevated() {
         say!(Failure, "not with setuid, setgid or file capabilities: run it as the user it shall be");
         return exit::LAUNCHER;
     }

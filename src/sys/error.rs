@@ -116,19 +116,24 @@ impl Errno {
     }
 }
 
-/// What the kernel answered to a call that has nothing to give: 0, or minus an errno.
-pub(super) fn done(call: Call, value: isize) -> Result<()> {
-    if value < 0 { Err(Error::new(call, -value as i32)) } else { Ok(()) }
+/// The errno of the call that just failed.
+pub(super) fn last(call: Call) -> Error {
+    // SAFETY: the C library's own thread-local, always there.
+    #[cfg(target_env = "musl")]
+    let errno = unsafe { *libc::__errno_location() };
+    #[cfg(not(target_env = "musl"))]
+    let errno = unsafe { *libc::__errno_location() };
+    Error::new(call, errno)
 }
 
-/// What the kernel answered to a call that gives a number: that, or minus an errno.
-pub(super) fn number(call: Call, value: isize) -> Result<i32> {
-    done(call, value).map(|()| value as i32)
+/// -1 is a failure, everything else a value.
+pub(super) fn check(call: Call, value: libc::c_int) -> Result<libc::c_int> {
+    if value < 0 { Err(last(call)) } else { Ok(value) }
 }
 
-/// What the kernel answered to a call that gives a size: that, or minus an errno.
-pub(super) fn size(call: Call, value: isize) -> Result<usize> {
-    done(call, value).map(|()| value as usize)
+/// As [`check`], for calls made by number or with a size as their value.
+pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
+    if value < 0 { Err(last(call)) } else { Ok(value as usize) }
 }
 
 /// The wording is the C library's, in lower case, for the errnos that an init or a launcher meets. The numbers are those

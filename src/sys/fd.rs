@@ -1,7 +1,6 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
-use super::call::{self, NULL};
-use super::error::{Call, Result, done, number, size};
+use super::error::{Call, Result, check_long};
 use core::mem::MaybeUninit;
 
 /// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
@@ -11,14 +10,14 @@ pub struct Fd(i32);
 impl Drop for Fd {
     fn drop(&mut self) {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
-        unsafe { call::one(libc::SYS_close, self.0) };
+        unsafe { libc::close(self.0) };
     }
 }
 
 /// fcntl(2) with a number.
-fn control(file: i32, command: i32, value: i32) -> Result<i32> {
+fn control(number: i32, command: i32, value: i32) -> Result<usize> {
     // SAFETY: plain numbers.
-    number(Call::Fcntl, unsafe { call::three(libc::SYS_fcntl, file, command, value) })
+    check_long(Call::Fcntl, unsafe { libc::syscall(libc::SYS_fcntl, number, command, value) })
 }
 
 impl Fd {
@@ -46,8 +45,8 @@ impl Fd {
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             // SAFETY: the buffer is ours for its whole length.
-            let n = unsafe { call::three(libc::SYS_read, self.0, buffer.as_mut_ptr(), buffer.len()) };
-            match size(Call::Read, n) {
+            let n = unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) };
+            match check_long(Call::Read, n as libc::c_long) {
                 Err(error) if error.is(libc::EINTR) => {}
                 done => return done,
             }
@@ -74,13 +73,13 @@ impl Fd {
     /// Reads and writes answer EAGAIN instead of waiting.
     pub fn set_non_blocking(&self) -> Result<()> {
         let flags = control(self.0, libc::F_GETFL, 0)?;
-        control(self.0, libc::F_SETFL, flags | libc::O_NONBLOCK).map(drop)
+        control(self.0, libc::F_SETFL, flags as i32 | libc::O_NONBLOCK).map(drop)
     }
 
     /// Reads and writes wait again: a terminal was opened without, so that a missing carrier could not hang us.
     pub fn set_blocking(&self) -> Result<()> {
         let flags = control(self.0, libc::F_GETFL, 0)?;
-        control(self.0, libc::F_SETFL, flags & !libc::O_NONBLOCK).map(drop)
+        control(self.0, libc::F_SETFL, flags as i32 & !libc::O_NONBLOCK).map(drop)
     }
 
     /// dup3(2) onto a fixed number that a command inherits, or (`close_on_exec`) does not.
@@ -92,7 +91,7 @@ impl Fd {
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        done(Call::Dup3, unsafe { call::three(libc::SYS_dup3, self.0, number, flags) })
+        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.0, number, flags) }).map(drop)
     }
 }
 
@@ -100,8 +99,8 @@ impl Fd {
 pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {
         // SAFETY: the bytes are readable for their whole length.
-        let n = unsafe { call::three(libc::SYS_write, number, bytes.as_ptr(), bytes.len()) };
-        match size(Call::Write, n) {
+        let n = unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+        match check_long(Call::Write, n as libc::c_long) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done,
         }
@@ -117,29 +116,29 @@ pub fn is_open(number: i32) -> bool {
 pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
     let mut ends = [0i32; 2];
     // SAFETY: room for two numbers.
-    done(Call::Pipe2, unsafe { call::two(libc::SYS_pipe2, ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
+    check_long(Call::Pipe2, unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
     Ok((Fd(ends[0]), Fd(ends[1])))
 }
 
 /// A second descriptor for the same open file, numbered 3 or more.
 pub fn duplicate(number: i32) -> Result<Fd> {
-    control(number, libc::F_DUPFD_CLOEXEC, 3).map(Fd)
+    control(number, libc::F_DUPFD_CLOEXEC, 3).map(|raw| Fd(raw as i32))
 }
 
 /// close_range(2) from `first` to the end; Linux < 5.9: one by one up to the limit of open files.
 pub fn close_from(first: i32) {
     // SAFETY: the caller has no use for these descriptors any more.
     unsafe {
-        if call::three(libc::SYS_close_range, first, u32::MAX, 0) == 0 {
+        if libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) == 0 {
             return;
         }
         let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-        let end = match call::four(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE as u32, NULL, limit.as_mut_ptr()) {
+        let end = match libc::prlimit(0, libc::RLIMIT_NOFILE, core::ptr::null(), limit.as_mut_ptr()) {
             0 => i32::try_from(limit.assume_init().rlim_cur).unwrap_or(i32::MAX).min(1 << 20),
             _ => 1024,
         };
         for number in first..end {
-            call::one(libc::SYS_close, number);
+            libc::close(number);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::call;
-use super::error::{Call, Error, Result, done, number, size};
+use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -39,7 +38,7 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
-        match number(Call::Open, unsafe { call::four(libc::SYS_openat, at.raw(), path.as_ptr(), flags, 0o644) }) {
+        match check(Call::Open, unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done.map(Fd::own),
         }
@@ -68,11 +67,11 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
     loop {
         // SAFETY: a NUL-terminated path and a structure of the size given.
         let value =
-            unsafe { call::four(libc::SYS_openat2, root.raw(), path.as_ptr(), &raw const how, size_of::<How>()) };
-        match number(Call::Openat2, value) {
+            unsafe { libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>()) };
+        match check_long(Call::Openat2, value) {
             // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
             Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
-            done => return done.map(Fd::own),
+            done => return done.map(|raw| Fd::own(raw as i32)),
         }
     }
 }
@@ -80,63 +79,62 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    match done(Call::Mkdir, unsafe { call::three(libc::SYS_mkdirat, at.raw(), path.as_ptr(), mode) }) {
+    match check(Call::Mkdir, unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
         Err(error) if error.is(libc::EEXIST) => match status(at, path) {
             Ok(status) if status.is_directory() => Ok(()),
             _ => Err(error),
         },
-        done => done,
+        done => done.map(drop),
     }
 }
 
 /// mknodat(2) of a character device.
 pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
-    // The kernel's encoding: it agrees with makedev(3) in the low 32 bits.
-    let device = libc::makedev(major, minor) as u32;
+    let device = libc::makedev(major, minor);
     // SAFETY: a NUL-terminated path.
-    done(Call::Mknod, unsafe { call::four(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) })
+    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
 }
 
 /// symlinkat(2).
 pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    done(Call::Symlink, unsafe { call::three(libc::SYS_symlinkat, target.as_ptr(), at.raw(), path.as_ptr()) })
+    check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
 }
 
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: a NUL-terminated path.
-    done(Call::Unlink, unsafe { call::three(libc::SYS_unlinkat, at.raw(), path.as_ptr(), flags) })
+    check(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
 }
 
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    done(Call::Chdir, unsafe { call::one(libc::SYS_chdir, path.as_ptr()) })
+    check(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) }).map(drop)
 }
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    done(Call::Fchdir, unsafe { call::one(libc::SYS_fchdir, directory.raw()) })
+    check(Call::Fchdir, unsafe { libc::fchdir(directory.raw()) }).map(drop)
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    done(Call::Chroot, unsafe { call::one(libc::SYS_chroot, path.as_ptr()) })
+    check(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) }).map(drop)
 }
 
 /// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
 pub fn is_inside_root() -> bool {
     let mut path = [0u8; 4096];
     // SAFETY: room for the length given.
-    let n = unsafe { call::two(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
+    let n = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
     n > 0 && path.first() == Some(&b'/')
 }
 
 /// umask(2).
 pub fn set_mode_mask(mask: u32) {
     // SAFETY: cannot fail.
-    unsafe { call::one(libc::SYS_umask, mask) };
+    unsafe { libc::umask(mask) };
 }
 
 /// What is under a name.
@@ -182,7 +180,9 @@ fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
     // `struct stat` is the kernel's own on 64-bit machines.
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a NUL-terminated path and room for one stat, which a success fills.
-    done(Call::Stat, unsafe { call::four(libc::SYS_newfstatat, at, path.as_ptr(), status.as_mut_ptr(), flags) })?;
+    check_long(Call::Stat, unsafe {
+        libc::syscall(libc::SYS_newfstatat, at, path.as_ptr(), status.as_mut_ptr(), flags)
+    })?;
     Ok(Status(unsafe { status.assume_init() }))
 }
 
@@ -236,15 +236,15 @@ pub fn file_system(fd: &Fd) -> Result<FileSystem> {
     // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first and f_flags the eleventh.
     let mut fs = [0u64; 15];
     // SAFETY: room for one statfs.
-    done(Call::Statfs, unsafe { call::two(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
+    check_long(Call::Statfs, unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
     Ok(FileSystem { magic: fs[0] & 0xffff_ffff, flags: fs[10] })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
 pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     // SAFETY: a NUL-terminated path, and room for the length given.
-    let n = unsafe { call::four(libc::SYS_readlinkat, at.raw(), path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
-    let n = size(Call::Readlink, n)?;
+    let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let n = check_long(Call::Readlink, n as libc::c_long)?;
     buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new(Call::Readlink, libc::ENAMETOOLONG))
 }
 
@@ -287,7 +287,12 @@ impl Names {
             if self.next >= self.filled {
                 // SAFETY: room for the length given.
                 let n = unsafe {
-                    call::three(libc::SYS_getdents64, self.directory.raw(), self.buffer.as_mut_ptr(), self.buffer.len())
+                    libc::syscall(
+                        libc::SYS_getdents64,
+                        self.directory.raw(),
+                        self.buffer.as_mut_ptr(),
+                        self.buffer.len(),
+                    )
                 };
                 if n <= 0 {
                     return None;
@@ -314,15 +319,17 @@ impl Names {
 /// faccessat(2) with X_OK as this process would see it.
 pub fn can_execute(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    done(Call::Access, unsafe { call::three(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::X_OK) })
+    match unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) } {
+        0 => Ok(()),
+        _ => Err(last(Call::Access)),
+    }
 }
 
 /// A copy of `file` in memory that nobody can ever change: memfd_create(2), sealed.
 pub fn sealed_copy(file: &Fd) -> Result<Fd> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
-    let copy =
-        Fd::own(number(Call::MemfdCreate, unsafe { call::two(libc::SYS_memfd_create, c"tinyo".as_ptr(), 1 | 2) })?);
+    let copy = Fd::own(check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) })?);
     let mut chunk = [0u8; 4096];
     loop {
         let n = file.read(&mut chunk)?;
@@ -332,13 +339,13 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
         }
     }
     // SAFETY: flags of a file of our own.
-    done(Call::Fcntl, unsafe { call::three(libc::SYS_fcntl, copy.raw(), libc::F_ADD_SEALS, seals) })?;
+    check(Call::Fcntl, unsafe { libc::fcntl(copy.raw(), libc::F_ADD_SEALS, seals) })?;
     Ok(copy)
 }
 
 /// A file that can no longer be written, by its seals.
 pub fn is_sealed(file: &Fd) -> bool {
     // SAFETY: F_GET_SEALS only looks; it is EINVAL for files that have none.
-    let seals = unsafe { call::two(libc::SYS_fcntl, file.raw(), libc::F_GET_SEALS) };
-    seals >= 0 && seals as i32 & libc::F_SEAL_WRITE != 0
+    let seals = unsafe { libc::fcntl(file.raw(), libc::F_GET_SEALS) };
+    seals >= 0 && seals & libc::F_SEAL_WRITE != 0
 }

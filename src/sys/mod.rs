@@ -7,7 +7,6 @@
 #![allow(clippy::unnecessary_cast)]
 
 pub mod args;
-mod call;
 pub mod error;
 pub mod fd;
 pub mod fs;

@@ -1,7 +1,6 @@
 //! Mounting: mount(2), and the calls that work on descriptors, so that no name is looked up twice.
 
-use super::call;
-use super::error::{Call, Result, done, number};
+use super::error::{Call, Result, check, check_long};
 use super::fd::Fd;
 use super::fs::At;
 use core::ffi::CStr;
@@ -19,25 +18,25 @@ pub const REMOUNT: u64 = libc::MS_REMOUNT as u64;
 
 /// mount(2). An empty `fstype` or `data` is passed as none.
 pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CStr) -> Result<()> {
-    let pointer = |text: &CStr| if text.is_empty() { core::ptr::null() } else { text.as_ptr() };
+    let data = if data.is_empty() { core::ptr::null() } else { data.as_ptr() };
+    let fstype = if fstype.is_empty() { core::ptr::null() } else { fstype.as_ptr() };
     // SAFETY: NUL-terminated strings or null.
-    let value =
-        unsafe { call::five(libc::SYS_mount, source.as_ptr(), target.as_ptr(), pointer(fstype), flags, pointer(data)) };
-    done(Call::Mount, value)
+    let value = unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
+    check(Call::Mount, value).map(drop)
 }
 
 /// umount2(2); `detach`: out of sight at once, gone when the last user is (MNT_DETACH).
 pub fn unmount(target: &CStr, detach: bool) -> Result<()> {
     let flags = if detach { libc::MNT_DETACH } else { 0 };
     // SAFETY: a NUL-terminated path.
-    done(Call::Umount, unsafe { call::two(libc::SYS_umount2, target.as_ptr(), flags) })
+    check(Call::Umount, unsafe { libc::umount2(target.as_ptr(), flags) }).map(drop)
 }
 
 /// pivot_root(".", "."): the current directory becomes the root and the old root lies over it (pivot_root(2), NOTES).
 pub fn pivot_root_here() -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    let value = unsafe { call::two(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
-    done(Call::PivotRoot, value)
+    let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
+    check_long(Call::PivotRoot, value).map(drop)
 }
 
 const AT_RECURSIVE: u32 = 0x8000;
@@ -51,8 +50,8 @@ pub fn clone_tree(at: At, path: &CStr, recursive: bool) -> Result<Fd> {
         flags |= AT_RECURSIVE;
     }
     // SAFETY: a NUL-terminated path.
-    let value = unsafe { call::three(libc::SYS_open_tree, at.raw(), path.as_ptr(), flags) };
-    number(Call::OpenTree, value).map(Fd::own)
+    let value = unsafe { libc::syscall(libc::SYS_open_tree, at.raw(), path.as_ptr(), flags) };
+    check_long(Call::OpenTree, value).map(|raw| Fd::own(raw as i32))
 }
 
 /// move_mount(2): attaches the detached `tree` over `target`. No name is looked up. Linux 5.2.
@@ -61,7 +60,7 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
     const TO_EMPTY_PATH: u32 = 0x40;
     // SAFETY: NUL-terminated paths.
     let value = unsafe {
-        call::five(
+        libc::syscall(
             libc::SYS_move_mount,
             tree.raw(),
             c"".as_ptr(),
@@ -70,7 +69,7 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
             FROM_EMPTY_PATH | TO_EMPTY_PATH,
         )
     };
-    done(Call::MoveMount, value)
+    check_long(Call::MoveMount, value).map(drop)
 }
 
 /// mount_setattr(2): makes the mount at `at` read-only, and all under it when `recursive`. Linux 5.12.
@@ -88,14 +87,14 @@ pub fn set_read_only(at: At, path: &CStr, recursive: bool) -> Result<()> {
     let flags = libc::AT_EMPTY_PATH as u32 | if recursive { AT_RECURSIVE } else { 0 };
     // SAFETY: a NUL-terminated path and a structure of the size given.
     let value = unsafe {
-        call::five(
+        libc::syscall(
             libc::SYS_mount_setattr,
             at.raw(),
             path.as_ptr(),
             flags,
-            &raw const attributes,
-            size_of::<Attributes>(),
+            &attributes,
+            core::mem::size_of::<Attributes>(),
         )
     };
-    done(Call::MountSetattr, value)
+    check_long(Call::MountSetattr, value).map(drop)
 }

@@ -1,14 +1,12 @@
 //! The little of networking that an init needs: `lo` up, uevents, and a status over vsock.
 
-use super::call::{self, NULL};
-use super::error::{Call, Result, done, number};
+use super::error::{Call, Result, check, check_long};
 use super::fd::Fd;
 use core::mem::size_of;
 
 fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
-    number(Call::Socket, unsafe { call::three(libc::SYS_socket, domain, kind | libc::SOCK_CLOEXEC, protocol) })
-        .map(Fd::own)
+    check(Call::Socket, unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }).map(Fd::own)
 }
 
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves.
@@ -20,7 +18,7 @@ pub fn loopback_up() -> Result<()> {
         request.ifr_name[0] = b'l' as _;
         request.ifr_name[1] = b'o' as _;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
-        done(Call::Ioctl, call::three(libc::SYS_ioctl, socket.raw(), libc::SIOCSIFFLAGS as u32, &raw const request))
+        check(Call::Ioctl, libc::ioctl(socket.raw(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
     }
 }
 
@@ -32,8 +30,8 @@ pub fn device_events() -> Result<Fd> {
         let mut address: libc::sockaddr_nl = core::mem::zeroed();
         address.nl_family = libc::AF_NETLINK as _;
         address.nl_groups = 1;
-        let length = size_of::<libc::sockaddr_nl>();
-        done(Call::Bind, call::three(libc::SYS_bind, socket.raw(), &raw const address, length))?;
+        let pointer = (&raw const address).cast();
+        check(Call::Bind, libc::bind(socket.raw(), pointer, size_of::<libc::sockaddr_nl>() as _))?;
     }
     Ok(socket)
 }
@@ -44,25 +42,23 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
     let limit = libc::timeval { tv_sec: 2, tv_usec: 0 };
     // SAFETY: SO_SNDTIMEO reads a timeval (it bounds connect too); an all-zero address with its fields set.
     unsafe {
-        done(
+        check(
             Call::Setsockopt,
-            call::five(
-                libc::SYS_setsockopt,
+            libc::setsockopt(
                 socket.raw(),
                 libc::SOL_SOCKET,
                 libc::SO_SNDTIMEO,
-                &raw const limit,
-                size_of::<libc::timeval>(),
+                (&raw const limit).cast(),
+                size_of::<libc::timeval>() as _,
             ),
         )?;
         let mut address: libc::sockaddr_vm = core::mem::zeroed();
         address.svm_family = libc::AF_VSOCK as _;
         address.svm_cid = libc::VMADDR_CID_HOST;
         address.svm_port = port;
-        let length = size_of::<libc::sockaddr_vm>();
-        done(Call::Connect, call::three(libc::SYS_connect, socket.raw(), &raw const address, length))?;
-        // Without an address its length, the sixth word, is not read.
-        let (text, no_signal) = (bytes.as_ptr(), libc::MSG_NOSIGNAL);
-        done(Call::Send, call::five(libc::SYS_sendto, socket.raw(), text, bytes.len(), no_signal, NULL))
+        let pointer = (&raw const address).cast();
+        check(Call::Connect, libc::connect(socket.raw(), pointer, size_of::<libc::sockaddr_vm>() as _))?;
+        let n = libc::send(socket.raw(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL);
+        check_long(Call::Send, n as libc::c_long).map(drop)
     }
 }

@@ -1,7 +1,6 @@
 //! Waiting, and the clock that waiting is measured by.
 
-use super::call::{self, NULL};
-use super::error::{Call, Result, done};
+use super::error::{Call, Result, check_long};
 use super::fd::Fd;
 use crate::text::duration::Millis;
 
@@ -45,10 +44,12 @@ pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
         }
     };
     // SAFETY: `Interest` is a transparent pollfd; the time-out lives until the call is over; no signal mask.
-    let n = unsafe { call::four(libc::SYS_ppoll, files.as_mut_ptr(), files.len(), timeout, NULL) };
-    match done(Call::Ppoll, n) {
+    let n = unsafe {
+        libc::syscall(libc::SYS_ppoll, files.as_mut_ptr(), files.len(), timeout, core::ptr::null::<u64>(), 8usize)
+    };
+    match check_long(Call::Ppoll, n) {
         Err(error) if error.is(libc::EINTR) => Ok(()),
-        done => done,
+        done => done.map(drop),
     }
 }
 
@@ -57,6 +58,6 @@ pub fn now() -> Millis {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // The kernel itself, not its vDSO: finding that costs a kilobyte, and nobody asks often.
     // SAFETY: the clock exists on every Linux; the call fills one timespec.
-    unsafe { call::two(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, &raw mut time) };
+    unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, &raw mut time) };
     Millis((time.tv_sec as u64) * 1000 + (time.tv_nsec as u64).div_ceil(1_000_000))
 }

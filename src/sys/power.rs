@@ -1,7 +1,6 @@
 //! The machine itself: modules in, disks flushed, power off.
 
-use super::call;
-use super::error::{Call, Error, Result, done};
+use super::error::{Call, Error, Result, check, check_long};
 use super::fd::Fd;
 use core::ffi::CStr;
 
@@ -13,12 +12,6 @@ pub enum Power {
     Halt,
 }
 
-fn reboot(command: i32) -> Result<()> {
-    let (magic, and_again) = (libc::LINUX_REBOOT_MAGIC1, libc::LINUX_REBOOT_MAGIC2);
-    // SAFETY: plain numbers: none of these commands has an argument.
-    done(Call::Reboot, unsafe { call::three(libc::SYS_reboot, magic, and_again, command) })
-}
-
 /// reboot(2). In a pid namespace that is not the machine's it kills the namespace's init, or answers EPERM/EINVAL.
 pub fn end(power: Power) -> Error {
     let command = match power {
@@ -26,19 +19,22 @@ pub fn end(power: Power) -> Error {
         Power::Reboot => libc::RB_AUTOBOOT,
         Power::Halt => libc::RB_HALT_SYSTEM,
     };
-    reboot(command).err().unwrap_or(Error::new(Call::Reboot, libc::EINVAL))
+    // SAFETY: plain number.
+    unsafe { libc::reboot(command) };
+    super::error::last(Call::Reboot)
 }
 
 /// Whether ctrl-alt-del reboots at once (RB_ENABLE_CAD) or sends SIGINT to PID 1 (RB_DISABLE_CAD).
 pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
     let command = if reboots_at_once { libc::RB_ENABLE_CAD } else { libc::RB_DISABLE_CAD };
-    reboot(command)
+    // SAFETY: plain number.
+    check(Call::Reboot, unsafe { libc::reboot(command) }).map(drop)
 }
 
 /// sync(2): can take as long as the slowest disk, for ever on a dead one.
 pub fn sync() {
     // SAFETY: no arguments.
-    unsafe { call::one(libc::SYS_sync, 0) };
+    unsafe { libc::sync() };
 }
 
 /// finit_module(2). `compressed`: the kernel unpacks it itself (Linux 5.17, if built in). A module that is already
@@ -47,10 +43,10 @@ pub fn load_module(file: &Fd, options: &CStr, compressed: bool) -> Result<()> {
     const COMPRESSED_FILE: i32 = 4;
     let flags = if compressed { COMPRESSED_FILE } else { 0 };
     // SAFETY: an open file and a NUL-terminated string.
-    let value = unsafe { call::three(libc::SYS_finit_module, file.raw(), options.as_ptr(), flags) };
-    match done(Call::FinitModule, value) {
+    let value = unsafe { libc::syscall(libc::SYS_finit_module, file.raw(), options.as_ptr(), flags) };
+    match check_long(Call::FinitModule, value) {
         Err(error) if error.is(libc::EEXIST) => Ok(()),
-        done => done,
+        done => done.map(drop),
     }
 }
 
@@ -60,7 +56,7 @@ pub fn write_port(port: u16, value: u8) -> Result<()> {
     // SAFETY: ioperm(2) takes numbers. The port was named by the machine's owner; what the device behind it does with
     // the byte is what they asked for, and no memory of ours is touched.
     unsafe {
-        done(Call::Ioperm, call::three(libc::SYS_ioperm, u32::from(port), 1, 1))?;
+        check_long(Call::Ioperm, libc::syscall(libc::SYS_ioperm, libc::c_ulong::from(port), 1, 1))?;
         core::arch::asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags));
     }
     Ok(())

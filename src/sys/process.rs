@@ -1,7 +1,6 @@
 //! Processes: made, replaced, waited for, signalled.
 
-use super::call::{self, NULL};
-use super::error::{Call, Error, Result, done, number};
+use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use core::ffi::{CStr, c_char};
 use core::num::NonZeroU32;
@@ -84,12 +83,13 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
         arguments.cgroup = directory.raw() as u64;
     }
     // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
-    let mut value = unsafe { call::two(libc::SYS_clone3, &raw const arguments, size_of::<Arguments>()) };
-    if value == -libc::ENOSYS as isize {
+    let mut value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
+    if value < 0 && last(Call::Clone3).is(libc::ENOSYS) {
         // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
-        value = unsafe { call::five(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, NULL, NULL, NULL, NULL) };
+        value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
     }
-    Ok(Pid::new(number(Call::Clone, value)?).map_or(Forked::Child, Forked::Parent))
+    let value = check_long(Call::Clone, value)?;
+    Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
 }
 
 /// A NULL-terminated array of words for execve(2).
@@ -113,32 +113,28 @@ impl<const N: usize> Words<N> {
     pub fn end(&mut self) -> Result<()> {
         self.words.push(core::ptr::null()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
     }
-
-    fn is_ended(&self) -> bool {
-        self.words.last().is_some_and(|word| word.is_null())
-    }
 }
 
 /// execve(2). It returns only to say why it did not happen.
 ///
 /// `argv` and `envp` were ended with [`Words::end`] and their words are still there: the caller keeps them in scope.
 pub fn execute<const A: usize, const E: usize>(path: &CStr, argv: &Words<A>, envp: &Words<E>) -> Error {
-    if !argv.is_ended() || !envp.is_ended() {
+    // SAFETY: both arrays end with NULL (checked here), the words are NUL-terminated and outlive the call.
+    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
         return Error::new(Call::Execve, libc::EFAULT);
     }
-    // SAFETY: both arrays end with NULL, the words are NUL-terminated and outlive the call.
-    let value = unsafe { call::three(libc::SYS_execve, path.as_ptr(), argv.words.as_ptr(), envp.words.as_ptr()) };
-    Error::new(Call::Execve, -value as i32)
+    unsafe { libc::execve(path.as_ptr(), argv.words.as_ptr(), envp.words.as_ptr()) };
+    last(Call::Execve)
 }
 
 /// execveat(2) of the file itself, with this process's own words and environment.
 pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, envp: &Words<E>) -> Error {
-    if !argv.is_ended() || !envp.is_ended() {
+    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
         return Error::new(Call::Execveat, libc::EFAULT);
     }
     // SAFETY: as in `execute`.
-    let value = unsafe {
-        call::five(
+    unsafe {
+        libc::syscall(
             libc::SYS_execveat,
             file.raw(),
             c"".as_ptr(),
@@ -147,7 +143,7 @@ pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, 
             libc::AT_EMPTY_PATH,
         )
     };
-    Error::new(Call::Execveat, -value as i32)
+    last(Call::Execveat)
 }
 
 /// What waiting found.
@@ -161,10 +157,10 @@ pub enum Waited {
 
 fn wait_for(pid: i32, flags: i32) -> Waited {
     loop {
-        let mut status = 0i32;
+        let mut status = 0;
         // SAFETY: room for one status.
-        let value = unsafe { call::four(libc::SYS_wait4, pid, &raw mut status, flags, NULL) };
-        match Pid::new(value as i32) {
+        let value = unsafe { libc::waitpid(pid, &mut status, flags) };
+        match Pid::new(value) {
             Some(pid) if libc::WIFEXITED(status) => {
                 return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8));
             }
@@ -174,7 +170,7 @@ fn wait_for(pid: i32, flags: i32) -> Waited {
             // Stopped or continued: not asked for, and no end.
             Some(_) => {}
             None if value == 0 => return Waited::NoneYet,
-            None if value == -libc::EINTR as isize => {}
+            None if last(Call::Waitpid).is(libc::EINTR) => {}
             None => return Waited::NoChildren,
         }
     }
@@ -190,67 +186,64 @@ pub fn wait(pid: Pid) -> Waited {
     wait_for(pid.number() as i32, 0)
 }
 
-fn send(to: i32, signal: u8) -> Result<()> {
-    // SAFETY: plain numbers.
-    done(Call::Kill, unsafe { call::two(libc::SYS_kill, to, u32::from(signal)) })
-}
-
 /// kill(2) of one process.
 pub fn kill(pid: Pid, signal: u8) -> Result<()> {
-    send(pid.number() as i32, signal)
+    // SAFETY: plain numbers.
+    check(Call::Kill, unsafe { libc::kill(pid.number() as i32, i32::from(signal)) }).map(drop)
 }
 
 /// kill(2) of the process group that `leader` leads.
 pub fn kill_group(leader: Pid, signal: u8) -> Result<()> {
-    send(-(leader.number() as i32), signal)
+    // SAFETY: plain numbers.
+    check(Call::Kill, unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) }).map(drop)
 }
 
 /// kill(2) of every process but PID 1 and the caller. It can block behind a process that the kernel waits for.
 pub fn kill_all(signal: u8) -> Result<()> {
-    send(-1, signal)
+    // SAFETY: plain numbers.
+    check(Call::Kill, unsafe { libc::kill(-1, i32::from(signal)) }).map(drop)
 }
 
 /// This process's number in its own pid namespace.
 pub fn id() -> u32 {
     // SAFETY: cannot fail.
-    unsafe { call::one(libc::SYS_getpid, 0) as u32 }
+    unsafe { libc::getpid() as u32 }
 }
 
 /// setsid(2): a session and process group of its own, without a terminal.
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.
-    done(Call::Setsid, unsafe { call::one(libc::SYS_setsid, 0) })
+    check(Call::Setsid, unsafe { libc::setsid() }).map(drop)
 }
 
 /// Ends this process at once.
 pub fn exit(code: u8) -> ! {
-    loop {
-        // SAFETY: never returns, which the type of a call cannot say.
-        unsafe { call::one(libc::SYS_exit_group, u32::from(code)) };
-    }
+    // SAFETY: never returns.
+    unsafe { libc::_exit(i32::from(code)) }
 }
 
 /// prctl(2) PR_SET_PDEATHSIG: this process gets `signal` when the thread that made it dies.
 pub fn die_with_parent(signal: u8) -> Result<()> {
-    prctl(libc::PR_SET_PDEATHSIG, u32::from(signal))
+    prctl(Call::Prctl, libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal))
 }
 
 /// prctl(2) PR_SET_DUMPABLE 0: /proc/PID becomes root's, and ptrace needs CAP_SYS_PTRACE over us.
 pub fn make_undumpable() -> Result<()> {
-    prctl(libc::PR_SET_DUMPABLE, 0)
+    prctl(Call::Prctl, libc::PR_SET_DUMPABLE, 0)
 }
 
 /// prctl(2) PR_SET_NO_NEW_PRIVS.
 pub fn no_new_privileges() -> Result<()> {
-    prctl(libc::PR_SET_NO_NEW_PRIVS, 1)
+    prctl(Call::Prctl, libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
 /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.
 pub fn adopt_orphans() -> Result<()> {
-    prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
+    prctl(Call::Prctl, libc::PR_SET_CHILD_SUBREAPER, 1)
 }
 
-pub(super) fn prctl(option: i32, value: u32) -> Result<()> {
+pub(super) fn prctl(call: Call, option: i32, value: libc::c_ulong) -> Result<()> {
     // SAFETY: options that take a number and no pointer.
-    done(Call::Prctl, unsafe { call::five(libc::SYS_prctl, option, value, NULL, NULL, NULL) })
+    check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) })
+        .map(drop)
 }

@@ -1,7 +1,6 @@
 //! Signals, read synchronously: blocked first thing, then taken from a signalfd.
 
-use super::call::{self, NULL};
-use super::error::{Call, Result, number};
+use super::error::{Call, Result, check_long};
 use super::fd::Fd;
 
 /// The highest signal number on Linux (musl reports 64 in SIGRTMAX; the kernel's _NSIG is 64).
@@ -14,7 +13,7 @@ const SET_BYTES: usize = core::mem::size_of::<Set>();
 
 fn set_mask(how: i32, set: Set) {
     // SAFETY: one readable set of the size given.
-    unsafe { call::four(libc::SYS_rt_sigprocmask, how, &raw const set, NULL, SET_BYTES) };
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, core::ptr::null_mut::<Set>(), SET_BYTES) };
 }
 
 /// Blocks every signal that can be blocked, for this process and what it forks.
@@ -31,7 +30,15 @@ fn set_default(number: u8) {
     // The kernel's `struct sigaction`, all zero: SIG_DFL, no flags, and so no restorer either.
     let action = [0u64; 4];
     // SAFETY: a readable action of 32 bytes, which it is on x86_64 and aarch64.
-    unsafe { call::four(libc::SYS_rt_sigaction, u32::from(number), action.as_ptr(), NULL, SET_BYTES) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            i32::from(number),
+            action.as_ptr(),
+            core::ptr::null_mut::<u64>(),
+            SET_BYTES,
+        )
+    };
 }
 
 /// What a new program expects: no signal blocked, none ignored. (execve resets handlers, but keeps SIG_IGN and the mask.)
@@ -56,8 +63,8 @@ pub fn open() -> Result<Fd> {
     }
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: one readable set of the size given.
-    let value = unsafe { call::four(libc::SYS_signalfd4, -1, &raw const set, SET_BYTES, flags) };
-    number(Call::Signalfd, value).map(Fd::own)
+    let value = unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set, SET_BYTES, flags) };
+    check_long(Call::Signalfd, value).map(|raw| Fd::own(raw as i32))
 }
 
 /// The next signal that is waiting, by number; None when there is no more.

@@ -1,7 +1,6 @@
 //! Who a process is: ids, groups, capabilities, host name.
 
-use super::call;
-use super::error::{Call, Result, done};
+use super::error::{Call, Result, check, check_long};
 use super::process::prctl;
 
 /// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too. The kernel's own calls: the C library's would
@@ -9,21 +8,27 @@ use super::process::prctl;
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     // SAFETY: the array is readable for its whole length; the rest are numbers.
     unsafe {
-        done(Call::Setgroups, call::two(libc::SYS_setgroups, groups.len(), groups.as_ptr()))?;
-        done(Call::Setresgid, call::three(libc::SYS_setresgid, gid, gid, gid))?;
-        done(Call::Setresuid, call::three(libc::SYS_setresuid, uid, uid, uid))
+        check_long(Call::Setgroups, libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()))?;
+        check_long(Call::Setresgid, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        check_long(Call::Setresuid, libc::syscall(libc::SYS_setresuid, uid, uid, uid)).map(drop)
     }
+}
+
+/// This process runs with more rights than whoever started it (setuid, setgid or file capabilities: getauxval(3) AT_SECURE).
+pub fn is_elevated() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 pub fn is_root() -> bool {
     // SAFETY: cannot fail.
-    unsafe { call::one(libc::SYS_geteuid, 0) == 0 }
+    unsafe { libc::geteuid() == 0 }
 }
 
 /// A capability is in the bounding set (prctl(2) PR_CAPBSET_READ); None: this kernel does not know it.
 pub fn bounding_has(capability: u8) -> Option<bool> {
     // SAFETY: no pointers.
-    match unsafe { call::two(libc::SYS_prctl, libc::PR_CAPBSET_READ, u32::from(capability)) } {
+    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(capability), 0, 0, 0) } {
         0 => Some(false),
         1 => Some(true),
         _ => None,
@@ -32,7 +37,7 @@ pub fn bounding_has(capability: u8) -> Option<bool> {
 
 /// prctl(2) PR_CAPBSET_DROP.
 pub fn drop_bounding(capability: u8) -> Result<()> {
-    prctl(libc::PR_CAPBSET_DROP, u32::from(capability))
+    prctl(Call::Prctl, libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability))
 }
 
 /// capset(2): these effective and permitted capabilities, and no inheritable ones (so no ambient ones either).
@@ -53,7 +58,8 @@ pub fn set_capabilities(mask: u64) -> Result<()> {
     let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: 0 };
     let data = [half(mask as u32), half((mask >> 32) as u32)];
     // SAFETY: version 3 reads two data structures.
-    done(Call::Capset, unsafe { call::two(libc::SYS_capset, &raw const header, data.as_ptr()) })
+    let value = unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) };
+    check_long(Call::Capset, value).map(drop)
 }
 
 /// capget(2): the permitted capabilities.
@@ -61,7 +67,7 @@ pub fn permitted_capabilities() -> u64 {
     let header = [0x2008_0522u32, 0];
     let mut data = [0u32; 6];
     // SAFETY: version 3 fills two structures of three numbers.
-    if unsafe { call::two(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) } != 0 {
+    if unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) } != 0 {
         return 0;
     }
     u64::from(data[1]) | u64::from(data[4]) << 32
@@ -70,14 +76,14 @@ pub fn permitted_capabilities() -> u64 {
 /// sethostname(2): at most 64 bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     // SAFETY: readable for its length.
-    done(Call::Sethostname, unsafe { call::two(libc::SYS_sethostname, name.as_ptr(), name.len()) })
+    check(Call::Sethostname, unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) }).map(drop)
 }
 
 /// The kernel's release (uname(2)): the folder under /lib/modules.
 pub fn kernel_release(buffer: &mut heapless::Vec<u8, 65>) {
     let mut name = core::mem::MaybeUninit::<libc::utsname>::uninit();
     // SAFETY: room for one utsname, which a success fills.
-    if unsafe { call::one(libc::SYS_uname, name.as_mut_ptr()) } == 0 {
+    if unsafe { libc::uname(name.as_mut_ptr()) } == 0 {
         let name = unsafe { name.assume_init() };
         let bytes = name.release.iter().map(|&c| c as u8).take_while(|&c| c != 0);
         buffer.clear();
