@@ -69,6 +69,7 @@ pub struct Replaced {
 const UNKNOWN: &str = "kernel command line: unknown word %1; see the documentation";
 const UNKNOWN_NEAR: &str = "kernel command line: unknown word %1; did you mean %2";
 const VALUE: &str = "kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3";
+const NO_VALUE: &str = "kernel command line: %1 takes no value; write %1 alone";
 const MANY: &str = "kernel command line: too many words after --, the command is not run; write at most 64";
 const CUT: &str = "kernel command line: too long to be read whole; write at most 4095 bytes";
 
@@ -135,15 +136,15 @@ fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut d
 
 fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
     let name = word.name();
-    let Some(value) = word.value() else {
-        return match name {
-            b"ro" => line.read_only = Some(true),
-            b"rw" => line.read_only = Some(false),
-            b"rootwait" => line.rootwait = Some(Wait::Forever),
-            b"quiet" => line.quiet = true,
-            b"tinyo.rescue" => line.rescue = true,
-            _ => unknown(name, warn),
-        };
+    let value = match (word.value(), name) {
+        (None, b"ro") => return line.read_only = Some(true),
+        (None, b"rw") => return line.read_only = Some(false),
+        (None, b"rootwait") => return line.rootwait = Some(Wait::Forever),
+        (None, b"quiet") => return line.quiet = true,
+        (None, b"tinyo.rescue") => return line.rescue = true,
+        (None, [b't', b'i', b'n', b'y', b'o', b'.', ..]) => c"",
+        (None, _) => return,
+        (Some(value), _) => value,
     };
     let Some(index) = names::position(NAMES, name) else { return unknown(name, warn) };
     let Some(word) = ALL.get(index) else { return };
@@ -195,6 +196,7 @@ fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
         return;
     }
     match Nearest::to(name).among("tinyo.rescue").among(OURS).found() {
+        Some(near) if near == name => warn(&Message { what: NO_VALUE, with: [name, &[], &[]] }),
         Some(near) => warn(&Message { what: UNKNOWN_NEAR, with: [name, near, &[]] }),
         None => warn(&Message { what: UNKNOWN, with: [name, &[], &[]] }),
     }

@@ -40,3 +40,62 @@ pub fn module_name(path: &[u8]) -> &[u8] {
 fn is_dash(byte: u8) -> bool {
     matches!(byte, b'-' | b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn reads_a_line() {
+        let line =
+            b"kernel/fs/ext4/ext4.ko.xz: kernel/lib/crc16.ko.xz kernel/fs/mbcache.ko.xz kernel/fs/jbd2/jbd2.ko.xz";
+        let module = parse(line).unwrap();
+        assert_eq!(module.path, b"kernel/fs/ext4/ext4.ko.xz");
+        let files: Vec<_> = module.files().collect();
+        let expected: [&[u8]; 4] = [
+            b"kernel/fs/jbd2/jbd2.ko.xz",
+            b"kernel/fs/mbcache.ko.xz",
+            b"kernel/lib/crc16.ko.xz",
+            b"kernel/fs/ext4/ext4.ko.xz",
+        ];
+        assert_eq!(files, expected);
+        assert_eq!(parse(b"a/b.ko:").unwrap().files().collect::<Vec<_>>(), [b"a/b.ko"]);
+    }
+
+    #[test]
+    fn knows_names() {
+        let table = [
+            ("kernel/i2c-dev.ko: ", "i2c_dev"),
+            ("kernel/i2c-dev.ko.zst: ", "i2c-dev"),
+            ("a_b-c.ko.gz:", "a-b_c"),
+            ("/lib/x.ko:", "x"),
+        ];
+        for (line, name) in table {
+            assert!(parse(line.as_bytes()).unwrap().is(name.as_bytes()), "{line}");
+        }
+        let module = parse(b"kernel/ext4.ko: kernel/ext2.ko").unwrap();
+        for name in ["ext", "ext2", "ext4.ko", "", "EXT4", "kernel/ext4"] {
+            assert!(!module.is(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_line_is_none() {
+        for line in ["", "kernel/a.ko", ": a", "a\0.ko:", "a.ko: b\0"] {
+            assert_eq!(parse(line.as_bytes()), None, "{line:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_turned_round(names in prop::collection::vec("[a-z]{1,4}\\.ko", 1..6)) {
+            let line = std::format!("{}: {}", names[0], names[1..].join(" "));
+            let files: Vec<_> = parse(line.as_bytes()).unwrap().files().collect();
+            let mut twin: Vec<_> = names.iter().map(|name| name.as_bytes()).collect();
+            twin.reverse();
+            prop_assert_eq!(files, twin);
+        }
+    }
+}

@@ -121,3 +121,101 @@ fn decode(field: &mut [u8]) -> usize {
     }
     write
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+
+    #[test]
+    fn reads_a_line() {
+        let mut line = *b"36 35 98:0 /mnt1 /mnt\\0402\\134x rw,noatime master:1 shared:2 - ext3 /dev/root\\011a rw,errors=continue";
+        let expected = Mount {
+            id: 36,
+            parent: 35,
+            major: 98,
+            minor: 0,
+            root: c"/mnt1",
+            mount_point: c"/mnt 2\\x",
+            options: c"rw,noatime",
+            tags: b"master:1 shared:2",
+            fstype: c"ext3",
+            source: c"/dev/root\ta",
+            super_options: b"rw,errors=continue",
+        };
+        assert_eq!(parse(&mut line), Some(expected));
+    }
+
+    #[test]
+    fn tags_may_be_missing() {
+        let mut line = *b"21 1 0:20 / / rw - tmpfs none rw";
+        let mount = parse(&mut line).unwrap();
+        assert_eq!((mount.tags, mount.mount_point, mount.source, mount.depth()), (&b""[..], c"/", c"none", 0));
+        assert!(!mount.holds_data());
+        let mut line = *b"21 1 0:20 / /a/b rw - btrfs - rw";
+        let mount = parse(&mut line).unwrap();
+        assert_eq!((mount.source, mount.depth(), mount.holds_data()), (c"-", 2, true));
+    }
+
+    #[test]
+    fn what_is_not_a_line_is_none() {
+        for line in [
+            "",
+            "36",
+            "36 35 98:0 / / rw",
+            "36 35 98:0 / / rw shared:1",
+            "x 35 98:0 / / rw - a b c",
+            "36 35 98 / / rw - a b c",
+            "36 35 98: / / rw - a b c",
+            "036 35 98:0 / / rw - a b c",
+            "36 35 98:0 / / rw - a",
+            "36 35 98:0 / / rw - a b",
+            "36 35 98:0 / /\\000x rw - a b c",
+            "36 35 98:0 / /\0x rw - a b c",
+            "36 35 98:0 / / rw a- b c d",
+        ] {
+            assert_eq!(parse(&mut line.as_bytes().to_vec()), None, "{line:?}");
+        }
+    }
+
+    /// As the kernel writes it (mangle() of fs/proc_namespace.c).
+    fn escape(text: &str) -> String {
+        text.bytes()
+            .map(|byte| match byte {
+                b' ' | b'\t' | b'\n' | b'\\' | b'#' => std::format!("\\{byte:03o}"),
+                _ => char::from(byte).to_string(),
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_escaped_comes_back(point in "/[a ()\t\n\\\\#0-7-]{0,12}", source in "[a \\\\-]{1,8}", tags in "(shared:[0-9])?") {
+            let gap = if tags.is_empty() { "" } else { " " };
+            let line = std::format!("36 35 98:0 / {} rw{gap}{tags} - ext4 {} rw", escape(&point), escape(&source));
+            let mut line = line.into_bytes();
+            let mount = parse(&mut line).unwrap();
+            prop_assert_eq!(mount.mount_point.to_str().unwrap(), point);
+            prop_assert_eq!(mount.source.to_str().unwrap(), source);
+            prop_assert_eq!(mount.tags, tags.as_bytes());
+        }
+
+        #[test]
+        fn any_bytes(mut line in prop::collection::vec(prop::sample::select(b"1 :/-\\04a".to_vec()), 0..48)) {
+            let _ = parse(&mut line);
+        }
+    }
+
+    /// The one of the machine that the tests run on.
+    #[test]
+    fn reads_what_a_kernel_writes() {
+        let Ok(text) = std::fs::read("/proc/self/mountinfo") else { return };
+        let mut lines = 0;
+        for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            assert!(parse(&mut line.to_vec()).is_some(), "{}", String::from_utf8_lossy(line));
+            lines += 1;
+        }
+        assert!(lines > 0);
+    }
+}

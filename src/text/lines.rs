@@ -17,6 +17,9 @@ pub fn each<E>(
     read: &mut dyn FnMut(&mut [u8]) -> Result<usize, E>,
     each: &mut dyn FnMut(&mut [u8]) -> bool,
 ) -> Result<(), Stop<E>> {
+    if buffer.is_empty() {
+        return Err(Stop::TooLong);
+    }
     let mut held = 0usize;
     let mut skipping = false;
     let mut skipped = false;
@@ -50,5 +53,74 @@ pub fn each<E>(
         }
         buffer.copy_within(held.saturating_sub(left)..held, 0);
         held = left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// The lines of `text`, read `step` bytes at a time through `size` bytes.
+    fn lines(text: &[u8], size: usize, step: usize, most: usize) -> (Vec<String>, Result<(), Stop<&'static str>>) {
+        let mut buffer = std::vec![0; size];
+        let mut rest = text;
+        let mut lines = Vec::new();
+        let result = each(
+            &mut buffer,
+            &mut |room| {
+                let count = room.len().min(step).min(rest.len());
+                room[..count].copy_from_slice(&rest[..count]);
+                rest = &rest[count..];
+                Ok(count)
+            },
+            &mut |line| {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+                lines.len() < most
+            },
+        );
+        (lines, result)
+    }
+
+    #[test]
+    fn gives_lines() {
+        for step in 1..8 {
+            assert_eq!(
+                lines(b"ab\n\ncd\ne", 3, step, 9),
+                (std::vec!["ab".into(), "".into(), "cd".into(), "e".into()], Ok(())),
+                "{step}"
+            );
+            assert_eq!(lines(b"ab\n\ncd\ne", 3, step, 2), (std::vec!["ab".into(), "".into()], Ok(())), "{step}");
+            assert_eq!(lines(b"", 3, step, 9), (std::vec![], Ok(())));
+        }
+    }
+
+    #[test]
+    fn passes_over_what_is_too_long() {
+        for step in 1..9 {
+            let (found, result) = lines(b"a\nlonger\nb\nmuchlonger", 4, step, 9);
+            assert_eq!((found, result), (std::vec!["a".into(), "b".into()], Err(Stop::TooLong)), "{step}");
+        }
+    }
+
+    #[test]
+    fn tells_what_read_tells() {
+        let result = each(&mut [0; 4], &mut |_| Err("no"), &mut |_| true);
+        assert_eq!(result, Err(Stop::Read("no")));
+        assert_eq!(each::<()>(&mut [], &mut |_| Ok(0), &mut |_| true), Err(Stop::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn as_its_naive_twin(text in "[ab\n]{0,40}", size in 1usize..12, step in 1usize..12) {
+            let (found, result) = lines(text.as_bytes(), size, step, usize::MAX);
+            let all: Vec<_> = text.strip_suffix('\n').unwrap_or(&text).split('\n').filter(|_| !text.is_empty()).collect();
+            // A line needs room for its newline, but for the last, which may have none.
+            let short: Vec<_> = all.iter().copied().filter(|line| line.len() < size).collect();
+            prop_assert_eq!(found, short.clone());
+            prop_assert_eq!(result.is_ok(), short.len() == all.len());
+        }
     }
 }

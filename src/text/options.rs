@@ -117,3 +117,112 @@ fn next(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 fn is_comment(word: &[u8]) -> bool {
     matches!(word, [b'x' | b'X', b'-', ..]) || cut(word, b'=').0 == b"comment"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RDONLY: u64 = 1;
+    const NOSUID: u64 = 2;
+    const NODEV: u64 = 4;
+    const NOEXEC: u64 = 8;
+    const NOATIME: u64 = 1024;
+    const BIND: u64 = 4096;
+    const REC: u64 = 16384;
+    const RELATIME: u64 = 1 << 21;
+
+    #[test]
+    fn sorts_words() {
+        let table: [(&str, u64, bool, &str); 15] = [
+            ("", 0, false, ""),
+            ("defaults", 0, false, ""),
+            ("ro", RDONLY, false, ""),
+            ("ro,rw", 0, false, ""),
+            ("rw,ro", RDONLY, false, ""),
+            ("nosuid,nodev,noexec", NOSUID | NODEV | NOEXEC, false, ""),
+            ("noatime,relatime,norelatime", NOATIME, false, ""),
+            ("rbind", BIND | REC, false, ""),
+            ("bind,x-systemd.automount,X-mount.mkdir,comment=x", BIND, false, ""),
+            ("nofail,noauto,_netdev,user,owner", 0, true, ""),
+            ("size=64M,mode=755", 0, false, "size=64M,mode=755"),
+            (",noexec,,size=1m,relatime,", NOEXEC | RELATIME, false, "size=1m"),
+            ("data=journal,ro,errors=remount-ro", RDONLY, false, "data=journal,errors=remount-ro"),
+            ("context=\"a,ro,b\",ro", RDONLY, false, "context=\"a,ro,b\""),
+            ("RO,Defaults", 0, false, "RO,Defaults"),
+        ];
+        let mut data = Data::new();
+        for (words, flags, nofail, rest) in table {
+            assert_eq!(parse(words.as_bytes(), &mut data), Some(Options { flags, nofail }), "{words}");
+            assert_eq!(text(&data).to_str(), Ok(rest), "{words}");
+        }
+    }
+
+    /// The numbers, against the C library's.
+    #[test]
+    fn flags_are_the_kernels() {
+        let table = [
+            ("ro", libc::MS_RDONLY),
+            ("nosuid", libc::MS_NOSUID),
+            ("nodev", libc::MS_NODEV),
+            ("noexec", libc::MS_NOEXEC),
+            ("sync", libc::MS_SYNCHRONOUS),
+            ("remount", libc::MS_REMOUNT),
+            ("dirsync", libc::MS_DIRSYNC),
+            ("nosymfollow", 256),
+            ("noatime", libc::MS_NOATIME),
+            ("nodiratime", libc::MS_NODIRATIME),
+            ("bind", libc::MS_BIND),
+            ("rbind", libc::MS_BIND | libc::MS_REC),
+            ("silent", libc::MS_SILENT),
+            ("relatime", libc::MS_RELATIME),
+            ("strictatime", libc::MS_STRICTATIME),
+            ("lazytime", libc::MS_LAZYTIME),
+        ];
+        let mut data = Data::new();
+        for (word, flag) in table {
+            assert_eq!(parse(word.as_bytes(), &mut data).unwrap().flags, flag as u64, "{word}");
+        }
+        assert_eq!(FLAGS.len(), NAMES.split(' ').count());
+        for word in [
+            "rw",
+            "suid",
+            "dev",
+            "exec",
+            "async",
+            "atime",
+            "diratime",
+            "loud",
+            "norelatime",
+            "nostrictatime",
+            "nolazytime",
+        ] {
+            assert_eq!(parse(std::format!("{word}").as_bytes(), &mut data).unwrap().flags, 0, "{word}");
+            assert!(data == [0], "{word}");
+        }
+    }
+
+    #[test]
+    fn has_words() {
+        assert!(has(b"a,nofail", b"nofail") && has(b"nofail", b"nofail"));
+        assert!(!has(b"nofail2,xnofail", b"nofail") && !has(b"", b"nofail") && !has(b"\"a,nofail\"", b"nofail"));
+    }
+
+    #[test]
+    fn never_cuts() {
+        let mut data = Data::new();
+        assert!(parse(&[b'a'; DATA_BYTES - 1], &mut data).is_some());
+        assert!(parse(&[b'a'; DATA_BYTES], &mut data).is_none());
+    }
+
+    proptest! {
+        /// What is left is what the words are that nobody knows, in their order.
+        #[test]
+        fn loses_nothing(words in prop::collection::vec("[a-z]{9,12}=[a-z\"]{0,3}", 0..8)) {
+            let words: std::vec::Vec<_> = words.into_iter().filter(|word| word.matches('"').count() % 2 == 0).collect();
+            let mut data = Data::new();
+            parse((words.join(",nosuid,") + ",ro").as_bytes(), &mut data).unwrap();
+            prop_assert_eq!(text(&data).to_str().unwrap(), words.join(","));
+        }
+    }
+}

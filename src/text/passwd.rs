@@ -74,3 +74,81 @@ fn fields<const N: usize>(line: &[u8]) -> Option<[&[u8]; N]> {
     let named = fields.first().is_some_and(|name| !name.is_empty());
     (named && rest.is_none() && !line.contains(&0)).then_some(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_users() {
+        let root = User { name: b"root", uid: 0, gid: 0, home: b"/root" };
+        assert_eq!(user(b"root:x:0:0:root:/root:/bin/sh"), Some(root));
+        let app = user(b"app::1000:100::/home/app:").unwrap();
+        assert_eq!(app, User { name: b"app", uid: 1000, gid: 100, home: b"/home/app" });
+        assert!(
+            app.is(b"app") && app.is(b"1000") && !app.is(b"01000") && !app.is(b"100") && !app.is(b"") && !app.is(b"ap")
+        );
+    }
+
+    #[test]
+    fn reads_groups() {
+        let group = group(b"audio:x:29:app,pulse,").unwrap();
+        assert!(group.is(b"audio") && group.is(b"29") && !group.is(b"x") && group.gid == 29);
+        assert!(
+            group.has_member(b"app")
+                && group.has_member(b"pulse")
+                && !group.has_member(b"")
+                && !group.has_member(b"pul")
+        );
+        assert!(!super::group(b"none:x:5:").unwrap().has_member(b""));
+    }
+
+    #[test]
+    fn what_is_not_right_is_nobodys() {
+        let users = [
+            "",
+            ":",
+            "root",
+            "root:x:0:0:root:/root",
+            "root:x:0:0:root:/root:/bin/sh:more",
+            ":x:0:0::/:/bin/sh",
+            "a:x:-1:0::/:",
+            "a:x:+1:0::/:",
+            "a:x:00:0::/:",
+            "a:x: 1:0::/:",
+            "a:x:1::::",
+            "a:x:4294967295:0::/:",
+            "a:x:0:4294967295::/:",
+            "a:x:4294967296:0::/:",
+            "a:x:0x0:0::/:",
+            "a\0:x:0:0::/:",
+            "a:x:0:0::/\0:",
+        ];
+        for line in users {
+            assert_eq!(user(line.as_bytes()), None, "{line:?}");
+        }
+        for line in ["", "a:x:0", "a:x:0::", ":x:0:", "a:x:x:", "a:x:4294967295:", "a:x:0:b\0"] {
+            assert_eq!(group(line.as_bytes()), None, "{line:?}");
+        }
+        assert_eq!(
+            (id(b"0"), id(b"4294967294"), id(b"4294967295"), id(b"")),
+            (Some(0), Some(u32::MAX - 1), None, None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn as_its_naive_twin(line in "[ab0-9:]{0,16}") {
+            let fields: std::vec::Vec<_> = line.split(':').collect();
+            let number = |text: &str| text.parse::<u32>().ok().filter(|number| number.to_string() == text && *number != u32::MAX);
+            use std::string::ToString;
+            let twin = match fields[..] {
+                [name, _, uid, gid, _, home, _] if !name.is_empty() => number(uid).zip(number(gid)).map(|(uid, gid)| (name, uid, gid, home)),
+                _ => None,
+            };
+            let found = user(line.as_bytes());
+            prop_assert_eq!(found, twin.map(|(name, uid, gid, home)| User { name: name.as_bytes(), uid, gid, home: home.as_bytes() }));
+        }
+    }
+}

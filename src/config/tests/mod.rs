@@ -1,8 +1,9 @@
-//! The config file as a whole: what is accepted, every error, and the law.
+//! The config file as a whole: what is accepted, every error, and the law; and the kernel command line.
 
 mod accepted;
 mod errors;
 mod law;
+mod line;
 
 use std::boxed::Box;
 use std::format;
