@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use ufmt::{Formatter, uDisplay, uWrite, uwrite};
@@ -151,7 +152,7 @@ fn parenthesis<W: uWrite + ?Sized>(f: &mut Formatter<'_, W>, words: &[&[u8]]) ->
     if open { f.write_str(")") } else { Ok(()) }
 }
 
-fn bytes(text: Option<&CStr>) -> &[u8] {
+fn of(text: Option<&CStr>) -> &[u8] {
     text.map_or(b"", CStr::to_bytes)
 }
 
@@ -179,7 +180,7 @@ impl uDisplay for Step<'_> {
                 on(f, "mount ", mount.source.to_bytes())?;
                 on(f, " on ", mount.target.to_bytes())?;
                 let need: &[u8] = if need == Need::IfThere { b"if there" } else { b"" };
-                parenthesis(f, &[bytes(mount.fstype), bytes(mount.options), need])
+                parenthesis(f, &[of(mount.fstype), of(mount.options), need])
             }
             Step::MountDev => f.write_str("mount devtmpfs on /dev (nosuid,mode=0755, else a tmpfs with nodes)"),
             Step::Link { target, path } => {
@@ -191,7 +192,7 @@ impl uDisplay for Step<'_> {
             Step::MountRoot(root) => {
                 on(f, "mount root ", root.source.to_bytes())?;
                 let ro: &[u8] = if root.read_only { b"ro" } else { b"rw" };
-                parenthesis(f, &[bytes(root.fstype), bytes(root.options), ro])?;
+                parenthesis(f, &[of(root.fstype), of(root.options), ro])?;
                 uwrite!(f, ", waiting {} for it", Waiting(root.wait))
             }
             Step::HandOver { init: Some(init) } => on(f, "hand over to ", init.to_bytes()),
@@ -218,7 +219,11 @@ impl uDisplay for Step<'_> {
             Step::Exec { argv, .. } => {
                 f.write_str("run")?;
                 for word in argv {
-                    on(f, " ", word.to_bytes())?;
+                    // As a shell would have to be given it.
+                    let quote = if word.is_empty() || bytes::has(word.to_bytes(), b' ') { "\"" } else { "" };
+                    f.write_str(" ")?;
+                    on(f, quote, word.to_bytes())?;
+                    f.write_str(quote)?;
                 }
                 Ok(())
             }

@@ -3,6 +3,8 @@
 mod boot;
 mod choose;
 mod handover;
+mod leftovers;
+mod options;
 mod run;
 mod source;
 mod words;

@@ -210,6 +210,10 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
     }
     let Some(program) = argv.first() else { return Error::new(Call::Execve, libc::ENOENT) };
     let name = program.to_bytes();
+    // execve(2) knows no empty name, and no directory of the PATH has one.
+    if name.is_empty() {
+        return Error::new(Call::Execve, libc::ENOENT);
+    }
     if name.contains(&b'/') {
         return process::execute(program, &words, &environment);
     }
@@ -237,6 +241,11 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
     found
 }
 
+/// `NAME` of `NAME=VALUE`.
+fn name_of(word: &CStr) -> &[u8] {
+    bytes::cut(word.to_bytes(), b'=').0
+}
+
 fn prepare(
     argv: &[&CStr],
     env: &[&CStr],
@@ -254,13 +263,16 @@ fn prepare(
     let fits = [b"HOME=".as_slice(), place, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = CStr::from_bytes_with_nul(home).ok().filter(|_| fits).unwrap_or(c"HOME=/");
     for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
-        let key = default.to_bytes().split_inclusive(|&byte| byte == b'=').next().unwrap_or_default();
-        if !env.iter().any(|word| word.to_bytes().starts_with(key)) {
+        if !env.iter().any(|word| name_of(word) == name_of(default)) {
             environment.push(default)?;
         }
     }
-    for word in env {
-        environment.push(word)?;
+    for (index, word) in env.iter().enumerate() {
+        // The last of several with one name wins, as with docker run.
+        let later = env.get(index + 1..).unwrap_or_default();
+        if !later.iter().any(|other| name_of(other) == name_of(word)) {
+            environment.push(word)?;
+        }
     }
     environment.end()
 }
