@@ -57,7 +57,7 @@ pub fn parse<'a>(text: &'a mut [u8], config: &mut Config<'a>, report: &mut dyn F
     };
     let mut reader = Reader::new(text);
     loop {
-        let event = reader.next();
+        let event = reader.event();
         parser.here = reader.at();
         if let Event::End = event {
             break;

@@ -93,6 +93,12 @@ pub struct Config<'a> {
     pub words: Vec<&'a CStr, { limits::WORDS }>,
 }
 
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<'a> Config<'a> {
     pub const fn new() -> Self {
         Config {

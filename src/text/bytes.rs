@@ -44,7 +44,7 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 
 /// Whether two texts are the same but for the case of their letters.
 pub fn alike(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_ascii_lowercase() == b.to_ascii_lowercase())
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 #[cfg(test)]

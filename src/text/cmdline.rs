@@ -192,7 +192,7 @@ mod tests {
         let mut in_quote = quoted;
         let mut equals = 0;
         let mut i = 0;
-        while i < args.len() && !(space(args[i]) && !in_quote) {
+        while i < args.len() && (in_quote || !space(args[i])) {
             if equals == 0 && args[i] == '=' {
                 equals = i;
             }

@@ -94,8 +94,11 @@ fn difference(word: &[u8], name: &[u8]) -> usize {
     }
 }
 
+/// One byte off an end of a text.
+type Take = fn(&[u8]) -> Option<(&u8, &[u8])>;
+
 /// Takes off both what they share at one end.
-fn strip<'a>(mut a: &'a [u8], mut b: &'a [u8], take: fn(&[u8]) -> Option<(&u8, &[u8])>) -> (&'a [u8], &'a [u8]) {
+fn strip<'a>(mut a: &'a [u8], mut b: &'a [u8], take: Take) -> (&'a [u8], &'a [u8]) {
     while let (Some((first, rest)), Some((other, others))) = (take(a), take(b))
         && first == other
     {

@@ -181,7 +181,7 @@ mod tests {
         ];
         let mut data = Data::new();
         for (word, flag) in table {
-            assert_eq!(parse(word.as_bytes(), &mut data).unwrap().flags, flag as u64, "{word}");
+            assert_eq!(parse(word.as_bytes(), &mut data).unwrap().flags, flag, "{word}");
         }
         assert_eq!(FLAGS.len(), NAMES.split(' ').count());
         for word in [
@@ -197,7 +197,7 @@ mod tests {
             "nostrictatime",
             "nolazytime",
         ] {
-            assert_eq!(parse(std::format!("{word}").as_bytes(), &mut data).unwrap().flags, 0, "{word}");
+            assert_eq!(parse(word.as_bytes(), &mut data).unwrap().flags, 0, "{word}");
             assert!(data == [0], "{word}");
         }
     }

@@ -16,7 +16,7 @@ fn read(text: &[u8]) -> Result<Tree, Wrong> {
     let mut key = String::new();
     let mut list: Option<Vec<Leaf>> = None;
     loop {
-        match reader.next() {
+        match reader.event() {
             Event::Wrong(what, _) => return Err(what),
             Event::End => return Ok(tree),
             Event::Table { path: names, array } => {
@@ -89,10 +89,10 @@ fn ends(text: &[u8]) {
     let mut text = text.to_vec();
     let mut reader = Reader::new(&mut text);
     for _ in 0..most {
-        let event = reader.next();
+        let event = reader.event();
         assert!(reader.at().line as usize <= lines);
         if event == Event::End {
-            assert_eq!(reader.next(), Event::End);
+            assert_eq!(reader.event(), Event::End);
             return;
         }
     }

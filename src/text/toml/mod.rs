@@ -115,17 +115,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The next event; after [`Event::End`], that again.
-    pub fn next(&mut self) -> Event<'a> {
+    pub fn event(&mut self) -> Event<'a> {
         if let Some(place) = self.foreign.take() {
             self.at = place;
             return Event::Wrong(Wrong::Encoding, &[]);
         }
-        let event = self.event();
+        let event = self.read();
         self.last = self.here.line;
         event
     }
 
-    fn event(&mut self) -> Event<'a> {
+    fn read(&mut self) -> Event<'a> {
         loop {
             self.skip_blanks();
             self.at = self.here;

@@ -15,7 +15,7 @@ fn bytes(text: &[u8]) -> Vec<String> {
     let mut reader = Reader::new(&mut text);
     let mut lines = Vec::new();
     loop {
-        let event = reader.next();
+        let event = reader.event();
         let Place { line, column } = reader.at();
         let show = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         let what = match event {
@@ -315,7 +315,7 @@ fn strings_share_the_text() {
     let mut reader = Reader::new(&mut text);
     let mut strings = Vec::new();
     loop {
-        match reader.next() {
+        match reader.event() {
             Event::Value(Value::String(text)) => strings.push(text),
             Event::End => break,
             _ => {}

@@ -1,0 +1,11 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tinyo::config::{Config, line};
+
+fuzz_target!(|text: &[u8]| {
+    let mut copy = text.to_vec();
+    let line = line::parse(&mut copy, &mut |message| message.write(&mut |_| {}));
+    let mut config = Box::new(Config::new());
+    line::apply(&line, &mut config);
+});
