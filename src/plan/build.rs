@@ -202,3 +202,7 @@ static COVERED: [Step; 17] = [
     Step::ReadOnly(c"/proc/sys"),
     Step::ReadOnly(c"/proc/sysrq-trigger"),
 ];
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

@@ -58,3 +58,7 @@ pub fn wanted(services: &[Service]) -> Set {
 pub fn members(set: Set) -> impl Iterator<Item = usize> {
     (0..64).filter(move |&index| set.contains(index))
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+//! The order of steps is the kernel's: what must come before what, for every service that the config can describe.
+
+use super::*;
+use crate::config::file;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+/// The steps of service `web` of `text`, as a person reads them.
+fn steps(text: &str, parent: Parent) -> Vec<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut config = Config::new();
+    let verdict = file::parse(&mut bytes, &mut config, &mut |problem| {
+        let mut line = heapless::String::<500>::new();
+        ufmt::uwrite!(line, "{}", problem.message).unwrap();
+        panic!("{}: {line}", problem.place.line)
+    });
+    assert_eq!(verdict.problems, 0);
+    let mut plan = Plan::default();
+    service(&mut plan, &config, &config.services[0], Command::Exec, parent, None);
+    assert!(!plan.full);
+    let shown = |step: &Step| {
+        let mut line = heapless::String::<1000>::new();
+        ufmt::uwrite!(line, "{}", *step).unwrap();
+        line.to_string()
+    };
+    plan.steps.iter().map(shown).collect()
+}
+
+fn position(steps: &[String], start: &str) -> usize {
+    let mut found = steps.iter().enumerate().filter(|(_, step)| step.starts_with(start));
+    let (at, _) = found.next().unwrap_or_else(|| panic!("no step {start:?} in {steps:#?}"));
+    at
+}
+
+const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlog = \"/log\"\n\
+                        [service.web.container]\nroot = \"/srv\"\nread-only = true\nvolumes = [\"/a:/b:ro\"]\n";
+
+#[test]
+fn a_containers_steps_come_in_the_kernels_order() {
+    let steps = steps(HARDENED, Parent::Launcher);
+    let order = [
+        // No mount of ours is seen outside, and none of theirs comes in.
+        "make mounts private",
+        "take root /srv (ro)",
+        "mount tmpfs on /dev",
+        "mount tmpfs on /tmp",
+        "bind /a on /b (ro)",
+        "pivot root",
+        // A user namespace may mount these only while it sees full ones.
+        "mount proc",
+        "mount sysfs",
+        "detach the old root",
+        "mask /proc/kcore",
+        "make read-only /proc/sys",
+        "set hostname web",
+        "become undumpable",
+        "close inherited files",
+        // The path of the log is the image's.
+        "stdin null, output appended to /log",
+        // Dropping from the bounding set needs a capability that the user takes away.
+        "bound capabilities",
+        "become user app",
+        "keep capabilities",
+        // Credential changes clear it.
+        "die with the parent",
+        // As the user, after all files of the host's are closed.
+        "change directory to /",
+        "leave a reaper",
+        "new session",
+        "reset signals",
+        "no new privileges",
+        "run /bin/web",
+    ];
+    let positions: Vec<usize> = order.iter().map(|start| position(&steps, start)).collect();
+    assert!(positions.is_sorted(), "{order:#?}\n{steps:#?}");
+    assert_eq!(positions.last(), Some(&(steps.len() - 1)), "execve comes last");
+}
+
+#[test]
+fn privileged_is_the_floors_work_and_no_wall() {
+    let text =
+        "[service.web]\nexec = [\"x\"]\n[service.web.container]\nroot = \"/\"\nprivileged = true\ninit = false\n";
+    let steps = steps(text, Parent::Init);
+    for wall in ["mask", "make read-only", "bound", "keep", "no new", "leave a reaper"] {
+        assert!(!steps.iter().any(|step| step.starts_with(wall)), "{wall}: {steps:#?}");
+    }
+    assert!(steps.iter().any(|step| step == "become user 0:0"), "the launcher's groups do not come in");
+}
+
+#[test]
+fn a_plain_service_takes_few_steps() {
+    let text = "[service.web]\nexec = [\"/bin/web\", \"two words\", \"\"]\n";
+    assert_eq!(
+        steps(text, Parent::Init),
+        [
+            "stdin null, output to the kernel log",
+            "close inherited files",
+            "umask 0022",
+            "change directory to /",
+            "new session",
+            "reset signals",
+            "run /bin/web \"two words\" \"\"",
+        ]
+    );
+}
+
+#[test]
+fn more_volumes_than_steps_make_the_plan_full() {
+    let mut plan = Plan::default();
+    for _ in 0..=crate::limits::STEPS {
+        plan.push(Step::Ask);
+    }
+    assert!(plan.full);
+}
+
+#[test]
+fn a_failure_has_its_exit_status_and_its_hint() {
+    let exec = Step::Exec { argv: &[c"x"], env: &[], term: None };
+    for (errno, status) in [(libc::ENOENT, 127), (libc::ENOTDIR, 127), (libc::EACCES, 126), (libc::ENOEXEC, 126)] {
+        assert_eq!(exec.exit_status(errno), status);
+    }
+    assert_eq!(Step::Proc.exit_status(libc::ENOENT), 125);
+    assert_eq!(exec.hint(libc::ENOEXEC), "a script needs a #! line");
+    let mount = Mount { source: c"/dev/vdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"ro") };
+    let step = Step::Mount(&mount, Need::Must);
+    let mut line = heapless::String::<100>::new();
+    ufmt::uwrite!(line, "{}", step).unwrap();
+    assert_eq!(line, "mount /dev/vdb on /data (ext4, ro)");
+    assert_eq!(step.hint(libc::ENODEV), "is the file system built in or its module listed?");
+}
