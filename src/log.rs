@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
+use crate::text::bytes::cut;
 use ufmt::{Formatter, uDisplay, uWrite};
 
 /// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
@@ -82,11 +83,17 @@ impl Line {
         }
     }
 
+    /// Ends the line: its bytes as people read them.
+    pub fn end(&mut self) -> &[u8] {
+        let _ = self.text.push(b'\n');
+        self.text.get(MARK..).unwrap_or_default()
+    }
+
     pub fn send(mut self) {
         if !shows(self.level) {
             return;
         }
-        let _ = self.text.push(b'\n');
+        self.end();
         let sink = SINK.load(Ordering::Relaxed);
         let from = if sink == STANDARD_ERROR { MARK } else { 0 };
         // A log that cannot be written has nowhere to be reported.
@@ -103,37 +110,52 @@ impl uWrite for Line {
     }
 }
 
-/// A part of a line. One `dyn` call a part keeps what a message costs at its place to a few bytes.
+/// Where words go: a line, or standard output. It is `dyn` so that there is one copy of the code that puts a thing into
+/// words, not one for each place.
+pub type Sink = dyn uWrite<Error = Infallible>;
+
+/// A part of a text. One `dyn` call a part keeps what a message costs at its place to a few bytes.
 pub trait Word {
-    fn write(&self, line: &mut Line);
+    fn write(&self, out: &mut Sink);
 }
 
 impl<T: uDisplay + ?Sized> Word for T {
-    fn write(&self, line: &mut Line) {
-        let Ok(()) = uDisplay::fmt(self, &mut Formatter::new(line));
+    fn write(&self, out: &mut Sink) {
+        let Ok(()) = uDisplay::fmt(self, &mut Formatter::new(out));
     }
 }
 
-impl Line {
-    /// Adds `text` with `words` in the place of its `{}`s.
-    pub fn add(&mut self, text: &str, words: &[&dyn Word]) {
-        let mut words = words.iter();
-        for piece in text.split('{') {
-            let rest = piece.strip_prefix('}');
-            if rest.is_some()
-                && let Some(word) = words.next()
-            {
-                word.write(self);
+/// See [`put!`](crate::put).
+pub fn put(out: &mut Sink, text: &str, words: &[&dyn Word]) {
+    let mut words = words.iter();
+    let mut rest = Some(text.as_bytes());
+    while let Some((piece, more)) = rest.map(|rest| cut(rest, b'{')) {
+        let literal = match piece {
+            [b'}', literal @ ..] => {
+                if let Some(word) = words.next() {
+                    word.write(out);
+                }
+                literal
             }
-            self.write_bytes(rest.unwrap_or(piece).as_bytes());
-        }
+            _ => piece,
+        };
+        let Ok(()) = out.write_str(core::str::from_utf8(literal).unwrap_or_default());
+        rest = more;
     }
+}
+
+/// Adds to a text: `put!(line, "{} of {}", part, whole)`.
+#[macro_export]
+macro_rules! put {
+    ($out:expr, $text:expr $(, $word:expr)* $(,)?) => {
+        $crate::log::put($out, $text, &[$(&$word as &dyn $crate::log::Word),*])
+    };
 }
 
 /// See [`say!`](crate::say).
 pub fn say(level: Level, text: &str, words: &[&dyn Word]) {
     let mut line = Line::new(level);
-    line.add(text, words);
+    put(&mut line, text, words);
     line.send();
 }
 

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
+use crate::put;
 use crate::request::{self, Ending};
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
@@ -13,7 +14,6 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::{net, signal};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
-use ufmt::{uWrite, uwrite};
 
 /// So often a wait says what it waits for.
 const REMINDER: u64 = 5_000;
@@ -89,7 +89,7 @@ pub fn wait_for<T>(
 /// What is awaited, and what is there instead: that is usually the whole story.
 fn remind(what: &CStr, waited: u64, wait: Wait) {
     let mut line = Line::new(Level::Failure);
-    let Ok(()) = uwrite!(line, "root: waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
+    put!(&mut line, "root: waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
     write_block_devices(&mut line);
     line.send();
 }
@@ -98,14 +98,14 @@ fn remind(what: &CStr, waited: u64, wait: Wait) {
 pub fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
-    let Ok(()) = line.write_str("; block devices:");
+    line.write_bytes(b"; block devices:");
     let mut any = false;
     while let Some((name, _)) = names.next_name() {
         any = true;
-        let Ok(()) = uwrite!(line, " {}", Show(name.to_bytes()));
+        put!(line, " {}", Show(name.to_bytes()));
     }
     if !any {
-        let Ok(()) = line.write_str(" none; is the driver's module listed?");
+        line.write_bytes(b" none; is the driver's module listed?");
     }
 }
 

@@ -44,7 +44,7 @@ fn try_types(wanted: &Root) -> Result<()> {
     }
     let mut last = Error::new(Call::Mount, libc::EINVAL);
     for line in known.split_inclusive(|&byte| byte == 0) {
-        let Some(name) = line.strip_prefix(b"\t") else { continue };
+        let [b'\t', name @ ..] = line else { continue };
         let Ok(fstype) = CStr::from_bytes_with_nul(name) else { continue };
         match mount_as(wanted, fstype) {
             // Not this one.

@@ -4,7 +4,7 @@ use super::CrashLimit;
 use super::keys::{Item, Type, words};
 use super::wrong::Wrong;
 use crate::limits;
-use crate::text::bytes::{all, cut, has};
+use crate::text::bytes::{after, all, cut, has};
 use crate::text::duration::{self, Millis};
 use crate::text::{capability, names, number, passwd, signal};
 
@@ -91,7 +91,7 @@ pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
 pub fn crash_limit(text: &[u8]) -> Option<CrashLimit> {
     let (count, rest) = cut(text, b' ');
     let count = u16::try_from(number::decimal(count)?).ok()?;
-    let within = duration::parse(rest?.strip_prefix(b"in ")?)?;
+    let within = duration::parse(after(rest?, b"in ")?)?;
     (count > 0 && within > Millis(0)).then_some(CrashLimit { count, within })
 }
 

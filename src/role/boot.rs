@@ -9,11 +9,10 @@ use crate::config::line::{BootLine, ExitTo, Verbosity};
 use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
 use crate::container::shield;
 use crate::limits;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 use crate::plan::run::{self, Place};
 use crate::plan::{Plan, Step, build};
 use crate::request::Ending;
-use crate::say;
 use crate::supervise::{self, End, Supervisor};
 use crate::sys::args::Args;
 use crate::sys::error::Error;
@@ -23,6 +22,7 @@ use crate::sys::memory::Static;
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
 use crate::text::options;
+use crate::{put, say};
 
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
@@ -277,15 +277,16 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
 
 /// `tinyo.exit=`.
 fn pass_on(to: ExitTo, status: u8) {
-    let mut text = heapless::String::<32>::new();
-    let _ = ufmt::uwrite!(text, "exit status {}\n", status);
+    const BEFORE: usize = "tinyo: exit status ".len();
+    let mut line = Line::new(Level::Failure);
+    put!(&mut line, "exit status {}", status);
+    let text = line.end();
     let done = match to {
-        ExitTo::Console => fs::open(c"/dev/console", fs::WRITE | fs::NON_BLOCK).and_then(|console| {
-            console.write(b"tinyo: ")?;
-            console.write(text.as_bytes()).map(drop)
-        }),
+        ExitTo::Console => {
+            fs::open(c"/dev/console", fs::WRITE | fs::NON_BLOCK).and_then(|console| console.write(text).map(drop))
+        }
         ExitTo::Debug(port) => power::write_port(port, status),
-        ExitTo::Vsock(port) => net::send_to_host(port, text.as_bytes().get(12..).unwrap_or_default()),
+        ExitTo::Vsock(port) => net::send_to_host(port, text.get(BEFORE..).unwrap_or_default()),
     };
     if let Err(error) = done {
         say!(Failure, "tinyo.exit: {}", error);

@@ -10,7 +10,6 @@ use crate::config::{Config, Root};
 use crate::limits;
 use crate::log::{Level, Line};
 use crate::plan::{Step, build};
-use crate::say;
 use crate::supervise::End;
 use crate::sys::error::Error;
 use crate::sys::fs::{self};
@@ -19,7 +18,7 @@ use crate::sys::process::{self, Words};
 use crate::sys::{power, signal};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
-use ufmt::uwrite;
+use crate::{put, say};
 
 /// Where an init is when nobody says otherwise.
 const USUAL_INIT: &CStr = c"/sbin/init";
@@ -64,7 +63,7 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
         }
         Err(Absent::TimedOut) => {
             let mut line = Line::new(Level::Failure);
-            let Ok(()) = uwrite!(line, "{}: it did not come", *step);
+            put!(&mut line, "{}: it did not come", *step);
             device::write_block_devices(&mut line);
             line.send();
             Err(Stuck)

@@ -6,6 +6,7 @@ use crate::config::value;
 use crate::config::{Config, Container, List, Network, Service};
 use crate::say;
 use crate::sys::args::Args;
+use crate::text::bytes::after;
 use crate::text::capability;
 use crate::text::show::Show;
 
@@ -136,7 +137,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
 fn recognise(word: &'static CStr) -> Option<(&'static Known, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
     let tail = |from: usize| CStr::from_bytes_with_nul(bytes.get(from..)?).ok();
-    if let Some(name) = word.to_bytes().strip_prefix(b"--") {
+    if let Some(name) = after(word.to_bytes(), b"--") {
         let end = name.iter().position(|&byte| byte == b'=');
         let long = name.get(..end.unwrap_or(name.len()))?;
         let known = OPTIONS.iter().find(|known| known.long.as_bytes() == long)?;
@@ -200,7 +201,7 @@ fn take(
             true => push(&mut lists.env, value),
             // A name alone is passed on, if it is there.
             false => {
-                let set = |word: &&CStr| word.to_bytes().strip_prefix(bytes).is_some_and(|rest| rest.starts_with(b"="));
+                let set = |word: &&CStr| after(word.to_bytes(), bytes).is_some_and(|rest| rest.starts_with(b"="));
                 if let Some(word) = args.environment().find(set) {
                     push(&mut lists.env, word);
                 }

@@ -11,11 +11,11 @@ use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::{Plan, Step};
-use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
 use crate::text::show::Show;
-use ufmt::{uWrite, uwrite, uwriteln};
+use crate::{put, say};
+use ufmt::uWrite;
 
 const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
@@ -106,7 +106,7 @@ pub fn check(args: Args) -> u8 {
     match read(Some(path)) {
         Ok(config) => {
             let mut out = Output::new();
-            let Ok(()) = uwriteln!(out, "{}: ok, services: {}", Show(path.to_bytes()), config.services.len());
+            put!(&mut out, "{}: ok, services: {}\n", Show(path.to_bytes()), config.services.len());
             out.end()
         }
         Err(status) => status,
@@ -147,13 +147,13 @@ fn write_plans(config: &Config, out: &mut Output) -> bool {
     }
     let mut full = plan.full;
     for service in &config.services {
-        let Ok(()) = uwrite!(out, "service {}", service.name);
+        put!(out, "service {}", service.name);
         write_heading(config, service, out);
         let mut plan = Plan::default();
         build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
         if plan.namespaces.container {
             let net = if plan.namespaces.net { " net" } else { "" };
-            let Ok(()) = uwriteln!(out, "  new namespaces: mount pid uts ipc{}", net);
+            put!(out, "  new namespaces: mount pid uts ipc{}\n", net);
         }
         write_steps(&plan.steps, out);
         full |= plan.full;
@@ -162,7 +162,7 @@ fn write_plans(config: &Config, out: &mut Output) -> bool {
 }
 
 fn section(out: &mut Output, name: &str) {
-    let Ok(()) = uwriteln!(out, "{}", name);
+    put!(out, "{}\n", name);
 }
 
 fn write_heading(config: &Config, service: &Service, out: &mut Output) {
@@ -171,21 +171,21 @@ fn write_heading(config: &Config, service: &Service, out: &mut Output) {
         Kind::Oneshot => "oneshot",
         Kind::Console => "console",
     };
-    let Ok(()) = uwrite!(out, " ({}", kind);
+    put!(out, " ({}", kind);
     for (word, set) in [("after", service.after), ("requires", service.requires)] {
         let mut word = Some(word);
         for (_, other) in config.services.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             if let Some(word) = word.take() {
-                let Ok(()) = uwrite!(out, ", {}", word);
+                put!(out, ", {}", word);
             }
-            let Ok(()) = uwrite!(out, " {}", other.name);
+            put!(out, " {}", other.name);
         }
     }
-    let Ok(()) = out.write_str(")\n");
+    put!(out, ")\n");
 }
 
 fn write_steps(steps: &[Step], out: &mut Output) {
     for step in steps {
-        let Ok(()) = uwriteln!(out, "  {}", *step);
+        put!(out, "  {}\n", *step);
     }
 }

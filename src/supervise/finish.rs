@@ -145,8 +145,7 @@ fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
     // From the end of the table: what was mounted last lies on top, or deepest.
     while let Some((before, line)) = last_line(rest) {
         rest = before;
-        let length = line.strip_suffix(b"\n").map_or(line.len(), <[u8]>::len);
-        let Some(entry) = line.get_mut(..length).and_then(mountinfo::parse) else { continue };
+        let Some(entry) = mountinfo::parse(line) else { continue };
         if !entry.holds_data() {
             continue;
         }
@@ -169,13 +168,14 @@ fn read_mounts(buffer: &mut [u8]) -> Result<&mut [u8]> {
     Ok(buffer.get_mut(..n).unwrap_or_default())
 }
 
-/// The last line and what is before it.
-fn last_line(text: &mut [u8]) -> Option<(&mut [u8], &mut [u8])> {
-    let end = text.strip_suffix(b"\n").map_or(text.len(), <[u8]>::len);
-    if end == 0 {
+/// The last line, without its end, and what is before it.
+fn last_line(mut text: &mut [u8]) -> Option<(&mut [u8], &mut [u8])> {
+    if let [before @ .., b'\n'] = text {
+        text = before;
+    }
+    if text.is_empty() {
         return None;
     }
-    let start = text.get(..end)?.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let (before, line) = text.split_at_mut(start);
-    Some((before, line))
+    let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    text.split_at_mut_checked(start)
 }

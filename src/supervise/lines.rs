@@ -50,7 +50,10 @@ impl Lines {
 
     /// Passes on what is held as a line, even if it has no end.
     pub fn flush(&mut self, name: &str) {
-        let text = self.held.strip_suffix(b"\r").unwrap_or(&self.held);
+        let text = match self.held.as_slice() {
+            [text @ .., b'\r'] => text,
+            text => text,
+        };
         if !text.is_empty() {
             let mut line = Line::bare(Level::Info);
             line.write_bytes(name.as_bytes());

@@ -15,6 +15,22 @@ use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
 use crate::text::signal;
+use ufmt::{Formatter, uDisplay, uWrite, uwrite};
+
+/// How a process ended, in words.
+struct How(Exit);
+
+impl uDisplay for How {
+    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+        match self.0 {
+            Exit::Code(code) => uwrite!(f, "exited with status {}", code),
+            Exit::Signal(number) => match signal::name(number) {
+                Some(signal) => uwrite!(f, "killed by SIG{}", signal),
+                None => uwrite!(f, "killed by signal {}", number),
+            },
+        }
+    }
+}
 
 pub struct Member {
     pub state: State,
@@ -78,15 +94,7 @@ impl Member {
 
     /// How a process ended, and what follows.
     fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
-        let mut how = heapless::String::<40>::new();
-        let _ = match exit {
-            Exit::Code(code) => ufmt::uwrite!(how, "exited with status {}", code),
-            Exit::Signal(number) => match signal::name(number) {
-                Some(signal) => ufmt::uwrite!(how, "killed by SIG{}", signal),
-                None => ufmt::uwrite!(how, "killed by signal {}", number),
-            },
-        };
-        let how = how.as_str();
+        let how = How(exit);
         match self.state {
             State::Backoff { until } => {
                 let wait = until.0.saturating_sub(now.0);

@@ -105,14 +105,18 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> End {
 }
 
 impl<'s> Loop<'s> {
-    fn service(&self, index: usize) -> &'s Service<'s> {
+    /// The service of member `index`: always there, for members were made from the services, one each.
+    fn service(&self, index: usize) -> Option<&'s Service<'s>> {
         let set: &'s Set<'s> = self.set;
-        // Members were made from the services, one each.
-        &set.config.services[index]
+        set.config.services.get(index)
     }
 
     fn state(&self, index: usize) -> State {
         self.members.get(index).map_or(State::Failed, |member| member.state)
+    }
+
+    fn may_start(&self, index: usize) -> Verdict {
+        self.service(index).map_or(Verdict::Wait, |service| order::may_start(service, |i| self.state(i)))
     }
 
     /// Starts whoever may start; once the machine ends, stops whoever may stop. Until nothing moves any more.
@@ -127,11 +131,11 @@ impl<'s> Loop<'s> {
                         true => Event::Stop,
                         false => continue,
                     },
-                    (None, State::Waiting) => match order::may_start(self.service(index), |i| self.state(i)) {
+                    (None, State::Waiting) => match self.may_start(index) {
                         Verdict::Go => Event::Start,
                         Verdict::Wait => continue,
                         Verdict::Never(other) => {
-                            let (name, required) = (self.service(index).name, self.service(other).name);
+                            let (name, required) = (self.set.config.name(index), self.set.config.name(other));
                             let state = self.state(other).name();
                             say!(Failure, "{}: failed: it requires {}, which is {}", name, required, state);
                             Event::RequirementFailed
@@ -147,7 +151,7 @@ impl<'s> Loop<'s> {
 
     /// One event of one service: the machine says what follows, and it is done.
     fn handle(&mut self, index: usize, event: Event) {
-        let service = self.service(index);
+        let Some(service) = self.service(index) else { return };
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let Some(member) = self.members.get_mut(index) else { return };
@@ -214,7 +218,9 @@ impl<'s> Loop<'s> {
         let mut files = heapless::Vec::<Interest, FILES>::new();
         let _ = files.push(Interest::readable(self.set.signals));
         for member in self.members.iter() {
-            files.extend(member.files().map(Interest::readable));
+            for file in member.files() {
+                let _ = files.push(Interest::readable(file));
+            }
         }
         // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
         let _ = poll::wait(&mut files, self.deadline());
@@ -225,8 +231,7 @@ impl<'s> Loop<'s> {
         }
         let mut ready = files.iter().skip(1).map(Interest::is_ready);
         for index in 0..self.members.len() {
-            let service = self.service(index);
-            let Some(member) = self.members.get_mut(index) else { continue };
+            let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { continue };
             if let Some(event) = member.read(service, self.set, &mut ready) {
                 self.handle(index, event);
             }
@@ -251,8 +256,7 @@ impl<'s> Loop<'s> {
                 continue;
             }
             let Some(index) = self.members.iter().position(|member| member.pid == Some(pid)) else { continue };
-            let service = self.service(index);
-            let Some(member) = self.members.get_mut(index) else { continue };
+            let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { continue };
             // Its report before its death: it may have written the one and died since we last looked.
             let event = member.read_report(service, self.set);
             member.pid = None;

@@ -154,11 +154,15 @@ const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no 
 
 impl Errno {
     fn name(self) -> Option<&'static str> {
-        NAMES.split(';').find_map(|entry| {
-            let (number, name) = bytes::cut(entry.as_bytes(), b' ');
-            let found = number::decimal(number) == Some(self.0.into());
-            found.then_some(core::str::from_utf8(name?).ok()?)
-        })
+        let mut rest = Some(NAMES.as_bytes());
+        while let Some((entry, more)) = rest.map(|rest| bytes::cut(rest, b';')) {
+            let (number, name) = bytes::cut(entry, b' ');
+            if number::decimal(number) == Some(self.0.into()) {
+                return core::str::from_utf8(name?).ok();
+            }
+            rest = more;
+        }
+        None
     }
 }
 

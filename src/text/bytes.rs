@@ -1,5 +1,7 @@
 //! The few ways in which every grammar here takes bytes apart. Not generic: each is in the binary once.
 
+use core::cell::Cell;
+
 /// How many bytes at the beginning of `text` are of a kind.
 pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
     let mut rest = text;
@@ -22,6 +24,20 @@ pub fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
         rest = tail;
     }
     (text, None)
+}
+
+/// What is behind `start` in `text`; None when it starts otherwise.
+pub fn after<'t>(text: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
+    let (head, tail) = text.split_at_checked(start.len())?;
+    if head == start { Some(tail) } else { None }
+}
+
+/// Moves what is behind the first `from` bytes to the beginning.
+pub fn shift(text: &mut [u8], from: usize) {
+    let cells = Cell::from_mut(text).as_slice_of_cells();
+    for (to, byte) in cells.iter().zip(cells.get(from..).unwrap_or_default()) {
+        to.set(byte.get());
+    }
 }
 
 /// Whether all of `text` is of a kind.

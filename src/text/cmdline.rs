@@ -2,6 +2,7 @@
 //! `"` holds white space together and cannot be escaped, and the quotes around a word or around the value in
 //! `name="value"` are taken off; any other quote stays.
 
+use super::bytes::shift;
 use core::ffi::CStr;
 
 /// One word, its quotes off: `name`, or `name=value`.
@@ -101,7 +102,7 @@ fn unquote(word: &mut [u8], quoted: bool, equals: Option<usize>) -> Word<'_> {
         // The value moves over its opening quote. When that was the closing quote too, it is off already.
         let from = open.saturating_add(1).min(end);
         if open < end {
-            word.copy_within(from..end, open);
+            shift(word.get_mut(open..end).unwrap_or_default(), from.saturating_sub(open));
             end = end.saturating_sub(1);
         }
     }

@@ -1,5 +1,7 @@
 //! Lines of a file that is larger than the memory for it: read piece by piece through one bounded buffer.
 
+use super::bytes::shift;
+
 /// Why not all lines were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop<E> {
@@ -51,7 +53,7 @@ pub fn each<E>(
             held = 0;
             continue;
         }
-        buffer.copy_within(held.saturating_sub(left)..held, 0);
+        shift(buffer.get_mut(..held).unwrap_or_default(), held.saturating_sub(left));
         held = left;
     }
 }

@@ -218,7 +218,7 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
         return process::execute(program, &words, &environment);
     }
     let path =
-        env.iter().find_map(|word| word.to_bytes().strip_prefix(b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
+        env.iter().find_map(|word| bytes::after(word.to_bytes(), b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
     let mut found = Error::new(Call::Execve, libc::ENOENT);
     let mut candidate = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
     for directory in path.split(|&byte| byte == b':') {

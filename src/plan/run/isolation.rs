@@ -91,7 +91,7 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
         let start = end;
         end = target.iter().skip(start + 1).position(|&byte| byte == b'/').map_or(target.len(), |at| start + 1 + at);
         let name = target.get(start..end).unwrap_or_default();
-        let name = name.strip_prefix(b"/").unwrap_or(name);
+        let name = if let [b'/', name @ ..] = name { name } else { name };
         if name.is_empty() {
             continue;
         }

@@ -310,7 +310,7 @@ fn begins_character(byte: u8) -> bool {
 
 /// The rest of a line without what cannot be seen at its end.
 fn trim_end(text: &[u8]) -> &[u8] {
-    trim(text.strip_suffix(b"\r").unwrap_or(text))
+    trim(if let [text @ .., b'\r'] = text { text } else { text })
 }
 
 fn is_blank(byte: u8) -> bool {
