@@ -159,9 +159,17 @@ pub fn say(level: Level, text: &str, words: &[&dyn Word]) {
     line.send();
 }
 
+/// Says a line with one word, as most have: no array of words is built where it is said.
+pub fn say_one(level: Level, text: &str, word: &dyn Word) {
+    say(level, text, &[word]);
+}
+
 /// Says one line: `say!(Info, "{}: ready", name)`.
 #[macro_export]
 macro_rules! say {
+    ($level:ident, $text:literal, $word:expr $(,)?) => {
+        $crate::log::say_one($crate::log::Level::$level, $text, &$word as &dyn $crate::log::Word)
+    };
     ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
         $crate::log::say($crate::log::Level::$level, $text, &[$(&$word as &dyn $crate::log::Word),*])
     };

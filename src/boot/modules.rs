@@ -2,23 +2,21 @@
 
 use core::ffi::CStr;
 
-use crate::limits;
 use crate::probe::modules;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::{power, user};
+use crate::text::bytes::{self, Path};
 use crate::text::lines::{self, Stop};
 
 /// The longest line of modules.dep that is read. The longest of a Debian 12 distribution kernel is 700 bytes.
 const LONGEST: usize = 8192;
 
-type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
-
 /// Loads module `name` of the running kernel with what it needs. Those that are there already are fine.
 pub fn load(name: &CStr) -> Result<()> {
     let mut release = heapless::Vec::<u8, 65>::new();
     user::kernel_release(&mut release);
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let folder = path(&[b"/lib/modules/", &release], &mut buffer)?;
     let folder = fs::open(folder, fs::PLACE | fs::DIRECTORY)?;
     let table = fs::open_at(At::Dir(&folder), c"modules.dep", fs::READ)?;
@@ -39,16 +37,12 @@ pub fn load(name: &CStr) -> Result<()> {
 }
 
 fn load_file(folder: At, name: &[u8]) -> Result<()> {
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let file = fs::open_at(folder, path(&[name], &mut buffer)?, fs::READ)?;
     let compressed = !name.ends_with(b".ko");
     power::load_module(&file, c"", compressed)
 }
 
-/// `parts` one behind the other, with a NUL.
-fn path<'b>(parts: &[&[u8]], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
-    for part in parts.iter().chain(&[b"\0".as_slice()]) {
-        buffer.extend_from_slice(part).map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
-    }
-    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new(Call::Open, libc::EINVAL))
+fn path<'b>(parts: &[&[u8]], buffer: &'b mut Path) -> Result<&'b CStr> {
+    bytes::path(parts, buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
 }

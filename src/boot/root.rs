@@ -8,6 +8,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
+use crate::text::bytes::terminated;
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
@@ -45,7 +46,7 @@ fn try_types(wanted: &Root) -> Result<()> {
     let mut last = Error::new(Call::Mount, libc::EINVAL);
     for line in known.split_inclusive(|&byte| byte == 0) {
         let [b'\t', name @ ..] = line else { continue };
-        let Ok(fstype) = CStr::from_bytes_with_nul(name) else { continue };
+        let Some(fstype) = terminated(name) else { continue };
         match mount_as(wanted, fstype) {
             // Not this one.
             Err(error) if error.is(libc::EINVAL) => {}

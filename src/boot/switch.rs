@@ -8,6 +8,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
 use crate::sys::{mount, process};
+use crate::text::bytes::terminated;
 use crate::text::show::Show;
 
 /// Deeper trees in an initramfs are left where they are: each level is an open directory and a kilobyte of stack.
@@ -56,7 +57,7 @@ pub fn switch_root() -> Result<()> {
 
 /// Moves the mount at `path` to the same place in the new root. A root without that place goes without the mount.
 fn move_into(new: &Fd, path: &CStr) {
-    let name = path.to_bytes_with_nul().get(1..).and_then(|name| CStr::from_bytes_with_nul(name).ok()).unwrap_or(path);
+    let name = path.to_bytes_with_nul().get(1..).and_then(terminated).unwrap_or(path);
     let _ = fs::make_directory(At::Dir(new), name, 0o755);
     let moved = fs::open_at(At::Dir(new), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)
         .and_then(|target| fs::enter(&target))

@@ -166,7 +166,8 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
     if !container.privileged {
-        plan.extend(&COVERED);
+        cover(plan, MASKED, Step::Mask);
+        cover(plan, READ_ONLY, Step::ReadOnly);
     }
     plan.push(Step::Hostname(container.hostname.map_or(service.name.as_bytes(), CStr::to_bytes)));
     if container.network == Network::None {
@@ -181,27 +182,20 @@ fn split(word: &[u8]) -> (&[u8], &[u8]) {
     (before, after.unwrap_or_default())
 }
 
-/// Docker's masked paths, the kernel's memory and keys, and what tells about, or steers, the hardware; and its read-only
-/// ones, readable, but not the host's settings to change.
-static COVERED: [Step; 17] = [
-    Step::Mask(c"/proc/acpi"),
-    Step::Mask(c"/proc/asound"),
-    Step::Mask(c"/proc/interrupts"),
-    Step::Mask(c"/proc/kcore"),
-    Step::Mask(c"/proc/keys"),
-    Step::Mask(c"/proc/latency_stats"),
-    Step::Mask(c"/proc/sched_debug"),
-    Step::Mask(c"/proc/scsi"),
-    Step::Mask(c"/proc/timer_list"),
-    Step::Mask(c"/proc/timer_stats"),
-    Step::Mask(c"/sys/devices/virtual/powercap"),
-    Step::Mask(c"/sys/firmware"),
-    Step::ReadOnly(c"/proc/bus"),
-    Step::ReadOnly(c"/proc/fs"),
-    Step::ReadOnly(c"/proc/irq"),
-    Step::ReadOnly(c"/proc/sys"),
-    Step::ReadOnly(c"/proc/sysrq-trigger"),
-];
+/// Docker's masked paths: the kernel's memory and keys, and what tells about, or steers, the hardware.
+const MASKED: &[u8] = b"/proc/acpi\0/proc/asound\0/proc/interrupts\0/proc/kcore\0/proc/keys\0/proc/latency_stats\0\
+    /proc/sched_debug\0/proc/scsi\0/proc/timer_list\0/proc/timer_stats\0/sys/devices/virtual/powercap\0/sys/firmware\0";
+
+/// And its read-only ones: readable, but not the host's settings to change.
+const READ_ONLY: &[u8] = b"/proc/bus\0/proc/fs\0/proc/irq\0/proc/sys\0/proc/sysrq-trigger\0";
+
+/// A step for each path of a list, which has a NUL behind each: as a table of steps it would be five times as large.
+fn cover<'p>(plan: &mut Plan<'p>, mut list: &'p [u8], step: fn(&'p CStr) -> Step<'p>) {
+    while let Ok(path) = CStr::from_bytes_until_nul(list) {
+        plan.push(step(path));
+        list = list.get(path.count_bytes() + 1..).unwrap_or_default();
+    }
+}
 
 #[cfg(test)]
 #[path = "build_tests.rs"]

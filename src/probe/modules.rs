@@ -1,6 +1,6 @@
 //! Lines of modules.dep(5): `PATH: DEPENDENCY...`, all of them, the one to load first at the end.
 
-use crate::text::bytes::cut;
+use crate::text::bytes::{cut, has, last_part};
 
 /// A module and what it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Module<'a> {
 pub fn parse(line: &[u8]) -> Option<Module<'_>> {
     let (path, needs) = cut(line, b':');
     let needs = needs?;
-    (!path.is_empty() && !line.contains(&0)).then_some(Module { path, needs })
+    (!path.is_empty() && !has(line, 0)).then_some(Module { path, needs })
 }
 
 impl<'a> Module<'a> {
@@ -33,7 +33,7 @@ impl<'a> Module<'a> {
 
 /// The name of a module's file, without `.ko` and how it is packed.
 pub fn module_name(path: &[u8]) -> &[u8] {
-    let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let file = last_part(path);
     cut(file, b'.').0
 }
 

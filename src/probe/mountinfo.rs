@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::text::bytes::cut;
+use crate::text::bytes::{cut, terminated};
 use crate::text::names;
 use crate::text::number::decimal;
 
@@ -98,7 +98,7 @@ impl<'a> Rest<'a> {
         let field = self.take(end.checked_add(1)?);
         let length = decode(field.get_mut(..end)?);
         *field.get_mut(length)? = 0;
-        CStr::from_bytes_with_nul(field.get(..=length)?).ok()
+        terminated(field.get(..=length)?)
     }
 }
 

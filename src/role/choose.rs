@@ -1,5 +1,7 @@
 //! The role, by the place and the words. Pure.
 
+use crate::text::{bytes, names};
+
 /// Where this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -30,19 +32,19 @@ pub fn choose(place: Place, name: &[u8], word: &[u8]) -> Role {
     if place == Place::FirstOfMachine {
         return Role::Machine;
     }
-    let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    if matches!(name, b"tini" | b"docker-init") {
+    if names::position("tini docker-init", bytes::last_part(name)).is_some() {
         return Role::Init(1);
     }
-    match word {
-        b"run" => Role::Run,
-        b"init" => Role::Init(2),
-        b"check" => Role::Check,
-        b"plan" => Role::Plan,
-        b"version" | b"--version" | b"-V" => Role::Version,
-        b"" if place == Place::FirstOfNamespace => Role::Supervisor,
-        b"" | b"help" | b"--help" | b"-h" => Role::Help,
-        _ => Role::Unknown,
+    match names::position("run init check plan version --version -V help --help -h", word) {
+        Some(0) => Role::Run,
+        Some(1) => Role::Init(2),
+        Some(2) => Role::Check,
+        Some(3) => Role::Plan,
+        Some(4..=6) => Role::Version,
+        Some(_) => Role::Help,
+        None if !word.is_empty() => Role::Unknown,
+        None if place == Place::FirstOfNamespace => Role::Supervisor,
+        None => Role::Help,
     }
 }
 

@@ -1,13 +1,10 @@
 //! A launch that fails leaves the image as it was: the mount points that it lacked are taken away again.
 
-use core::ffi::CStr;
-
 use crate::limits;
 use crate::plan::{Plan, Step};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-
-type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
+use crate::text::bytes::{Path, path};
 
 /// The mount points of a plan that the image does not have: each with where its missing part begins.
 pub struct Absent<'p> {
@@ -58,16 +55,9 @@ impl<'p> Absent<'p> {
 
 /// Opens a prefix of a path inside `root`.
 fn place(root: &Fd, part: &[u8]) -> Option<Fd> {
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let part = if part.is_empty() { b"/" } else { part };
-    fs::open_in(root, terminated(part, &mut buffer)?, fs::PLACE).ok()
-}
-
-fn terminated<'b>(bytes: &[u8], buffer: &'b mut PathBytes) -> Option<&'b CStr> {
-    buffer.clear();
-    buffer.extend_from_slice(bytes).ok()?;
-    buffer.push(0).ok()?;
-    CStr::from_bytes_with_nul(buffer).ok()
+    fs::open_in(root, path(&[part], &mut buffer)?, fs::PLACE).ok()
 }
 
 /// Where the part of `target` begins that is not there. None: all of it is.
@@ -81,8 +71,8 @@ fn first_missing(root: &Fd, target: &[u8]) -> Option<usize> {
 }
 
 fn remove(root: &Fd, parent: &[u8], name: &[u8]) {
-    let mut buffer = PathBytes::new();
-    let (Some(parent), Some(name)) = (place(root, parent), terminated(name, &mut buffer)) else { return };
+    let mut buffer = Path::new();
+    let (Some(parent), Some(name)) = (place(root, parent), path(&[name], &mut buffer)) else { return };
     let Ok(status) = fs::link_status(At::Dir(&parent), name) else { return };
     if status.is_directory() || status.is_regular() && status.size() == 0 {
         let _ = fs::remove(At::Dir(&parent), name, status.is_directory());

@@ -6,7 +6,7 @@ use crate::config::value;
 use crate::config::{Config, Container, List, Network, Service};
 use crate::say;
 use crate::sys::args::Args;
-use crate::text::bytes::after;
+use crate::text::bytes::{after, has, terminated};
 use crate::text::capability;
 use crate::text::show::Show;
 
@@ -136,7 +136,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
 /// The option that `word` is, and the value that is attached to it.
 fn recognise(word: &'static CStr) -> Option<(&'static Known, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
-    let tail = |from: usize| CStr::from_bytes_with_nul(bytes.get(from..)?).ok();
+    let tail = |from: usize| terminated(bytes.get(from..)?);
     if let Some(name) = after(word.to_bytes(), b"--") {
         let end = name.iter().position(|&byte| byte == b'=');
         let long = name.get(..end.unwrap_or(name.len()))?;
@@ -194,7 +194,7 @@ fn take(
             rule(capability::parse(bytes).is_some(), "cap-add, --cap-drop", "capability of capabilities(7), nor ALL")?;
             push(if option == Option_::CapAdd { &mut lists.cap_add } else { &mut lists.cap_drop }, value);
         }
-        Option_::Env => match bytes.contains(&b'=') {
+        Option_::Env => match has(bytes, b'=') {
             _ if bytes.is_empty() || bytes.starts_with(b"=") => {
                 return Err(wrong("env", "variable; write NAME=VALUE or NAME"));
             }

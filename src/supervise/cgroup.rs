@@ -2,14 +2,11 @@
 //! leaves). They are born there (CLONE_INTO_CGROUP), so nothing that they fork can leave without root, and one write
 //! kills them all.
 
-use core::ffi::CStr;
-
-use crate::limits;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Pid};
-use crate::text::number;
+use crate::text::{bytes, number};
 
 /// The folder of all services.
 pub struct Cgroups(Fd);
@@ -27,11 +24,9 @@ impl Cgroups {
 
     /// The cgroup of service `name`.
     pub fn service(&self, name: &str) -> Result<Cgroup> {
-        let mut buffer = heapless::Vec::<u8, { limits::NAME_BYTES + 1 }>::new();
+        let mut buffer = bytes::Path::new();
         // A name has no NUL and fits: the config was checked.
-        let _ = buffer.extend_from_slice(name.as_bytes());
-        let _ = buffer.push(0);
-        let name = CStr::from_bytes_with_nul(&buffer).unwrap_or(c"unnamed");
+        let name = bytes::path(&[name.as_bytes()], &mut buffer).unwrap_or(c"unnamed");
         fs::make_directory(At::Dir(&self.0), name, 0o755)?;
         let top = fs::open_at(At::Dir(&self.0), name, fs::PLACE | fs::DIRECTORY)?;
         fs::make_directory(At::Dir(&top), c"main", 0o755)?;

@@ -2,6 +2,8 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
+use crate::text::bytes::{after, terminated};
+
 /// `argv` and `envp` as the kernel laid them out; they live as long as the process.
 #[derive(Clone, Copy)]
 pub struct Args {
@@ -45,8 +47,8 @@ impl Args {
     /// The value of `key` in the environment.
     pub fn variable(&self, key: &[u8]) -> Option<&'static CStr> {
         self.environment().find_map(|word| {
-            let value = word.to_bytes_with_nul().strip_prefix(key)?.strip_prefix(b"=")?;
-            CStr::from_bytes_with_nul(value).ok()
+            let value = after(after(word.to_bytes_with_nul(), key)?, b"=")?;
+            terminated(value)
         })
     }
 }

@@ -1,6 +1,10 @@
 //! The few ways in which every grammar here takes bytes apart. Not generic: each is in the binary once.
 
 use core::cell::Cell;
+use core::ffi::CStr;
+
+use crate::limits;
+use heapless::Vec;
 
 /// How many bytes at the beginning of `text` are of a kind.
 pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
@@ -30,6 +34,33 @@ pub fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
 pub fn after<'t>(text: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
     let (head, tail) = text.split_at_checked(start.len())?;
     if head == start { Some(tail) } else { None }
+}
+
+/// What is behind the last `/` of `path`.
+pub fn last_part(mut path: &[u8]) -> &[u8] {
+    while let (_, Some(rest)) = cut(path, b'/') {
+        path = rest;
+    }
+    path
+}
+
+/// `bytes` as a string of C: its only NUL is the last byte.
+pub fn terminated(bytes: &[u8]) -> Option<&CStr> {
+    let text = CStr::from_bytes_until_nul(bytes).ok()?;
+    if text.to_bytes_with_nul().len() == bytes.len() { Some(text) } else { None }
+}
+
+/// A path in the making.
+pub type Path = Vec<u8, { limits::PATH_BYTES }>;
+
+/// `parts` one behind the other as a path; None when that is too long, or has a NUL.
+pub fn path<'b>(parts: &[&[u8]], buffer: &'b mut Path) -> Option<&'b CStr> {
+    buffer.clear();
+    for part in parts {
+        buffer.extend_from_slice(part).ok()?;
+    }
+    buffer.push(0).ok()?;
+    terminated(buffer)
 }
 
 /// Moves what is behind the first `from` bytes to the beginning.

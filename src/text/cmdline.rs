@@ -2,7 +2,7 @@
 //! `"` holds white space together and cannot be escaped, and the quotes around a word or around the value in
 //! `name="value"` are taken off; any other quote stays.
 
-use super::bytes::shift;
+use super::bytes::{shift, terminated};
 use core::ffi::CStr;
 
 /// One word, its quotes off: `name`, or `name=value`.
@@ -21,7 +21,7 @@ impl<'a> Word<'a> {
 
     pub fn value(self) -> Option<&'a CStr> {
         let text = self.text.to_bytes_with_nul();
-        CStr::from_bytes_with_nul(text.get(self.equals?.checked_add(1)?..)?).ok()
+        terminated(text.get(self.equals?.checked_add(1)?..)?)
     }
 }
 

@@ -214,22 +214,19 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
     if name.is_empty() {
         return Error::new(Call::Execve, libc::ENOENT);
     }
-    if name.contains(&b'/') {
+    if bytes::has(name, b'/') {
         return process::execute(program, &words, &environment);
     }
     let path =
         env.iter().find_map(|word| bytes::after(word.to_bytes(), b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
     let mut found = Error::new(Call::Execve, libc::ENOENT);
-    let mut candidate = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
-    for directory in path.split(|&byte| byte == b':') {
-        candidate.clear();
+    let mut buffer = bytes::Path::new();
+    let mut rest = Some(path);
+    while let Some((directory, more)) = rest.map(|rest| bytes::cut(rest, b':')) {
+        rest = more;
         // An empty entry is the current directory, as in sh(1).
         let directory = if directory.is_empty() { b"." } else { directory };
-        let fits = [directory, b"/", name, b"\0"].iter().all(|part| candidate.extend_from_slice(part).is_ok());
-        let Ok(candidate) = CStr::from_bytes_with_nul(&candidate) else { continue };
-        if !fits {
-            continue;
-        }
+        let Some(candidate) = bytes::path(&[directory, b"/", name], &mut buffer) else { continue };
         let error = process::execute(candidate, &words, &environment);
         match i32::from(error.errno().0) {
             libc::ENOENT | libc::ENOTDIR => {}
@@ -261,7 +258,7 @@ fn prepare(
     words.end()?;
     let place: &[u8] = if identity.home.is_empty() { b"/" } else { &identity.home };
     let fits = [b"HOME=".as_slice(), place, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
-    let home = CStr::from_bytes_with_nul(home).ok().filter(|_| fits).unwrap_or(c"HOME=/");
+    let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
     for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
         if !env.iter().any(|word| name_of(word) == name_of(default)) {
             environment.push(default)?;

@@ -8,23 +8,18 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::NODES;
-use crate::limits;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
+use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
 
-type PathBytes = heapless::Vec<u8, { limits::PATH_BYTES }>;
-
 /// `bytes` with a NUL behind them.
-fn path<'b>(bytes: &[u8], buffer: &'b mut PathBytes) -> Result<&'b CStr> {
-    buffer.clear();
-    let fits = buffer.extend_from_slice(bytes).and_then(|()| buffer.push(0).map_err(|_| Default::default()));
-    fits.map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
-    CStr::from_bytes_with_nul(buffer).map_err(|_| Error::new(Call::Open, libc::EINVAL))
+fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
+    bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
 }
 
 /// Mounts made from here on are seen by nobody else, and nobody else's by us.
@@ -72,7 +67,7 @@ fn make(place: &Place, make: impl Fn(&Fd) -> Result<()>) -> Result<()> {
 
 /// Opens `target` of the root, links inside it followed inside it, made as what `directory` says if it is missing.
 fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let whole = path(target, &mut buffer)?;
     match fs::open_in(root(place)?, whole, fs::PLACE) {
         Err(error) if error.is(libc::ENOENT) => {}
@@ -85,7 +80,7 @@ fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
 /// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
 /// under the descriptor of the one before.
 fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let mut end = 0;
     while end < target.len() {
         let start = end;
@@ -115,7 +110,7 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.
 pub fn volume(source: &[u8], target: &[u8], read_only: bool, place: &Place) -> Result<()> {
-    let mut buffer = PathBytes::new();
+    let mut buffer = Path::new();
     let tree = mount::clone_tree(At::Cwd, path(source, &mut buffer)?, true)?;
     if read_only {
         mount::set_read_only(At::Dir(&tree), c"", true)?;

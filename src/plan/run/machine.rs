@@ -4,10 +4,10 @@ use core::ffi::CStr;
 
 use super::super::step::Need;
 use crate::config::Mount;
-use crate::limits;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
+use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// `/` of an initramfs is rootfs, the one mount that has no parent, so pivot_root(2) answers EINVAL for it and for what
@@ -89,20 +89,19 @@ pub fn link(target: &CStr, path: &CStr) -> Result<()> {
 
 /// `KEY=VALUE` as sysctl(8) takes it: dots are slashes, and the other way round, unless the first of them is a slash.
 pub fn sysctl(word: &[u8]) -> Result<()> {
-    let mut path = heapless::Vec::<u8, { limits::PATH_BYTES }>::new();
-    let too_long = |_| Error::new(Call::Open, libc::ENAMETOOLONG);
-    path.extend_from_slice(b"/proc/sys/").map_err(too_long)?;
-    let at = word.iter().position(|&byte| byte == b'=').ok_or(Error::new(Call::Open, libc::EINVAL))?;
-    let (key, value) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
+    const FOLDER: &[u8] = b"/proc/sys/";
+    let (key, value) = bytes::cut(word, b'=');
+    let value = value.ok_or(Error::new(Call::Open, libc::EINVAL))?;
+    let mut buffer = Path::new();
+    let too_long = Error::new(Call::Open, libc::ENAMETOOLONG);
+    bytes::path(&[FOLDER, key], &mut buffer).ok_or(too_long)?;
     let swaps = key.iter().find(|byte| matches!(byte, b'.' | b'/')) != Some(&b'/');
-    for &byte in key.iter().chain(b"\0") {
-        let byte = match byte {
-            b'.' if swaps => b'/',
-            b'/' if swaps => b'.',
+    for byte in buffer.iter_mut().skip(FOLDER.len()).filter(|_| swaps) {
+        *byte = match *byte {
+            b'.' => b'/',
+            b'/' => b'.',
             other => other,
         };
-        path.push(byte).map_err(|_| Error::new(Call::Open, libc::ENAMETOOLONG))?;
     }
-    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Error::new(Call::Open, libc::EINVAL))?;
-    fs::write_file(At::Cwd, path, value)
+    fs::write_file(At::Cwd, bytes::terminated(&buffer).ok_or(too_long)?, value)
 }

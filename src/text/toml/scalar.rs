@@ -1,9 +1,7 @@
 //! Values that are not arrays: strings, which are unescaped and NUL-terminated where they stand, and numbers.
 
-use core::ffi::CStr;
-
 use super::{Event, Reader, State, Value, Wrong, begins_character, is_control};
-use crate::text::bytes::{cut, span};
+use crate::text::bytes::{cut, span, terminated};
 
 impl<'a> Reader<'a> {
     /// Reads a value, or the opening of an array.
@@ -58,9 +56,9 @@ impl<'a> Reader<'a> {
         let count = self.rest.len().wrapping_sub(rest.len()).wrapping_add(1);
         let text = self.take(count).get_mut(1..).unwrap_or_default();
         match unescape(text, quote) {
-            Ok(length) => match CStr::from_bytes_with_nul(text.get(..=length).unwrap_or_default()) {
-                Ok(text) => Event::Value(Value::String(text)),
-                Err(_) => Event::Wrong(Wrong::Nul, &[]),
+            Ok(length) => match terminated(text.get(..=length).unwrap_or_default()) {
+                Some(text) => Event::Value(Value::String(text)),
+                None => Event::Wrong(Wrong::Nul, &[]),
             },
             Err(Fault { what, from, to, column }) => {
                 self.at.column = self.at.column.wrapping_add(column);
