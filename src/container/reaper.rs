@@ -21,11 +21,16 @@ pub fn attend(child: Pid, signals: &Fd) -> Exit {
         let mut files = [Interest::readable(signals)];
         // It can only fail for want of kernel memory, and passes.
         let _ = poll::wait(&mut files, None);
-        while let Ok(Some(number)) = signal::next(signals) {
-            if i32::from(number) != libc::SIGCHLD {
-                // ESRCH: it has just ended; the next turn sees it.
-                let _ = process::kill(child, number);
-            }
+        forward(child, signals);
+    }
+}
+
+/// Every signal to us but the news of a child's end goes on to `child`.
+pub fn forward(child: Pid, signals: &Fd) {
+    while let Ok(Some(number)) = signal::next(signals) {
+        if i32::from(number) != libc::SIGCHLD {
+            // ESRCH: it has just ended; the next look sees it.
+            let _ = process::kill(child, number);
         }
     }
 }

@@ -111,7 +111,7 @@ impl Step<'_> {
             (Step::Root { .. }, ENOENT | ENOTDIR) => "the root must be a directory",
             (Step::Root { .. } | Step::Volume { .. }, ENOSYS) => "this needs Linux 5.12",
             (Step::Volume { .. }, ENOENT) => "a volume's source must exist",
-            (Step::Volume { .. }, ENOTDIR) => "source and target must both be directories, or both files",
+            (Step::Volume { .. }, ENOTDIR | EINVAL) => "source and target must both be directories, or both files",
             (Step::Volume { .. } | Step::Tmpfs { .. } | Step::Devices | Step::Proc | Step::Sys { .. }, EROFS) => {
                 "the root is read-only and lacks the mount point"
             }

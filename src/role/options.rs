@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::value;
 use crate::config::{Config, Container, List, Network, Service};
+use crate::limits;
 use crate::say;
 use crate::sys::args::Args;
 use crate::text::bytes::{after, has, terminated};
@@ -125,12 +126,22 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
         return complain("no COMMAND after", root.to_bytes());
     }
     parsed.container.root = root;
-    let exec = config.add_list(args.from(index));
-    let (Some(exec), true) = (exec, lists.store(config, &mut parsed)) else {
-        return complain("too many words:", b"");
-    };
-    parsed.service.exec = exec;
-    Some(parsed)
+    let fits = args.len() - index <= limits::LIST && lists.store(config, &mut parsed);
+    match config.add_list(args.from(index)).filter(|_| fits) {
+        Some(exec) => {
+            parsed.service.exec = exec;
+            Some(parsed)
+        }
+        None => {
+            say!(
+                Failure,
+                "run: too many words; write an option at most {} times, a command of at most {} words",
+                MOST,
+                limits::LIST
+            );
+            None
+        }
+    }
 }
 
 /// The option that `word` is, and the value that is attached to it.
@@ -159,7 +170,10 @@ struct Lists {
     full: bool,
 }
 
-type Words = heapless::Vec<&'static CStr, 64>;
+/// Words of one list option: more volumes than that are no container any more.
+const MOST: usize = 64;
+
+type Words = heapless::Vec<&'static CStr, MOST>;
 
 impl Lists {
     fn store(&self, config: &mut Config<'static>, parsed: &mut Parsed) -> bool {

@@ -14,7 +14,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::Fd;
 use crate::sys::poll::{self, Interest};
-use crate::sys::process;
+use crate::sys::process::{self, Pid};
 use crate::sys::{signal, user};
 use crate::text::show::Show;
 
@@ -117,7 +117,7 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
     };
     let report = loop {
         match child.report() {
-            Report::Nothing => wait_for_report(&child.report, &signals, &child),
+            Report::Nothing => wait_for_report(&child.report, &signals, child.pid),
             report => break report,
         }
     };
@@ -135,12 +135,9 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
     }
 }
 
-/// Until the child has said something, a signal to us is a signal to it. It ends there and then: nothing of it was run.
-fn wait_for_report(report: &Fd, signals: &Fd, child: &run::Child) {
+/// A signal to us is a signal to the child from the first moment on: it has all of them blocked, so one that comes too
+/// early waits, and is taken by the reaper or the command.
+fn wait_for_report(report: &Fd, signals: &Fd, child: Pid) {
     let _ = poll::wait(&mut [Interest::readable(report), Interest::readable(signals)], None);
-    while let Ok(Some(number)) = signal::next(signals) {
-        if matches!(i32::from(number), libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
-            let _ = process::kill(child.pid, libc::SIGKILL as u8);
-        }
-    }
+    reaper::forward(child, signals);
 }

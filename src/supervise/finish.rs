@@ -97,7 +97,7 @@ fn nobody_left(signals: &Fd, limit: Millis) -> bool {
 }
 
 /// Ends the machine, or, in a pid namespace that is not the machine's, this process. `farewell` is called when all is
-/// safe on disk, just before the power goes.
+/// safe on disk, just before the power goes or the process ends.
 pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! {
     for number in [libc::SIGTERM, libc::SIGKILL] {
         if nobody_left(signals, Millis(0)) {
@@ -111,6 +111,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
         nobody_left(signals, STRANGERS);
     }
     if !machine {
+        farewell();
         process::exit(end.status.unwrap_or(0));
     }
     if let Err(error) = bounded(Work::Sync, SYNC, signals) {

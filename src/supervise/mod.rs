@@ -11,6 +11,7 @@ mod order;
 
 mod service;
 
+pub use cgroup::remove_all;
 pub use finish::end;
 
 use crate::config::{Config, OnExit, OnFailure, Service};
@@ -157,6 +158,12 @@ impl<'s> Loop<'s> {
             let Some(member) = self.members.get_mut(index) else { return };
             let action = member.apply(event, poll::now(), service);
             next = member.perform(action, service, self.set, self.cgroups.as_ref());
+            if let (Event::Ended(exit), Some(end)) = (event, &mut self.end)
+                && service.on_exit != OnExit::None
+            {
+                // The machine ends already, for another reason: its status still is this one's.
+                end.status.get_or_insert(exit.status());
+            }
             match (action, event) {
                 (Action::Over, Event::Ended(exit)) => self.over(service, Some(exit.status())),
                 (Action::Over, _) => self.over(service, None),
