@@ -12,7 +12,7 @@ for file in $(git ls-files 'src/*.rs'); do
     own=$(echo "$file" | cut -d/ -f2 | sed 's/\.rs$//')
     case $own in lib | main) continue ;; esac
     for used in $(grep -o 'crate::[a-z]*' "$file" | sort -u | sed 's/crate:://'); do
-        case $used in say | "$own") continue ;; esac
+        case $used in say | put | "$own") continue ;; esac
         if [ -z "$(rank "$used")" ] || [ "$(rank "$used")" -ge "$(rank "$own")" ]; then
             echo "layers: $file uses crate::$used, which does not stand before $own in src/lib.rs" >&2
             failed=1

@@ -67,6 +67,7 @@ pub fn machine(args: Args) -> ! {
 }
 
 /// All that comes before the services.
+#[inline(never)]
 fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
     let line = &machine.line;
     let in_initramfs = is_initramfs();
@@ -159,6 +160,7 @@ fn is_initramfs() -> bool {
 }
 
 /// Messages go to the kernel's log, and no terminal stays open: SysRq-K (SAK) kills whoever holds the console.
+#[inline(never)]
 fn begin_kernel_log() {
     match fs::open(c"/dev/kmsg", fs::WRITE) {
         Ok(kmsg) => {
@@ -184,6 +186,7 @@ fn begin_kernel_log() {
     }
 }
 
+#[inline(never)]
 fn read_line() -> BootLine<'static> {
     let Some(buffer) = CMDLINE.take() else { return BootLine::default() };
     match fs::read_file(c"/proc/cmdline", buffer) {
@@ -276,6 +279,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
 }
 
 /// `tinyo.exit=`.
+#[inline(never)]
 fn pass_on(to: ExitTo, status: u8) {
     const BEFORE: usize = "tinyo: exit status ".len();
     let mut line = Line::new(Level::Failure);

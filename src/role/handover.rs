@@ -24,6 +24,7 @@ use crate::{put, say};
 const USUAL_INIT: &CStr = c"/sbin/init";
 
 /// The init of `root`: its own, else ours when there is something to supervise, else the usual one. None: we go on.
+#[inline(never)]
 pub fn init_of<'a>(root: &Root<'a>, config: &Config<'a>) -> Option<&'a CStr> {
     match root.init {
         Some(init) => Some(init),
@@ -51,6 +52,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     Err(Stuck)
 }
 
+#[inline(never)]
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     match root::mount_root(root, &machine.events, &machine.signals) {
         Ok(Ok(())) => {

@@ -7,25 +7,9 @@ use crate::config::{Config, Container, List, Network, Service};
 use crate::limits;
 use crate::say;
 use crate::sys::args::Args;
-use crate::text::bytes::{after, has, terminated};
-use crate::text::capability;
+use crate::text::bytes::{after, cut, has, terminated};
 use crate::text::show::Show;
-
-/// An option: its long name, its short one, and whether a value follows.
-struct Known {
-    long: &'static str,
-    short: u8,
-    option: Option_,
-    wants: Wants,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wants {
-    Nothing,
-    /// `--init`, `--init=false`: a value only behind `=`.
-    Maybe,
-    Value,
-}
+use crate::text::{capability, names};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Option_ {
@@ -33,42 +17,42 @@ enum Option_ {
     CapDrop,
     Env,
     Hostname,
-    Init,
     Network,
-    Privileged,
-    ReadOnly,
     Tmpfs,
     User,
     Volume,
     Workdir,
+    Init,
+    Privileged,
+    ReadOnly,
 }
 
-/// docker run's names.
-const OPTIONS: [Known; 12] = [
-    known("cap-add", 0, Option_::CapAdd, Wants::Value),
-    known("cap-drop", 0, Option_::CapDrop, Wants::Value),
-    known("env", b'e', Option_::Env, Wants::Value),
-    known("hostname", b'h', Option_::Hostname, Wants::Value),
-    known("init", 0, Option_::Init, Wants::Maybe),
-    known("network", 0, Option_::Network, Wants::Value),
-    known("privileged", 0, Option_::Privileged, Wants::Nothing),
-    known("read-only", 0, Option_::ReadOnly, Wants::Nothing),
-    known("tmpfs", 0, Option_::Tmpfs, Wants::Value),
-    known("user", b'u', Option_::User, Wants::Value),
-    known("volume", b'v', Option_::Volume, Wants::Value),
-    known("workdir", b'w', Option_::Workdir, Wants::Value),
+static OPTIONS: [Option_; 12] = [
+    Option_::CapAdd,
+    Option_::CapDrop,
+    Option_::Env,
+    Option_::Hostname,
+    Option_::Network,
+    Option_::Tmpfs,
+    Option_::User,
+    Option_::Volume,
+    Option_::Workdir,
+    Option_::Init,
+    Option_::Privileged,
+    Option_::ReadOnly,
 ];
 
-const fn known(long: &'static str, short: u8, option: Option_, wants: Wants) -> Known {
-    Known { long, short, option, wants }
-}
+/// docker run's names, in the order of [`Option_`]: those before `init` take a value, `init` only one behind `=`, those
+/// after it none.
+const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only";
+const SHORT: &[u8] = b"\0\0eh\0\0uvw";
 
-/// What an option's value says when it is wrong.
-struct Wrong {
-    option: &'static str,
-    value: &'static [u8],
-    want: &'static str,
-}
+/// How a message about their values calls them, and what it wants instead, in the same order.
+const CALLED: &str = "cap-add, --cap-drop|cap-add, --cap-drop|env|hostname|network|tmpfs|user|volume|workdir|init";
+const WANTED: &str = "capability of capabilities(7), nor ALL|capability of capabilities(7), nor ALL|\
+    variable; write NAME=VALUE or NAME|host name of at most 64 letters, digits, - and dots|network; write none or host|\
+    tmpfs; write /PATH or /PATH:OPTIONS|user; write USER or USER:GROUP, each a name or a number|\
+    volume; write /SRC:/DST or /SRC:/DST:ro|absolute path|true or false";
 
 /// What they said.
 pub struct Parsed {
@@ -96,21 +80,25 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
             break;
         }
         index += 1;
-        let Some((known, attached)) = recognise(word) else { return complain("unknown option", bytes) };
-        let value = match (known.wants, attached) {
-            (Wants::Value, None) => {
-                let value = args.get(index);
+        let Some((number, attached)) = recognise(word) else { return complain("unknown option", bytes) };
+        let Some(&option) = OPTIONS.get(number) else { return None };
+        let mut value = attached;
+        match option {
+            Option_::Privileged | Option_::ReadOnly if value.is_some() => return complain("no value wanted:", bytes),
+            Option_::Privileged | Option_::ReadOnly | Option_::Init => {}
+            _ if value.is_some() => {}
+            _ => {
+                value = args.get(index);
                 index += 1;
-                value
+                if value.is_none() {
+                    return complain("a value is missing after", bytes);
+                }
             }
-            (Wants::Nothing, Some(_)) => return complain("no value wanted:", bytes),
-            (_, attached) => attached,
-        };
-        if known.wants == Wants::Value && value.is_none() {
-            return complain("a value is missing after", bytes);
         }
-        if let Err(wrong) = take(known.option, value.unwrap_or_default(), args, &mut parsed, &mut lists) {
-            say!(Failure, "run: --{}: {} is no {}", wrong.option, Show(wrong.value), wrong.want);
+        let value = value.unwrap_or_default();
+        if !take(option, value, args, &mut parsed, &mut lists) {
+            let [called, wanted] = [CALLED, WANTED].map(|list| names::at(list, b'|', number));
+            say!(Failure, "run: --{}: {} is no {}", called, Show(value.to_bytes()), wanted);
             return None;
         }
     }
@@ -144,19 +132,17 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
     }
 }
 
-/// The option that `word` is, and the value that is attached to it.
-fn recognise(word: &'static CStr) -> Option<(&'static Known, Option<&'static CStr>)> {
+/// The number of the option that `word` is, and the value that is attached to it.
+fn recognise(word: &'static CStr) -> Option<(usize, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
     let tail = |from: usize| terminated(bytes.get(from..)?);
     if let Some(name) = after(word.to_bytes(), b"--") {
-        let end = name.iter().position(|&byte| byte == b'=');
-        let long = name.get(..end.unwrap_or(name.len()))?;
-        let known = OPTIONS.iter().find(|known| known.long.as_bytes() == long)?;
-        return Some((known, end.and_then(|end| tail(end + 3))));
+        let (long, value) = cut(name, b'=');
+        return Some((names::position(LONG, long)?, value.and_then(|_| tail(long.len() + 3))));
     }
-    let short = *bytes.get(1)?;
-    let known = OPTIONS.iter().find(|known| known.short == short)?;
-    Some((known, tail(2).filter(|value| !value.is_empty())))
+    let short = bytes.get(1)?;
+    let number = SHORT.iter().position(|known| known == short)?;
+    Some((number, tail(2).filter(|value| !value.is_empty())))
 }
 
 /// Lists that grow word by word, until all words are there and can be stored one list after the other.
@@ -177,82 +163,69 @@ type Words = heapless::Vec<&'static CStr, MOST>;
 
 impl Lists {
     fn store(&self, config: &mut Config<'static>, parsed: &mut Parsed) -> bool {
-        let mut add = |words: &Words, list: &mut List| match config.add_list(words.iter().copied()) {
-            Some(added) => *list = added,
-            None => *list = List::EMPTY,
-        };
-        add(&self.env, &mut parsed.service.env);
-        add(&self.volumes, &mut parsed.container.volumes);
-        add(&self.tmpfs, &mut parsed.container.tmpfs);
-        add(&self.cap_add, &mut parsed.container.cap_add);
-        add(&self.cap_drop, &mut parsed.container.cap_drop);
+        for (words, list) in [
+            (&self.env, &mut parsed.service.env),
+            (&self.volumes, &mut parsed.container.volumes),
+            (&self.tmpfs, &mut parsed.container.tmpfs),
+            (&self.cap_add, &mut parsed.container.cap_add),
+            (&self.cap_drop, &mut parsed.container.cap_drop),
+        ] {
+            *list = config.add_list(words.iter().copied()).unwrap_or(List::EMPTY);
+        }
         !self.full
     }
 }
 
-/// Puts one option into place.
-fn take(
-    option: Option_,
-    value: &'static CStr,
-    args: &Args,
-    parsed: &mut Parsed,
-    lists: &mut Lists,
-) -> Result<(), Wrong> {
+/// Puts one option into place. False: its value is none for it.
+fn take(option: Option_, value: &'static CStr, args: &Args, parsed: &mut Parsed, lists: &mut Lists) -> bool {
     let bytes = value.to_bytes();
-    let wrong = |option, want| Wrong { option, value: bytes, want };
-    let rule = |holds: bool, option, want| if holds { Ok(()) } else { Err(wrong(option, want)) };
-    let full = &mut lists.full;
-    let mut push = |words: &mut Words, word| *full |= words.push(word).is_err();
-    match option {
-        Option_::CapAdd | Option_::CapDrop => {
-            rule(capability::parse(bytes).is_some(), "cap-add, --cap-drop", "capability of capabilities(7), nor ALL")?;
-            push(if option == Option_::CapAdd { &mut lists.cap_add } else { &mut lists.cap_drop }, value);
+    let (service, container) = (&mut parsed.service, &mut parsed.container);
+    // Where the value goes, and whether it is one; options with no such place are done at once.
+    let (list, good) = match option {
+        Option_::CapAdd => (&mut lists.cap_add, capability::parse(bytes).is_some()),
+        Option_::CapDrop => (&mut lists.cap_drop, capability::parse(bytes).is_some()),
+        Option_::Tmpfs => (&mut lists.tmpfs, value::tmpfs(bytes).is_some()),
+        Option_::Volume => (&mut lists.volumes, value::volume(bytes).is_some()),
+        Option_::Env if has(bytes, b'=') => (&mut lists.env, !bytes.starts_with(b"=")),
+        // A name alone is passed on, if it is there.
+        Option_::Env => {
+            let set = |word: &&CStr| after(word.to_bytes(), bytes).is_some_and(|rest| rest.starts_with(b"="));
+            if let Some(word) = args.environment().find(set) {
+                lists.full |= lists.env.push(word).is_err();
+            }
+            return !bytes.is_empty();
         }
-        Option_::Env => match has(bytes, b'=') {
-            _ if bytes.is_empty() || bytes.starts_with(b"=") => {
-                return Err(wrong("env", "variable; write NAME=VALUE or NAME"));
-            }
-            true => push(&mut lists.env, value),
-            // A name alone is passed on, if it is there.
-            false => {
-                let set = |word: &&CStr| after(word.to_bytes(), bytes).is_some_and(|rest| rest.starts_with(b"="));
-                if let Some(word) = args.environment().find(set) {
-                    push(&mut lists.env, word);
-                }
-            }
-        },
         Option_::Hostname => {
-            rule(value::is_host_name(bytes), "hostname", "host name of at most 64 letters, digits, - and dots")?;
-            parsed.container.hostname = Some(value);
-        }
-        Option_::Init => match bytes {
-            b"" | b"true" => parsed.container.init = true,
-            b"false" => parsed.container.init = false,
-            _ => return Err(wrong("init", "true or false")),
-        },
-        Option_::Network => match bytes {
-            b"none" => parsed.container.network = Network::None,
-            b"host" => parsed.container.network = Network::Host,
-            _ => return Err(wrong("network", "network; write none or host")),
-        },
-        Option_::Privileged => parsed.container.privileged = true,
-        Option_::ReadOnly => parsed.container.read_only = true,
-        Option_::Tmpfs => {
-            rule(value::tmpfs(bytes).is_some(), "tmpfs", "tmpfs; write /PATH or /PATH:OPTIONS")?;
-            push(&mut lists.tmpfs, value);
+            container.hostname = Some(value);
+            return value::is_host_name(bytes);
         }
         Option_::User => {
-            rule(value::is_user(bytes), "user", "user; write USER or USER:GROUP, each a name or a number")?;
-            parsed.service.user = Some(value);
-        }
-        Option_::Volume => {
-            rule(value::volume(bytes).is_some(), "volume", "volume; write /SRC:/DST or /SRC:/DST:ro")?;
-            push(&mut lists.volumes, value);
+            service.user = Some(value);
+            return value::is_user(bytes);
         }
         Option_::Workdir => {
-            rule(value::is_path(bytes), "workdir", "absolute path")?;
-            parsed.service.workdir = Some(value);
+            service.workdir = Some(value);
+            return value::is_path(bytes);
         }
-    }
-    Ok(())
+        Option_::Network => {
+            let known = names::position("none host", bytes);
+            container.network = if known == Some(1) { Network::Host } else { Network::None };
+            return known.is_some();
+        }
+        Option_::Init => {
+            let known = names::position("false true", bytes);
+            container.init = known != Some(0);
+            return known.is_some() || bytes.is_empty();
+        }
+        Option_::Privileged => {
+            container.privileged = true;
+            return true;
+        }
+        Option_::ReadOnly => {
+            container.read_only = true;
+            return true;
+        }
+    };
+    lists.full |= good && list.push(value).is_err();
+    good
 }

@@ -34,6 +34,7 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 ";
 
 /// Runs a container and ends as its command ends.
+#[inline(never)]
 pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
     let Some(parsed) = options::parse(&args, config) else { return exit::LAUNCHER };
@@ -69,6 +70,7 @@ pub fn run(args: Args) -> u8 {
 }
 
 /// `tinyo init -- COMMAND`: tini's work.
+#[inline(never)]
 pub fn init(args: Args, first: usize) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
     let start = match args.get(first).map(CStr::to_bytes) {

@@ -200,6 +200,7 @@ pub fn ask() -> Result<()> {
 pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// execve(2) of `argv` by PATH. It only returns to say why not.
+#[inline(never)]
 pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Identity) -> Error {
     let mut home = heapless::Vec::<u8, 264>::new();
     let mut words = Words::<{ limits::LIST + 1 }>::default();
