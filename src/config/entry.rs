@@ -8,7 +8,7 @@ use super::links::{Link, LinkKind};
 use super::wrong::Wrong;
 use super::{List, value};
 use crate::limits;
-use crate::text::names::{self, Nearest};
+use crate::text::names;
 use crate::text::toml::Value;
 use crate::text::{capability, signal};
 use heapless::Vec;
@@ -54,11 +54,11 @@ impl<'a> Parser<'a, '_> {
         if names::position(keys::LATER, name).is_some() {
             return self.wrong(Wrong::NotYet, name, &[]);
         }
-        let mut near = Nearest::to(name).among(table.keys());
-        for (other, _) in &ORDER {
-            near = near.among(other.keys());
+        let mut lists = [table.keys(); 6];
+        for (list, (other, _)) in lists.iter_mut().skip(1).zip(&ORDER) {
+            *list = other.keys();
         }
-        match near.found() {
+        match names::nearest(name, &lists) {
             Some(near) => self.wrong(Wrong::UnknownKeyNear, name, near),
             None => self.wrong(Wrong::UnknownKey, name, table.keys().as_bytes()),
         }
@@ -147,7 +147,7 @@ impl<'a> Parser<'a, '_> {
             Wrong::Capability => capability::NAMES,
             _ => "",
         };
-        match Nearest::to(written).among(known).found() {
+        match names::nearest(written, &[known]) {
             Some(near) => self.tell(Wrong::Near.text(), [key.name, written, near]),
             None => self.tell(what.text(), [key.name, written, keys::words(key.kind).as_bytes()]),
         }

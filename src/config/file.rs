@@ -7,7 +7,7 @@ use super::{Config, Container, Mount, Restart, Root, Service, Set};
 use crate::limits;
 use crate::text::bytes::all;
 use crate::text::message::Message;
-use crate::text::names::{self, Nearest};
+use crate::text::names;
 use crate::text::toml::{Event, Place, Reader, is_bare, part};
 use heapless::Vec;
 
@@ -110,6 +110,7 @@ pub(super) struct Parser<'a, 'c> {
 }
 
 impl<'a> Parser<'a, '_> {
+    #[inline(never)]
     fn take(&mut self, event: Event<'a>) {
         match event {
             Event::Table { path, array } => {
@@ -185,7 +186,7 @@ impl<'a> Parser<'a, '_> {
             }
             (Some(2), Some(rest)) => self.service_table(path, rest, array),
             (Some(2), None) => self.wrong(Wrong::NamelessService, &[], &[]),
-            _ => match Nearest::to(table).among(TABLES).found().and_then(|near| names::position(TABLES, near)) {
+            _ => match names::nearest(table, &[TABLES]).and_then(|near| names::position(TABLES, near)) {
                 Some(near) => {
                     let near = names::at("[root] [[mount]] [service.NAME]", b' ', near);
                     self.wrong(Wrong::UnknownTableNear, path, near.as_bytes());
@@ -286,6 +287,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// After the last table: what needs all of them.
+    #[inline(never)]
     fn finish(&mut self) {
         for index in 0..self.config.services.len() {
             if !self.declared.contains(index) {

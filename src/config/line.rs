@@ -8,7 +8,7 @@ use crate::text::bytes::cut;
 use crate::text::cmdline::{Word, Words};
 use crate::text::duration::Millis;
 use crate::text::message::Message;
-use crate::text::names::{self, Nearest};
+use crate::text::names;
 use crate::text::number;
 use heapless::Vec;
 
@@ -159,13 +159,35 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
         Name::Hostname => set(&mut line.hostname, value, value::is_host_name(text)),
         Name::Ip => set(&mut line.ip, value, true),
         Name::Config => set(&mut line.config, value, value::is_path(text)),
-        Name::RootWait => put(&mut line.rootwait, seconds(text).map(Wait::For)),
-        Name::RootDelay => seconds(text).map(|time| line.rootdelay = time).is_some(),
-        Name::LogLevel => put(&mut line.loglevel, number::decimal(text).and_then(|level| u8::try_from(level).ok())),
-        Name::Panic => put(&mut line.panic, number::signed(text)),
-        Name::Log => put(&mut line.log, verbosity(text)),
-        Name::OnExit => put(&mut line.on_exit, on_exit(text)),
-        Name::Exit => put(&mut line.exit, exit_to(text)),
+        Name::RootWait => {
+            line.rootwait = seconds(text).map(Wait::For);
+            line.rootwait.is_some()
+        }
+        Name::RootDelay => {
+            let time = seconds(text);
+            line.rootdelay = time.unwrap_or_default();
+            time.is_some()
+        }
+        Name::LogLevel => {
+            line.loglevel = number::decimal(text).filter(|&level| level <= 255).map(|level| level as u8);
+            line.loglevel.is_some()
+        }
+        Name::Panic => {
+            line.panic = number::signed(text);
+            line.panic.is_some()
+        }
+        Name::Log => {
+            line.log = verbosity(text);
+            line.log.is_some()
+        }
+        Name::OnExit => {
+            line.on_exit = on_exit(text);
+            line.on_exit.is_some()
+        }
+        Name::Exit => {
+            line.exit = exit_to(text);
+            line.exit.is_some()
+        }
     };
     if !good {
         let example = names::at(EXAMPLES, b' ', index);
@@ -181,21 +203,12 @@ fn set<'a>(place: &mut Option<&'a CStr>, value: &'a CStr, good: bool) -> bool {
     good
 }
 
-/// Sets `place` if there is a value.
-fn put<T>(place: &mut Option<T>, value: Option<T>) -> bool {
-    let good = value.is_some();
-    if good {
-        *place = value;
-    }
-    good
-}
-
 /// Warns of a word that is nobody else's.
 fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
     if !name.starts_with(b"tinyo.") {
         return;
     }
-    match Nearest::to(name).among("tinyo.rescue").among(OURS).found() {
+    match names::nearest(name, &["tinyo.rescue", OURS]) {
         Some(near) if near == name => warn(&Message { what: NO_VALUE, with: [name, &[], &[]] }),
         Some(near) => warn(&Message { what: UNKNOWN_NEAR, with: [name, near, &[]] }),
         None => warn(&Message { what: UNKNOWN, with: [name, &[], &[]] }),
@@ -223,11 +236,16 @@ fn on_exit(text: &[u8]) -> Option<OnExit> {
 }
 
 fn exit_to(text: &[u8]) -> Option<ExitTo> {
-    match cut(text, b':') {
-        (b"console", None) => Some(ExitTo::Console),
-        (b"debug", None) => Some(ExitTo::Debug(0xf4)),
-        (b"debug", Some(port)) => u16::try_from(number::any_base(port)?).ok().map(ExitTo::Debug),
-        (b"vsock", Some(port)) => u32::try_from(number::decimal(port)?).ok().map(ExitTo::Vsock),
+    let (kind, port) = cut(text, b':');
+    let port = match port {
+        Some(port) => Some(number::any_base(port)?),
+        None => None,
+    };
+    match (names::position("console debug vsock", kind)?, port) {
+        (0, None) => Some(ExitTo::Console),
+        (1, None) => Some(ExitTo::Debug(0xf4)),
+        (1, Some(port @ 0..=0xffff)) => Some(ExitTo::Debug(port as u16)),
+        (2, Some(port @ 0..=0xffff_ffff)) => Some(ExitTo::Vsock(port as u32)),
         _ => None,
     }
 }

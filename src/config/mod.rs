@@ -73,7 +73,7 @@ impl Set {
 
 const fn bit(index: usize) -> u64 {
     const { assert!(limits::SERVICES <= 64) };
-    if index < 64 { 1 << index } else { 0 }
+    1u64.wrapping_shl(index as u32)
 }
 
 /// Everything that the config and the kernel command line said.

@@ -59,19 +59,22 @@ impl<'w> Nearest<'w> {
         }
     }
 
-    /// Considers each name of `list`.
-    pub fn among(mut self, list: &'w str) -> Self {
-        let mut rest = Some(list.as_bytes());
-        while let Some((name, more)) = rest.map(|rest| cut(rest, b' ')) {
-            self.consider(name);
-            rest = more;
-        }
-        self
-    }
-
     pub fn found(self) -> Option<&'w [u8]> {
         if self.name.is_empty() { None } else { Some(self.name) }
     }
+}
+
+/// The one of all the names in `lists` that is most like `word`.
+pub fn nearest<'w>(word: &'w [u8], lists: &[&'w str]) -> Option<&'w [u8]> {
+    let mut nearest = Nearest::to(word);
+    for list in lists {
+        let mut rest = Some(list.as_bytes());
+        while let Some((name, more)) = rest.map(|rest| cut(rest, b' ')) {
+            nearest.consider(name);
+            rest = more;
+        }
+    }
+    nearest.found()
 }
 
 /// How far `word` is from `name`: twice what is left of the longer one when the beginning and the end that both share are
@@ -143,13 +146,13 @@ mod tests {
             ("stops", "stop"),
         ];
         for (word, expected) in table {
-            assert_eq!(Nearest::to(word.as_bytes()).among(keys).found(), Some(expected.as_bytes()), "{word}");
+            assert_eq!(nearest(word.as_bytes(), &[keys]), Some(expected.as_bytes()), "{word}");
         }
         for word in ["", "x", "ab", "image", "volume", "command", "t", "zzzzzzzzzzzz"] {
-            assert_eq!(Nearest::to(word.as_bytes()).among(keys).found(), None, "{word}");
+            assert_eq!(nearest(word.as_bytes(), &[keys]), None, "{word}");
         }
-        assert_eq!(Nearest::to(b"TREM").among("TRAP TERM").found(), Some(&b"TERM"[..]));
-        assert_eq!(Nearest::to(b"x").among("").found(), None);
+        assert_eq!(nearest(b"TREM", &["TRAP TERM"]), Some(&b"TERM"[..]));
+        assert_eq!(nearest(b"x", &[""]), None);
     }
 
     /// The distance of Levenshtein, as in a textbook.

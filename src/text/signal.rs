@@ -21,14 +21,14 @@ pub fn parse(text: &[u8]) -> Option<u8> {
         return u8::try_from(index.checked_add(1)?).ok();
     }
     let (base, offset) = name.split_at_checked(5)?;
-    let number = match offset {
-        [] if alike(base, b"RTMIN") => RTMIN,
-        [] if alike(base, b"RTMAX") => RTMAX,
-        [b'+', offset @ ..] if alike(base, b"RTMIN") => RTMIN.checked_add(number::decimal(offset)?)?,
-        [b'-', offset @ ..] if alike(base, b"RTMAX") => RTMAX.checked_sub(number::decimal(offset)?)?,
+    let number = match (names::position_alike("RTMIN RTMAX", base)?, offset) {
+        (0, []) => RTMIN,
+        (_, []) => RTMAX,
+        (0, [b'+', offset @ ..]) => RTMIN.saturating_add(number::decimal(offset)?),
+        (1, [b'-', offset @ ..]) => RTMAX.saturating_sub(number::decimal(offset)?),
         _ => return None,
     };
-    u8::try_from(number).ok().filter(|&number| u64::from(number) >= RTMIN && u64::from(number) <= RTMAX)
+    (RTMIN..=RTMAX).contains(&number).then_some(number as u8)
 }
 
 /// The name of signal `number`, without `SIG`, if it has one.
