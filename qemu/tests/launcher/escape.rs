@@ -1,0 +1,173 @@
+//! CVE-2019-5736 and its like: nothing inside reaches the host's own binary.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Stdio, thread, time::Duration};
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::house::{Ended, House, finish, pid};
+
+/// Everything about a file that an attack could change.
+fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
+    let status = fs::metadata(path).unwrap();
+    let numbers = [
+        i64::from(status.mode()),
+        i64::from(status.uid()),
+        i64::from(status.gid()),
+        status.mtime(),
+        status.mtime_nsec(),
+        status.ctime(),
+        status.ctime_nsec(),
+        status.nlink().cast_signed(),
+    ];
+    (fs::read(path).unwrap(), numbers)
+}
+
+/// Tries to change every program that runs in the container but its own, by its /proc/PID/exe, and says what it tried.
+const ATTACK: &str = r#"#!/bin/sh
+tried=0
+round=0
+while [ $round -lt 40 ]; do
+    for exe in /proc/[0-9]*/exe; do
+        read -r magic 2>/dev/null <$exe || continue
+        cmp -s $exe /bin/busybox && continue
+        tried=$((tried+1))
+        [ $tried -lt 300 ] || break 2
+        chmod 4777 $exe 2>/dev/null && echo "chmod $exe"
+        chown 1:1 $exe 2>/dev/null && echo "chown $exe"
+        touch -d 2001-01-01 $exe 2>/dev/null && echo "touch $exe"
+        echo owned 2>/dev/null >>$exe && echo "append $exe"
+        exec 8<$exe
+        ( echo owned >/proc/self/fd/8 ) 2>/dev/null && echo "write $exe"
+        ln $exe /tmp/link 2>/dev/null && echo "link $exe"
+        exec 8<&-
+    done
+    round=$((round+1))
+    usleep 1000
+done
+echo "tried $tried"
+"#;
+
+fn attacker(house: &House) {
+    house.file("attack", 0o755, ATTACK);
+}
+
+/// The attack is one: against a program of the image's own, that is as writable as everything in it, it succeeds.
+#[test]
+fn the_attack_works_where_nothing_is_in_its_way() {
+    let Some(house) = House::build() else { return };
+    attacker(&house);
+    let victim = house.file("bin/busybox-victim", 0o755, [&fs::read(&house.busybox).unwrap()[..], b"x"].concat());
+    let script = "/bin/busybox-victim sleep 5 & usleep 20000; /attack; kill $!";
+    let said = house.run_changing(&[], &["/bin/sh", "-c", script]);
+    for done in ["chmod", "chown", "touch"] {
+        assert!(said.out.contains(&format!("{done} /proc/")), "{done}: {said:?}");
+    }
+    let status = fs::metadata(victim).unwrap();
+    // chown(2) takes the setuid bit away again.
+    assert_eq!((status.mode() & 0o7777, status.uid()), (0o777, 1));
+}
+
+/// An image whose command makes the kernel run our own file inside: a chain of them, as the script is what `init` runs,
+/// until the script is replaced by the attack, which then has all of them to look at.
+#[test]
+fn a_script_run_by_our_own_file_gives_nobody_that_file() {
+    let Some(house) = House::build() else { return };
+    attacker(&house);
+    for options in [&[][..], &["--init=false"], &["--cap-add=ALL"]] {
+        let evil = house.file("evil", 0o755, "#!/proc/self/exe init\n");
+        let before = state(&house.tinyo);
+        let said = house.clean_but_tree(|| {
+            let mut command = house.command(options, &["/evil"]);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            thread::sleep(Duration::from_millis(30));
+            fs::rename(house.file("attack.now", 0o755, ATTACK), &evil).unwrap();
+            finish(child)
+        });
+        assert_eq!(state(&house.tinyo), before, "{options:?}: the host's file was changed: {said:?}");
+        held(&said);
+        // There was something to try it on, or tinyo would not run from its clone at all.
+        let tried = said.out.contains("tried") && !said.out.contains("tried 0");
+        assert!(tried || said.err.starts_with("tinyo: "), "{said:?}");
+    }
+}
+
+/// Nothing succeeded.
+#[track_caller]
+fn held(said: &Ended) {
+    for line in said.out.lines() {
+        assert!(line.starts_with("tried "), "{said:?}");
+    }
+}
+
+#[test]
+fn the_other_words_of_such_a_script_give_nothing_either() {
+    let Some(house) = House::build() else { return };
+    let before = state(&house.tinyo);
+    for word in ["", " run", " check", " plan", " help", " version", " init", " bogus"] {
+        house.file("evil", 0o755, format!("#!/proc/self/exe{word}\n"));
+        if word == " init" {
+            // A chain without an end, until it is ended.
+            continue;
+        }
+        for options in [&[][..], &["--init=false"]] {
+            let said = house.clean(|| house.run_once(options, &["/evil", "/", "/bin/true"]));
+            assert_eq!(state(&house.tinyo), before, "{word}: {said:?}");
+        }
+    }
+}
+
+/// The reaper, PID 1 in the container, is our own file too: nobody inside may look at it.
+#[test]
+fn the_reaper_shows_nothing_of_itself() {
+    let Some(house) = House::build() else { return };
+    attacker(&house);
+    let before = state(&house.tinyo);
+    for options in [&[][..], &["--cap-add=ALL"], &["--user=7:7"]] {
+        let said = house.shell(
+            options,
+            "for name in exe cwd root environ mem fd/0; do cat /proc/1/$name; ls /proc/1/$name/; \
+                                         readlink /proc/1/$name; done; echo x >/proc/1/mem; chmod 777 /proc/1/exe",
+        );
+        if !options.contains(&"--cap-add=ALL") {
+            assert_eq!(said.out, "", "{options:?}: {said:?}");
+            assert!(said.err.contains("ermission denied"), "{said:?}");
+        }
+        assert_eq!(state(&house.tinyo), before, "{options:?}: {said:?}");
+        let said = house.run(options, &["/attack"]);
+        assert_eq!(state(&house.tinyo), before, "{options:?}: {said:?}");
+        held(&said);
+    }
+}
+
+/// Another container's first process, caught on its way: the attacker watches every process that comes up beside it.
+#[test]
+fn a_process_on_its_way_shows_nothing() {
+    let Some(house) = House::build() else { return };
+    attacker(&house);
+    let before = state(&house.tinyo);
+    house.clean_but_tree(|| {
+        // With the host's network and the same image, but namespaces of their own.
+        let mut command = house.command(&["--cap-add=ALL", "--network=host"], &["/attack"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        for _ in 0..20 {
+            house.run_once(&[], &["/bin/true"]).is(0, "", "");
+        }
+        held(&finish(child));
+    });
+    assert_eq!(state(&house.tinyo), before);
+}
+
+/// However many there are of them.
+#[test]
+fn a_chain_of_our_own_file_ends_with_tinyo() {
+    let Some(house) = House::build() else { return };
+    house.file("evil", 0o755, "#!/proc/self/exe init\n");
+    house.clean(|| {
+        let mut command = house.command(&[], &["/evil"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(20));
+        let _ = kill(pid(&child), Signal::SIGKILL);
+        finish(child);
+        house.wait_for_nobody();
+    });
+}

@@ -1,0 +1,17 @@
+//! `tinyo run` and `tinyo init` as they are shipped, on this kernel: what a container sees, how it ends, what it cannot
+//! do, and that nothing is left behind, whether it worked or not.
+
+mod devices;
+mod errors;
+mod escape;
+mod first;
+mod host;
+mod house;
+mod init;
+mod isolation;
+mod options;
+mod rights;
+mod signals;
+mod status;
+mod users;
+mod volumes;
