@@ -159,6 +159,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_escape_stays() {
+        let mut line = *b"21 1 0:20 / /\\089\\400\\04\\377x rw - ext4 - rw";
+        assert_eq!(parse(&mut line).unwrap().mount_point.to_bytes(), b"/\\089\\400\\04\xffx");
+    }
+
+    #[test]
     fn what_is_not_a_line_is_none() {
         for line in [
             "",

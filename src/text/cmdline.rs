@@ -158,6 +158,14 @@ mod tests {
         }
     }
 
+    /// The no-break space of Latin-1 is white space to the kernel, even within UTF-8.
+    #[test]
+    fn one_space_more_than_elsewhere() {
+        let mut line = *b"a\xa0b \xc3\xa0 \"c\xa0d\"\n";
+        let found: Vec<_> = Words::new(&mut line).map(|word| word.text.to_bytes()).collect();
+        assert_eq!(found, [&b"a"[..], b"b", b"\xc3", b"c\xa0d"]);
+    }
+
     #[test]
     fn names_and_values() {
         let mut line = *b"ro x=1 y= =z a=b=c q=\"v w\"\n";

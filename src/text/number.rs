@@ -19,7 +19,8 @@ pub fn any_base(text: &[u8]) -> Option<u64> {
     }
 }
 
-fn digits(text: &[u8], base: u32) -> Option<u64> {
+/// Digits of `base`, as many as there are.
+pub fn digits(text: &[u8], base: u32) -> Option<u64> {
     let mut value: Option<u64> = None;
     for &byte in text {
         let digit = char::from(byte).to_digit(base)?;

@@ -258,6 +258,38 @@ fn a_container_from_another() {
     assert_eq!(std::format!("{c:?}"), std::format!("{changed:?}"));
 }
 
+/// Each key of its own wins, one by one.
+#[test]
+fn own_keys_replace_the_copied() {
+    let model = "[service.a]\nexec = ['a']\n[service.a.container]\nroot = '/a'\n";
+    let keys = [
+        "root = '/b'",
+        "read-only = true",
+        "volumes = ['/a:/b']",
+        "tmpfs = ['/t']",
+        "hostname = 'h'",
+        "network = 'host'",
+        "init = false",
+        "privileged = true",
+        "cap-add = ['KILL']",
+        "cap-drop = ['ALL']",
+    ];
+    for key in keys {
+        let own = "[service.b]\nexec = ['b']\n[service.b.container]\n";
+        let copied = accept(&std::format!("{own}{key}\nfrom = 'a'\n{model}"));
+        let root = if key.starts_with("root") { "" } else { "root = '/a'\n" };
+        let written = accept(&std::format!("{own}{key}\n{root}{model}"));
+        let show = |config: &super::super::Config<'static>| {
+            let container = config.services[0].container.unwrap();
+            let lists = [container.volumes, container.tmpfs, container.cap_add, container.cap_drop];
+            let lists = lists.map(|list| words(config, list).join(" "));
+            let Container { root, read_only, hostname, network, init, privileged, .. } = container;
+            std::format!("{root:?} {read_only} {hostname:?} {network:?} {init} {privileged} {lists:?}")
+        };
+        assert_eq!(show(&copied), show(&written), "{key}");
+    }
+}
+
 #[test]
 fn as_much_as_fits() {
     use std::fmt::Write;

@@ -279,11 +279,17 @@ impl<'a> Reader<'a> {
 
     /// Takes `count` bytes, or what is left.
     fn take(&mut self, count: usize) -> &'a mut [u8] {
+        let head = self.split(count);
+        self.here.walk(head);
+        head
+    }
+
+    /// The same, without moving over them.
+    fn split(&mut self, count: usize) -> &'a mut [u8] {
         let rest = core::mem::take(&mut self.rest);
         let count = count.min(rest.len());
         let (head, tail) = rest.split_at_mut_checked(count).unwrap_or_default();
         self.rest = tail;
-        self.here.walk(head);
         head
     }
 }
@@ -293,14 +299,23 @@ const START: Place = Place { line: 1, column: 1 };
 impl Place {
     /// Moves over `text`.
     fn walk(&mut self, text: &[u8]) {
-        for &byte in text {
-            self.column = self.column.wrapping_add(u32::from(begins_character(byte)));
-            if byte == b'\n' {
+        for byte in text {
+            self.column = self.column.wrapping_add(characters(core::slice::from_ref(byte)));
+            if *byte == b'\n' {
                 self.line = self.line.wrapping_add(1);
                 self.column = 1;
             }
         }
     }
+}
+
+/// How many characters begin in `text`.
+fn characters(text: &[u8]) -> u32 {
+    let mut count = 0u32;
+    for byte in text {
+        count = count.wrapping_add(u32::from(begins_character(*byte)));
+    }
+    count
 }
 
 /// Whether `byte` of UTF-8 is the first, or the only one, of its character.

@@ -1,7 +1,10 @@
 //! Values that are not arrays: strings, which are unescaped and NUL-terminated where they stand, and numbers.
 
-use super::{Event, Reader, State, Value, Wrong, begins_character, is_control};
-use crate::text::bytes::{cut, span, terminated};
+use core::ffi::CStr;
+
+use super::{Event, Reader, State, Value, Wrong, begins_character, characters, is_control};
+use crate::text::bytes::{cut, span};
+use crate::text::number;
 
 impl<'a> Reader<'a> {
     /// Reads a value, or the opening of an array.
@@ -40,88 +43,68 @@ impl<'a> Reader<'a> {
             self.take(3);
             return Event::Wrong(Wrong::MultiLine, &[]);
         }
-        let mut rest = self.rest.get(1..).unwrap_or_default();
-        while let [first, tail @ ..] = rest
-            && !matches!(first, b'\n' | b'\r')
-            && *first != quote
-        {
-            rest = match tail {
-                [escaped, tail @ ..] if *first == b'\\' && quote == b'"' && *escaped >= b' ' => tail,
-                _ => tail,
+        let mut column = 1u32;
+        let mut read = 1usize;
+        let mut write = 0usize;
+        let mut fault = None;
+        let closed = loop {
+            let rest = self.rest.get(read..).unwrap_or_default();
+            let mut bytes = [0; 4];
+            let (used, made) = match *rest {
+                [] | [b'\r' | b'\n', ..] => break false,
+                [byte, ..] if byte == quote => break true,
+                [b'\\', ref rest @ ..] if quote == b'"' => escape(rest, &mut bytes),
+                [0, ..] => (1, Err(Wrong::Nul)),
+                [byte, ..] if is_control(byte) => (1, Err(Wrong::Control)),
+                [byte, ..] => {
+                    bytes = [byte, 0, 0, 0];
+                    (1, Ok(1))
+                }
             };
-        }
-        if rest.first() != Some(&quote) {
-            return Event::Wrong(Wrong::UnclosedString, &[]);
-        }
-        let count = self.rest.len().wrapping_sub(rest.len()).wrapping_add(1);
-        let text = self.take(count).get_mut(1..).unwrap_or_default();
-        match unescape(text, quote) {
-            Ok(length) => match terminated(text.get(..=length).unwrap_or_default()) {
-                Some(text) => Event::Value(Value::String(text)),
-                None => Event::Wrong(Wrong::Nul, &[]),
-            },
-            Err(Fault { what, from, to, column }) => {
-                self.at.column = self.at.column.wrapping_add(column);
+            let (from, before) = (read, column);
+            read = read.wrapping_add(used);
+            column = column.wrapping_add(characters(rest.get(..used).unwrap_or_default()));
+            match made {
+                Ok(count) => {
+                    // It stays behind what is read: an escape is longer than what it stands for. What is wrong is kept.
+                    for byte in bytes.get(..count).filter(|_| fault.is_none()).unwrap_or_default() {
+                        if let Some(place) = self.rest.get_mut(write) {
+                            *place = *byte;
+                        }
+                        write = write.wrapping_add(1);
+                    }
+                }
+                Err(what) => fault = fault.or(Some((what, from, read, before))),
+            }
+        };
+        // Counted here: what was written may have line breaks in it.
+        self.here.column = self.here.column.wrapping_add(column).wrapping_add(u32::from(closed));
+        let text = self.split(read.wrapping_add(usize::from(closed)));
+        match fault {
+            _ if !closed => Event::Wrong(Wrong::UnclosedString, &[]),
+            Some((what, from, to, before)) => {
+                self.at.column = self.at.column.wrapping_add(before);
                 Event::Wrong(what, text.get(from..to).unwrap_or_default())
             }
-        }
-    }
-}
-
-/// What is wrong in a string: its bytes, and how many characters stand before them, with the quote.
-struct Fault {
-    what: Wrong,
-    from: usize,
-    to: usize,
-    column: u32,
-}
-
-/// Unescapes `text`, which ends with its `quote`, in place, and ends it with a NUL. Its length without that.
-fn unescape(text: &mut [u8], quote: u8) -> Result<usize, Fault> {
-    let mut column = 1;
-    let mut read = 0usize;
-    let mut write = 0usize;
-    let end = text.len().wrapping_sub(1);
-    while let Some(rest @ [first, ..]) = text.get(read..end) {
-        let mut bytes = [*first, 0, 0, 0];
-        let (used, made) = match *rest {
-            [b'\\', ref rest @ ..] if quote == b'"' => escape(rest, &mut bytes),
-            [0, ..] => (1, Err(Wrong::Nul)),
-            [byte, ..] if is_control(byte) => (1, Err(Wrong::Control)),
-            _ => (1, Ok(1)),
-        };
-        let to = read.wrapping_add(used);
-        let count = match made {
-            Err(what) => return Err(Fault { what, from: read, to, column }),
-            Ok(count) => count,
-        };
-        for &byte in rest.get(..used).unwrap_or_default() {
-            column = column.wrapping_add(u32::from(begins_character(byte)));
-        }
-        for &byte in bytes.get(..count).unwrap_or_default() {
-            // Never longer than its escape, so `write` stays behind `read`.
-            if let Some(place) = text.get_mut(write) {
-                *place = byte;
+            None => {
+                if let Some(terminator) = text.get_mut(write) {
+                    *terminator = 0;
+                }
+                Event::Value(Value::String(CStr::from_bytes_until_nul(text).unwrap_or_default()))
             }
-            write = write.wrapping_add(1);
         }
-        read = to;
     }
-    if let Some(terminator) = text.get_mut(write) {
-        *terminator = 0;
-    }
-    Ok(write)
 }
 
 /// What the escape stands for, of which `text` is what follows its backslash: its length with that, and how many `bytes`
 /// it makes.
 fn escape(text: &[u8], bytes: &mut [u8; 4]) -> (usize, Result<usize, Wrong>) {
+    let [first, ..] = bytes;
     let (kind, digits) = text.split_first().unwrap_or((&0, &[]));
-    let count = match kind {
+    let most = match kind {
         b'u' => 4usize,
         b'U' => 8,
         _ => {
-            let [first, ..] = bytes;
             *first = match kind {
                 b'b' => 8,
                 b't' => b'\t',
@@ -129,25 +112,24 @@ fn escape(text: &[u8], bytes: &mut [u8; 4]) -> (usize, Result<usize, Wrong>) {
                 b'f' => 12,
                 b'r' => b'\r',
                 b'"' | b'\\' => *kind,
+                // A line break is none of the string.
+                ..b' ' => return (1, Err(Wrong::Escape)),
                 _ => {
-                    let more = digits.iter().take_while(|byte| !begins_character(**byte)).count();
+                    let more = span(digits, |byte| !begins_character(byte));
                     return (more.wrapping_add(2), Err(Wrong::Escape));
                 }
             };
             return (2, Ok(1));
         }
     };
-    let used = count.wrapping_add(2);
-    let mut code = Some(0u32);
-    for index in 0..count {
-        let digit = digits.get(index).and_then(|&byte| char::from(byte).to_digit(16));
-        code = digit.and_then(|digit| Some(code? << 4 | digit));
-    }
-    match code.and_then(char::from_u32) {
-        Some('\0') => (used, Err(Wrong::Nul)),
-        Some(character) => (used, Ok(character.encode_utf8(bytes).len())),
-        None => (used.min(text.len().wrapping_add(1)), Err(Wrong::Unicode)),
-    }
+    let count = span(digits.get(..most).unwrap_or(digits), |byte| byte.is_ascii_hexdigit());
+    let code = number::digits(digits.get(..count).unwrap_or_default(), 16).filter(|_| count == most);
+    let made = match code.and_then(|code| char::from_u32(code as u32)) {
+        Some('\0') => Err(Wrong::Nul),
+        Some(character) => Ok(character.encode_utf8(bytes).len()),
+        None => Err(Wrong::Unicode),
+    };
+    (count.wrapping_add(2), made)
 }
 
 /// Reads what stands without quotes.
