@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_stays() {
-        let mut line = *b"21 1 0:20 / /\\089\\400\\04\\377x rw - ext4 - rw";
-        assert_eq!(parse(&mut line).unwrap().mount_point.to_bytes(), b"/\\089\\400\\04\xffx");
+        let mut line = *b"21 1 0:20 / /\\080\\089\\400\\04\\377x rw - ext4 - rw";
+        assert_eq!(parse(&mut line).unwrap().mount_point.to_bytes(), b"/\\080\\089\\400\\04\xffx");
     }
 
     #[test]
