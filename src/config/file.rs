@@ -300,6 +300,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// What is told next is in the service at `index`, where its first table is.
+    #[inline(never)]
     pub(super) fn at_service(&mut self, index: usize) {
         self.service = Some(index);
         self.here = self.heads.get(index).copied().unwrap_or_default();

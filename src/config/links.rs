@@ -27,6 +27,7 @@ pub enum LinkKind {
 }
 
 impl<'a> Parser<'a, '_> {
+    #[inline(never)]
     pub(super) fn link(&mut self) {
         let mut copies = Set::EMPTY;
         for at in 0..self.links.len() {
