@@ -114,6 +114,7 @@ pub fn check(args: Args) -> u8 {
 }
 
 /// Prints every step that boot, supervisor and each service would take.
+#[inline(never)]
 pub fn plan(args: Args) -> u8 {
     let config = match read(args.get(2)) {
         Ok(config) => config,

@@ -68,6 +68,7 @@ impl Member {
     }
 
     /// The machine's answer to `event`, said aloud.
+    #[inline(never)]
     pub fn apply(&mut self, event: Event, now: Millis, service: &Service) -> Action {
         let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
         let before = core::mem::replace(&mut self.state, next);
@@ -93,6 +94,7 @@ impl Member {
     }
 
     /// How a process ended, and what follows.
+    #[inline(never)]
     fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
         let how = How(exit);
         match self.state {
