@@ -16,6 +16,8 @@ pub const ROOTS: usize = 4;
 pub const WORDS: usize = 1024;
 /// Words of one list: the longest `exec` or `env`. An execve(2) array of this many pointers is 2 KiB of stack.
 pub const LIST: usize = 256;
+/// An array of words for execve(2): the longest list, with PATH, HOME and TERM, and the null pointer behind them.
+pub const EXEC_WORDS: usize = LIST + 4;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;

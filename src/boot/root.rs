@@ -34,6 +34,7 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
 
 /// Mounts as the type that was named, or as each that the kernel has for disks, in its own order, as the kernel itself
 /// does without an initramfs.
+#[inline(never)]
 fn try_types(wanted: &Root) -> Result<()> {
     if let Some(fstype) = wanted.fstype {
         return mount_as(wanted, fstype);

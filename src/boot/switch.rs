@@ -30,10 +30,11 @@ pub fn check_init(init: &CStr) -> Result<()> {
 }
 
 /// Makes the new root the root: the early mounts move on, the initramfs is emptied, and nothing of it is left mounted.
+#[inline(never)]
 pub fn switch_root() -> Result<()> {
     let old = fs::open(c"/", fs::READ | fs::DIRECTORY)?;
     let new = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
-    for path in MOVED {
+    for path in &MOVED {
         move_into(&new, path);
     }
     fs::enter(&new)?;
@@ -56,6 +57,7 @@ pub fn switch_root() -> Result<()> {
 }
 
 /// Moves the mount at `path` to the same place in the new root. A root without that place goes without the mount.
+#[inline(never)]
 fn move_into(new: &Fd, path: &CStr) {
     let name = path.to_bytes_with_nul().get(1..).and_then(terminated).unwrap_or(path);
     let _ = fs::make_directory(At::Dir(new), name, 0o755);

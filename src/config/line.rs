@@ -109,6 +109,7 @@ words! {
 const OURS: &str = "tinyo.config tinyo.log tinyo.on-exit tinyo.exit";
 
 /// Reads `text`, which is taken apart in place; `warn` is given each word that is wrong. None of them stops a boot.
+#[inline(never)]
 pub fn parse<'a>(text: &'a mut [u8], warn: &mut dyn FnMut(&Message<'_>)) -> BootLine<'a> {
     let mut line = BootLine::default();
     let mut words = Words::new(text);
@@ -196,6 +197,7 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
 }
 
 /// Sets `place` if the value is `good`.
+#[inline(never)]
 fn set<'a>(place: &mut Option<&'a CStr>, value: &'a CStr, good: bool) -> bool {
     if good {
         *place = Some(value);
@@ -204,6 +206,7 @@ fn set<'a>(place: &mut Option<&'a CStr>, value: &'a CStr, good: bool) -> bool {
 }
 
 /// Warns of a word that is nobody else's.
+#[inline(never)]
 fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
     if !name.starts_with(b"tinyo.") {
         return;
@@ -235,6 +238,7 @@ fn on_exit(text: &[u8]) -> Option<OnExit> {
     }
 }
 
+#[inline(never)]
 fn exit_to(text: &[u8]) -> Option<ExitTo> {
     let (kind, port) = cut(text, b':');
     let port = match port {

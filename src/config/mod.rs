@@ -130,7 +130,7 @@ impl<'a> Config<'a> {
     }
 
     /// Puts `words` into the pool. None when it is full ([`limits::WORDS`]).
-    pub fn add_list(&mut self, words: impl Iterator<Item = &'a CStr>) -> Option<List> {
+    pub fn add_list(&mut self, words: &mut dyn Iterator<Item = &'a CStr>) -> Option<List> {
         let start = self.words.len();
         for word in words {
             self.words.push(word).ok()?;

@@ -36,8 +36,8 @@ pub fn raise(args: &Args) -> Result<()> {
         Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
         Err(error) => return Err(error),
     };
-    let mut argv = Words::<{ limits::LIST + 1 }>::default();
-    let mut environment = Words::<{ limits::LIST + 1 }>::default();
+    let mut argv = Words::<{ limits::EXEC_WORDS }>::default();
+    let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
     for word in args.from(0) {
         argv.push(word)?;
     }

@@ -150,7 +150,7 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
     plan.push(Step::Root { path: container.root, read_only: container.read_only });
     plan.push(Step::Devices);
     if container.read_only {
-        for target in [b"/tmp".as_slice(), b"/run"] {
+        for target in &[b"/tmp".as_slice(), b"/run"] {
             plan.push(Step::Tmpfs { target, options: b"" });
         }
     }

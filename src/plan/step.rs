@@ -207,7 +207,7 @@ impl uDisplay for Step<'_> {
             Step::Terminal(tty) => on(f, "terminal ", tty.map_or(b"console", CStr::to_bytes)),
             Step::ModeMask(mask) => {
                 f.write_str("umask 0")?;
-                for shift in [6, 3, 0] {
+                for shift in &[6, 3, 0] {
                     uwrite!(f, "{}", (mask >> shift) & 7)?;
                 }
                 Ok(())

@@ -10,7 +10,7 @@ use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
 use crate::container::shield;
 use crate::limits;
 use crate::log::{self, Level, Line};
-use crate::plan::run::{self, Place};
+use crate::plan::run;
 use crate::plan::{Plan, Step, build};
 use crate::request::Ending;
 use crate::supervise::{self, End, Supervisor};
@@ -51,7 +51,7 @@ pub fn machine(args: Args) -> ! {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
     for step in &build::EARLY {
-        if let Err(error) = run::take(step, &mut Place::default()) {
+        if let Err(error) = run::take_alone(step) {
             say_failure(step, error);
         }
     }
@@ -115,7 +115,7 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
-            _ => run::take(step, &mut Place::default()),
+            _ => run::take_alone(step),
         };
         if let Err(error) = done {
             say_failure(step, error);
@@ -127,7 +127,7 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
 /// The `[[mount]]` tables.
 pub fn mount_all(config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
-        let Err(error) = run::take(&step, &mut Place::default()) else { continue };
+        let Err(error) = run::take_alone(&step) else { continue };
         say_failure(&step, error);
         let Step::Mount(mount, _) = step else { continue };
         if !options::has(mount.options.unwrap_or_default().to_bytes(), b"nofail") {
@@ -220,8 +220,8 @@ fn take_command(machine: &Machine, config: &mut Config<'static>, loaded: Loaded)
     command.ask = false;
     command.restart = Restart::Never;
     command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
-    let exec = config.add_list(machine.line.command.iter().copied());
-    let env = config.add_list(machine.args.environment());
+    let exec = config.add_list(&mut machine.line.command.iter().copied());
+    let env = config.add_list(&mut machine.args.environment());
     let (Some(exec), Some(env)) = (exec, env) else {
         say!(Failure, "kernel command line: too many words for a command; write at most {}", limits::COMMAND_WORDS);
         return Err(Stuck);
@@ -234,7 +234,7 @@ fn take_command(machine: &Machine, config: &mut Config<'static>, loaded: Loaded)
 
 /// `/run/tinyo/bin/tinyo`, wherever our own file is by now: /proc/1/exe leads to it even when it was removed.
 fn link_binary() {
-    for path in [c"/run/tinyo", c"/run/tinyo/bin"] {
+    for path in &[c"/run/tinyo", c"/run/tinyo/bin"] {
         let _ = fs::make_directory(At::Cwd, path, 0o755);
     }
     let _ = fs::make_link(c"/proc/1/exe", At::Cwd, c"/run/tinyo/bin/tinyo");

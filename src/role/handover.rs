@@ -118,7 +118,7 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
     Err(Stuck)
 }
 
-type Array = Words<{ limits::LIST + 1 }>;
+type Array = Words<{ limits::EXEC_WORDS }>;
 
 /// The kernel's words go on to the real init, as it would have given them itself.
 fn words(machine: &Machine, name: &CStr) -> Result<(Array, Array), Error> {

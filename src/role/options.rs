@@ -115,7 +115,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
     }
     parsed.container.root = root;
     let fits = args.len() - index <= limits::LIST && lists.store(config, &mut parsed);
-    match config.add_list(args.from(index)).filter(|_| fits) {
+    match config.add_list(&mut args.from(index)).filter(|_| fits) {
         Some(exec) => {
             parsed.service.exec = exec;
             Some(parsed)
@@ -170,7 +170,7 @@ impl Lists {
             (&self.cap_add, &mut parsed.container.cap_add),
             (&self.cap_drop, &mut parsed.container.cap_drop),
         ] {
-            *list = config.add_list(words.iter().copied()).unwrap_or(List::EMPTY);
+            *list = config.add_list(&mut words.iter().copied()).unwrap_or(List::EMPTY);
         }
         !self.full
     }

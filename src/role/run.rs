@@ -81,7 +81,8 @@ pub fn init(args: Args, first: usize) -> u8 {
         }
         _ => first,
     };
-    let (Some(argv), Some(env)) = (config.add_list(args.from(start)), config.add_list(args.environment())) else {
+    let (Some(argv), Some(env)) = (config.add_list(&mut args.from(start)), config.add_list(&mut args.environment()))
+    else {
         say!(Failure, "init: more than {} words", crate::limits::WORDS);
         return exit::LAUNCHER;
     };

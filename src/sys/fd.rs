@@ -15,7 +15,7 @@ impl Drop for Fd {
 }
 
 /// fcntl(2) with a number.
-fn control(number: i32, command: i32, value: i32) -> Result<usize> {
+pub(super) fn control(number: i32, command: i32, value: i32) -> Result<usize> {
     // SAFETY: plain numbers.
     check_long(Call::Fcntl, unsafe { libc::syscall(libc::SYS_fcntl, number, command, value) })
 }

@@ -1,7 +1,7 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
 use super::error::{Call, Error, Result, check, check_long, last};
-use super::fd::Fd;
+use super::fd::{Fd, control};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
@@ -115,7 +115,7 @@ pub fn change_directory(path: &CStr) -> Result<()> {
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    check(Call::Fchdir, unsafe { libc::fchdir(directory.raw()) }).map(drop)
+    check_long(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, directory.raw()) }).map(drop)
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
@@ -338,14 +338,12 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
             rest = rest.get(copy.write(rest)?..).unwrap_or_default();
         }
     }
-    // SAFETY: flags of a file of our own.
-    check(Call::Fcntl, unsafe { libc::fcntl(copy.raw(), libc::F_ADD_SEALS, seals) })?;
+    control(copy.raw(), libc::F_ADD_SEALS, seals)?;
     Ok(copy)
 }
 
 /// A file that can no longer be written, by its seals.
 pub fn is_sealed(file: &Fd) -> bool {
-    // SAFETY: F_GET_SEALS only looks; it is EINVAL for files that have none.
-    let seals = unsafe { libc::fcntl(file.raw(), libc::F_GET_SEALS) };
-    seals >= 0 && seals & libc::F_SEAL_WRITE != 0
+    // EINVAL for files that have none.
+    control(file.raw(), libc::F_GET_SEALS, 0).is_ok_and(|seals| seals as i32 & libc::F_SEAL_WRITE != 0)
 }

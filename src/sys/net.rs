@@ -6,7 +6,8 @@ use core::mem::size_of;
 
 fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
-    check(Call::Socket, unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }).map(Fd::own)
+    let value = unsafe { libc::syscall(libc::SYS_socket, domain, kind | libc::SOCK_CLOEXEC, protocol) };
+    check_long(Call::Socket, value).map(|raw| Fd::own(raw as i32))
 }
 
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves.

@@ -55,12 +55,20 @@ pub fn take_child_signals() {
     set_default(libc::SIGCHLD as u8);
 }
 
+const fn bit(number: i32) -> Set {
+    1 << (number - 1)
+}
+
 /// A signalfd(2) for every signal that is not raised by a bug of our own (those must kill, or panic, at once).
 pub fn open() -> Result<Fd> {
-    let mut set = Set::MAX;
-    for own in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGABRT, libc::SIGSYS] {
-        set &= !(1 << (own - 1));
-    }
+    const OWN: Set = bit(libc::SIGSEGV)
+        | bit(libc::SIGBUS)
+        | bit(libc::SIGILL)
+        | bit(libc::SIGFPE)
+        | bit(libc::SIGTRAP)
+        | bit(libc::SIGABRT)
+        | bit(libc::SIGSYS);
+    let set = !OWN;
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: one readable set of the size given.
     let value = unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set, SET_BYTES, flags) };

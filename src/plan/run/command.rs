@@ -203,8 +203,8 @@ pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:
 #[inline(never)]
 pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Identity) -> Error {
     let mut home = heapless::Vec::<u8, 264>::new();
-    let mut words = Words::<{ limits::LIST + 1 }>::default();
-    let mut environment = Words::<{ limits::LIST + 4 }>::default();
+    let mut words = Words::<{ limits::EXEC_WORDS }>::default();
+    let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
     match prepare(argv, env, term, identity, &mut home, &mut words, &mut environment) {
         Ok(()) => {}
         Err(error) => return error,
@@ -250,8 +250,8 @@ fn prepare(
     term: Option<&CStr>,
     identity: &Identity,
     home: &mut heapless::Vec<u8, 264>,
-    words: &mut Words<{ limits::LIST + 1 }>,
-    environment: &mut Words<{ limits::LIST + 4 }>,
+    words: &mut Words<{ limits::EXEC_WORDS }>,
+    environment: &mut Words<{ limits::EXEC_WORDS }>,
 ) -> Result<()> {
     for word in argv {
         words.push(word)?;

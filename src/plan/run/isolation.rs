@@ -143,7 +143,7 @@ pub fn devices(place: &Place) -> Result<()> {
     for &(name, major, minor, mode) in NODES {
         fs::make_device(here, name, mode, major, minor)?;
     }
-    for (name, target) in [
+    for &(name, target) in &[
         (c"fd", c"/proc/self/fd"),
         (c"stdin", c"/proc/self/fd/0"),
         (c"stdout", c"/proc/self/fd/1"),
@@ -154,7 +154,7 @@ pub fn devices(place: &Place) -> Result<()> {
     }
     // Names in this tmpfs are ours alone: nobody else has seen it yet.
     fs::enter(&dev)?;
-    for name in [c"pts", c"shm", c"mqueue"] {
+    for name in &[c"pts", c"shm", c"mqueue"] {
         fs::make_directory(here, name, 0o755)?;
     }
     mount::mount(

@@ -123,6 +123,12 @@ impl Child {
     }
 }
 
+/// Takes one step that needs nothing of another.
+#[inline(never)]
+pub fn take_alone(step: &Step) -> Result<()> {
+    take(step, &mut Place::default())
+}
+
 /// Takes one step in this process.
 pub fn take(step: &Step, place: &mut Place) -> Result<()> {
     match *step {
@@ -191,10 +197,9 @@ fn close_files(place: &mut Place) -> Result<()> {
         }
     }
     // Their numbers are closed below, all at once.
-    let old = core::mem::take(place);
-    (place.identity, place.child) = (old.identity, old.child);
-    for file in [old.log, old.source, old.root, old.old_root, old.proc].into_iter().flatten() {
-        file.leak();
+    let Place { log, source, root, old_root, proc, .. } = place;
+    for file in [log, source, root, old_root, proc] {
+        file.take().map(Fd::leak);
     }
     fd::close_from(REPORT + 1);
     Ok(())
