@@ -295,6 +295,12 @@ impl<'a> Parser<'a, '_> {
                 let name = self.config.name(index);
                 self.wrong(Wrong::MissingService, name.as_bytes(), &[]);
             }
+            // It would have to run inside, which nothing can enter yet.
+            let service = self.config.services.get(index);
+            if service.is_some_and(|service| service.container.is_some() && !service.stop.is_empty()) {
+                self.at_service(index);
+                self.wrong(Wrong::StopInside, b"stop", &[]);
+            }
         }
         self.link();
     }

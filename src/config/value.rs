@@ -20,6 +20,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Path => (is_path(text), Wrong::Path),
         Type::Terminal => (is_path(text), Wrong::Terminal),
         Type::Init => (is_init(text), Wrong::Path),
+        Type::Source if is_tag(text) => (false, Wrong::Later),
         Type::Source => (is_source(text), Wrong::Source),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::User => (is_user(text), Wrong::User),
@@ -77,14 +78,22 @@ pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
         Some(b"ro") => true,
         _ => return None,
     };
-    let possible = matches!(source, [b'/' | b'.', ..]) && is_path(target) && !all(target, |byte| byte == b'/');
+    let possible = matches!(source, [b'/' | b'.', ..]) && is_mount_point(target);
     possible.then_some(Volume { source, target, read_only })
 }
 
 /// `PATH[:OPTIONS]`: an absolute path and the options of the tmpfs on it.
 pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (path, options) = cut(text, b':');
-    is_path(path).then_some((path, options.unwrap_or_default()))
+    is_mount_point(path).then_some((path, options.unwrap_or_default()))
+}
+
+/// A place in a container that something of the user's can be mounted on: not the root itself, which the container
+/// leaves by then, nor what the kernel's own /proc and /sys cover. `..` could lead to either.
+fn is_mount_point(path: &[u8]) -> bool {
+    let mut parts = path.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    let first = parts.next();
+    is_path(path) && !matches!(first, None | Some(b"proc" | b"sys" | b"..")) && parts.all(|part| part != b"..")
 }
 
 /// `5 in 60s`.
@@ -114,16 +123,20 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// A name of a device (or, with a type like 9p, of whatever that wants): with a `=` only the tags that are known.
-fn is_source(text: &[u8]) -> bool {
-    match cut(text, b'=') {
-        (_, None) => true,
-        (tag, Some(value)) => is_path(text) || !value.is_empty() && names::position(TAGS, tag).is_some(),
-    }
+/// A device by its path, or, with a type like 9p or virtiofs, whatever that takes.
+pub fn is_source(text: &[u8]) -> bool {
+    is_path(text) || !has(text, b'=') && !is_tag(text)
 }
 
-/// How a file system can be named instead of its device.
-const TAGS: &str = "UUID LABEL PARTUUID PARTLABEL";
+/// How a file system can be named instead of its device: `UUID=` and its like, or MAJOR:MINOR.
+fn is_tag(text: &[u8]) -> bool {
+    const TAGS: &str = "UUID LABEL PARTUUID PARTLABEL";
+    match (cut(text, b'='), cut(text, b':')) {
+        ((tag, Some(_)), _) => names::position(TAGS, tag).is_some(),
+        (_, (major, Some(minor))) => number::decimal(major).is_some() && number::decimal(minor).is_some(),
+        _ => false,
+    }
+}
 
 /// `USER[:GROUP]`, names or numbers.
 pub fn is_user(text: &[u8]) -> bool {

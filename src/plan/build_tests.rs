@@ -90,6 +90,8 @@ fn privileged_is_the_floors_work_and_no_wall() {
 #[test]
 fn a_plain_service_takes_few_steps() {
     let text = "[service.web]\nexec = [\"/bin/web\", \"two words\", \"\"]\n";
+    let quoted = steps("[service.web]\nexec = ['a\"b\\c']\n", Parent::Init);
+    assert_eq!(quoted.last().unwrap(), "run \"a\\\"b\\\\c\"");
     assert_eq!(
         steps(text, Parent::Init),
         [

@@ -4,7 +4,6 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
-use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use ufmt::{Formatter, uDisplay, uWrite, uwrite};
@@ -156,13 +155,33 @@ fn of(text: Option<&CStr>) -> &[u8] {
     text.map_or(b"", CStr::to_bytes)
 }
 
+/// A word as the config has it where it would be misread without quotes.
+fn quote<W: uWrite + ?Sized>(word: &[u8], f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+    let plain = |&byte: &u8| !matches!(byte, b' ' | b'"' | b'\\');
+    if !word.is_empty() && word.iter().all(plain) {
+        f.write_str(" ")?;
+        return uDisplay::fmt(&Show(word), f);
+    }
+    f.write_str(" \"")?;
+    let mut rest = word;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        let (before, after) = rest.split_at_checked(at).unwrap_or_default();
+        uDisplay::fmt(&Show(before), f)?;
+        f.write_str(if after.first() == Some(&b'"') { "\\\"" } else { "\\\\" })?;
+        rest = after.get(1..).unwrap_or_default();
+    }
+    uDisplay::fmt(&Show(rest), f)?;
+    f.write_str("\"")
+}
+
 /// A wait in words.
 pub struct Waiting(pub Wait);
 
 impl uDisplay for Waiting {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
         match self.0.limit() {
-            Some(Millis(ms)) => uwrite!(f, "{} s", ms.div_ceil(1000)),
+            Some(Millis(ms)) if ms % 1000 == 0 => uwrite!(f, "{} s", ms / 1000),
+            Some(Millis(ms)) => uwrite!(f, "{} ms", ms),
             None => f.write_str("as long as it takes"),
         }
     }
@@ -218,14 +237,7 @@ impl uDisplay for Step<'_> {
             Step::Ask => f.write_str("wait for Enter"),
             Step::Exec { argv, .. } => {
                 f.write_str("run")?;
-                for word in argv {
-                    // As a shell would have to be given it.
-                    let quote = if word.is_empty() || bytes::has(word.to_bytes(), b' ') { "\"" } else { "" };
-                    f.write_str(" ")?;
-                    on(f, quote, word.to_bytes())?;
-                    f.write_str(quote)?;
-                }
-                Ok(())
+                argv.iter().try_for_each(|word| quote(word.to_bytes(), f))
             }
             Step::PrivateMounts => f.write_str("make mounts private"),
             Step::Root { path, read_only } => {

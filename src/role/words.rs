@@ -93,9 +93,27 @@ pub fn unknown(word: &[u8]) -> u8 {
 fn read(path: Option<&'static CStr>) -> Result<&'static Config<'static>, u8> {
     let config = CONFIG.take().ok_or(exit::SYSTEM)?;
     match source::load(path, config) {
-        Ok((_, verdict)) if verdict.problems == 0 => Ok(config),
+        Ok((_, verdict)) if verdict.problems == 0 && plans_fit(config) => Ok(config),
         _ => Err(exit::USAGE),
     }
+}
+
+/// Every plan that the config asks for has room; one that has not is said.
+fn plans_fit(config: &Config) -> bool {
+    let mut plan = Plan::default();
+    build::machine(&mut plan, config);
+    if plan.full {
+        say!(Failure, "boot: more than {} steps; write fewer modules or sysctls", limits::STEPS);
+        return false;
+    }
+    config.services.iter().all(|service| {
+        let mut plan = Plan::default();
+        build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
+        if plan.full {
+            say!(Failure, "{}: more than {} steps; write fewer volumes", service.name, limits::STEPS);
+        }
+        !plan.full
+    })
 }
 
 pub fn check(args: Args) -> u8 {
@@ -121,16 +139,11 @@ pub fn plan(args: Args) -> u8 {
         Err(status) => return status,
     };
     let mut out = Output::new();
-    if !write_plans(config, &mut out) {
-        out.flush();
-        say!(Failure, "plan: more than {} steps in one plan; write fewer modules or volumes", limits::STEPS);
-        return exit::USAGE;
-    }
+    write_plans(config, &mut out);
     out.end()
 }
 
-/// False: a plan does not fit.
-fn write_plans(config: &Config, out: &mut Output) -> bool {
+fn write_plans(config: &Config, out: &mut Output) {
     section(out, "boot");
     write_steps(&build::EARLY, out);
     let mut plan = Plan::default();
@@ -146,7 +159,6 @@ fn write_plans(config: &Config, out: &mut Output) -> bool {
             write_steps(&[step], out);
         }
     }
-    let mut full = plan.full;
     for service in &config.services {
         put!(out, "service {}", service.name);
         write_heading(config, service, out);
@@ -157,9 +169,7 @@ fn write_plans(config: &Config, out: &mut Output) -> bool {
             put!(out, "  new namespaces: mount pid uts ipc{}\n", net);
         }
         write_steps(&plan.steps, out);
-        full |= plan.full;
     }
-    !full
 }
 
 fn section(out: &mut Output, name: &str) {

@@ -1,6 +1,7 @@
 //! The words this process was started with.
 
 use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::text::bytes::{after, terminated};
 
@@ -17,6 +18,8 @@ impl Args {
     pub unsafe fn new(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> Self {
         let len = if argv.is_null() { 0 } else { usize::try_from(argc).unwrap_or(0) };
         let words = if len == 0 { &[] } else { unsafe { core::slice::from_raw_parts(argv, len) } };
+        FIRST.store(argv.cast_mut(), Ordering::Relaxed);
+        COUNT.store(len, Ordering::Relaxed);
         Args { words, envp }
     }
 
@@ -50,6 +53,23 @@ impl Args {
             let value = after(after(word.to_bytes_with_nul(), key)?, b"=")?;
             terminated(value)
         })
+    }
+}
+
+/// Where the words lie, for [`forget`].
+static FIRST: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Overwrites all words but the first where the kernel keeps them: /proc/PID/cmdline, which everyone may read, then shows
+/// only the name. For a process that never looks at its words again.
+pub fn forget() {
+    let (first, count) = (FIRST.load(Ordering::Relaxed), COUNT.load(Ordering::Relaxed));
+    for index in 1..count {
+        // SAFETY: the words of `main`, in memory that is this process's own to write (execve(2)); each ends with a NUL.
+        unsafe {
+            let word = (*first.add(index)).cast_mut();
+            core::ptr::write_bytes(word, 0, CStr::from_ptr(word).to_bytes().len());
+        }
     }
 }
 

@@ -217,8 +217,9 @@ impl FileSystem {
         self.magic == 0x0102_1994
     }
 
-    pub fn is_proc(&self) -> bool {
-        self.magic == 0x9fa0
+    /// The kernel's own words in files: proc or sysfs.
+    pub fn is_kernels(&self) -> bool {
+        matches!(self.magic, 0x9fa0 | 0x6265_6572)
     }
 
     pub fn is_cgroup2(&self) -> bool {

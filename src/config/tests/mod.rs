@@ -1,6 +1,7 @@
 //! The config file as a whole: what is accepted, every error, and the law; and the kernel command line.
 
 mod accepted;
+mod containers;
 mod errors;
 mod law;
 mod line;

@@ -156,11 +156,16 @@ pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
 
 /// Gives `each` the lines of a table of users or groups. An image without one has no names, and that is all.
 fn look_up(path: &CStr, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
-    // Not blocking: an image may have a fifo in its place.
-    let file = match fs::open(path, fs::READ | fs::NON_BLOCK) {
-        Ok(file) if fs::file_status(&file)?.is_regular() => file,
-        _ => return Ok(()),
+    // Looked at before it is opened: an image may have a fifo there, a device that opening starts, or a link to what the
+    // kernel lets root read once (/proc/kmsg).
+    let is_table = |place: Fd| {
+        let regular = fs::file_status(&place).is_ok_and(|status| status.is_regular());
+        regular && fs::file_system(&place).is_ok_and(|system| !system.is_kernels())
     };
+    if !fs::open(path, fs::PLACE).is_ok_and(is_table) {
+        return Ok(());
+    }
+    let Ok(file) = fs::open(path, fs::READ | fs::NON_BLOCK) else { return Ok(()) };
     let mut buffer = [0u8; 1024];
     match lines::each(&mut buffer, &mut |buffer| file.read(buffer), each) {
         Err(Stop::Read(error)) => Err(error),

@@ -22,8 +22,10 @@ fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
     bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
 }
 
-/// Mounts made from here on are seen by nobody else, and nobody else's by us.
-pub fn make_private() -> Result<()> {
+/// Mounts made from here on are seen by nobody else, and nobody else's by us. From here on, too, the current directory is
+/// wherever the last step needed it: what is relative to the launcher's was meant from here.
+pub fn make_private(place: &mut Place) -> Result<()> {
+    place.launch = fs::open(c".", fs::PLACE | fs::DIRECTORY).ok();
     mount::mount(c"none", c"/", c"", mount::RECURSIVE | mount::PRIVATE, c"")
 }
 
@@ -111,7 +113,8 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
 /// Binds `source`, with what is mounted under it, on `target` of the root.
 pub fn volume(source: &[u8], target: &[u8], read_only: bool, place: &Place) -> Result<()> {
     let mut buffer = Path::new();
-    let tree = mount::clone_tree(At::Cwd, path(source, &mut buffer)?, true)?;
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+    let tree = mount::clone_tree(from, path(source, &mut buffer)?, true)?;
     if read_only {
         mount::set_read_only(At::Dir(&tree), c"", true)?;
     }
@@ -129,7 +132,7 @@ pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
 }
 
 /// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
-pub fn devices(place: &Place) -> Result<()> {
+pub fn devices(place: &mut Place) -> Result<()> {
     let root = root(place)?;
     let under = own_directory(place, c"dev")?;
     fs::enter(&under)?;
@@ -143,6 +146,8 @@ pub fn devices(place: &Place) -> Result<()> {
     for &(name, major, minor, mode) in NODES {
         fs::make_device(here, name, mode, major, minor)?;
     }
+    // For masks: a volume may lie over /dev later.
+    place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
     for &(name, target) in &[
         (c"fd", c"/proc/self/fd"),
         (c"stdin", c"/proc/self/fd/0"),
@@ -178,15 +183,16 @@ pub fn pivot(place: &Place) -> Result<()> {
 }
 
 /// /proc of the pid namespace that this process is PID 1 of.
-pub fn proc(place: &mut Place) -> Result<()> {
+pub fn proc(place: &Place) -> Result<()> {
     fs::enter(&own_directory(place, c"proc")?)?;
     mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
-    let proc = fs::open_at(At::Dir(root(place)?), c"proc", fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if !fs::file_system(&proc)?.is_proc() {
-        return Err(Error::new(Call::Open, libc::ESTALE));
-    }
-    place.proc = Some(proc);
-    Ok(())
+    kernels_own(place, c"proc")
+}
+
+/// What stands at `name` now is the kernel's: whoever may write to the image could have put something else in its place.
+fn kernels_own(place: &Place, name: &CStr) -> Result<()> {
+    let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
+    if fs::file_system(&top)?.is_kernels() { Ok(()) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
 }
 
 pub fn sys(read_only: bool, place: &Place) -> Result<()> {
@@ -200,10 +206,11 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
         // mounts nothing on itself.
         Err(error) if error.is(libc::EBUSY) => {
             mount::unmount(c".", true)?;
-            attempt()
+            attempt()?;
         }
-        done => done,
+        done => done?,
     }
+    kernels_own(place, c"sys")
 }
 
 /// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
@@ -229,11 +236,11 @@ pub fn mask(path: &CStr, place: &Place) -> Result<()> {
         fs::enter(&target)?;
         return mount::mount(c"tmpfs", c".", c"tmpfs", HARMLESS | mount::READ_ONLY, c"mode=555");
     }
-    let null = fs::open_in(root(place)?, c"/dev/null", fs::PLACE)?;
-    if !fs::file_status(&null)?.is_device(1, 3) {
+    let null = place.null.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    if !fs::file_status(null)?.is_device(1, 3) {
         return Err(Error::new(Call::Open, libc::ESTALE));
     }
-    mount::attach(&mount::clone_tree(At::Dir(&null), c"", false)?, At::Dir(&target), c"")
+    mount::attach(&mount::clone_tree(At::Dir(null), c"", false)?, At::Dir(&target), c"")
 }
 
 /// A read-only bind mount of `path` over itself.

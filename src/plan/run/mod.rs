@@ -13,7 +13,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
-use crate::sys::{fs, poll, signal};
+use crate::sys::{args, fs, poll, signal};
 
 /// Where a child's report goes: above standard error, and the only file that outlives `CloseFiles`.
 const REPORT: i32 = 3;
@@ -26,9 +26,11 @@ pub struct Place {
     report: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
+    /// The launcher's current directory, and our own null device.
+    launch: Option<Fd>,
+    null: Option<Fd>,
     root: Option<Fd>,
     old_root: Option<Fd>,
-    proc: Option<Fd>,
     identity: command::Identity,
     /// Our reaper has this child to end with.
     child: Option<Pid>,
@@ -101,6 +103,8 @@ fn child(plan: &Plan, mut place: Place) -> ! {
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
 fn attend(pid: Pid) -> ! {
     fd::close_from(0);
+    // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
+    args::forget();
     match signal::open() {
         Ok(signals) => process::exit(reaper::attend(pid, &signals).status()),
         // Nothing is open, so a descriptor is to be had, or the kernel is out of memory: end, and the kernel ends the rest.
@@ -172,7 +176,7 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         }
         Step::CloseFiles => close_files(place),
 
-        Step::PrivateMounts => isolation::make_private(),
+        Step::PrivateMounts => isolation::make_private(place),
         Step::Root { path, read_only } => isolation::take_root(path, read_only, place),
         Step::Volume { source, target, read_only } => isolation::volume(source, target, read_only, place),
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
@@ -197,8 +201,8 @@ fn close_files(place: &mut Place) -> Result<()> {
         }
     }
     // Their numbers are closed below, all at once.
-    let Place { log, source, root, old_root, proc, .. } = place;
-    for file in [log, source, root, old_root, proc] {
+    let Place { log, source, launch, null, root, old_root, .. } = place;
+    for file in [log, source, launch, null, root, old_root] {
         file.take().map(Fd::leak);
     }
     fd::close_from(REPORT + 1);
