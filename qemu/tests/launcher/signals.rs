@@ -11,7 +11,8 @@ use crate::house::{Ended, House, finish, pid, soon};
 
 /// A run that talks: its command says `ready` first.
 struct Talk {
-    child: Child,
+    /// None: it was waited for.
+    child: Option<Child>,
     output: BufReader<ChildStdout>,
 }
 
@@ -20,7 +21,7 @@ impl Talk {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut talk = Talk { child, output };
+        let mut talk = Talk { child: Some(child), output };
         assert_eq!(talk.line(), "ready");
         talk
     }
@@ -32,11 +33,21 @@ impl Talk {
     }
 
     fn send(&self, signal: Signal) {
-        kill(pid(&self.child), signal).unwrap();
+        kill(pid(self.child.as_ref().unwrap()), signal).unwrap();
     }
 
-    fn end(self) -> Ended {
-        finish(self.child)
+    fn end(mut self) -> Ended {
+        finish(self.child.take().unwrap())
+    }
+}
+
+/// A test that fails leaves nobody running either.
+impl Drop for Talk {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
