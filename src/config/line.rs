@@ -137,15 +137,17 @@ fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut d
 
 fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
     let name = word.name();
-    let value = match (word.value(), name) {
-        (None, b"ro") => return line.read_only = Some(true),
-        (None, b"rw") => return line.read_only = Some(false),
-        (None, b"rootwait") => return line.rootwait = Some(Wait::Forever),
-        (None, b"quiet") => return line.quiet = true,
-        (None, b"tinyo.rescue") => return line.rescue = true,
-        (None, [b't', b'i', b'n', b'y', b'o', b'.', ..]) => c"",
-        (None, _) => return,
-        (Some(value), _) => value,
+    let value = match word.value() {
+        Some(value) => value,
+        None => match names::position("ro rw rootwait quiet tinyo.rescue", name) {
+            Some(0) => return line.read_only = Some(true),
+            Some(1) => return line.read_only = Some(false),
+            Some(2) => return line.rootwait = Some(Wait::Forever),
+            Some(3) => return line.quiet = true,
+            Some(_) => return line.rescue = true,
+            None if name.starts_with(b"tinyo.") => c"",
+            None => return,
+        },
     };
     let Some(index) = names::position(NAMES, name) else { return unknown(name, warn) };
     let Some(word) = ALL.get(index) else { return };

@@ -133,6 +133,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
 }
 
 /// The number of the option that `word` is, and the value that is attached to it.
+#[inline(never)]
 fn recognise(word: &'static CStr) -> Option<(usize, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
     let tail = |from: usize| terminated(bytes.get(from..)?);
