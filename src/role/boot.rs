@@ -352,5 +352,5 @@ pub fn supervisor(args: Args) -> ! {
     }
     let set = supervise::Set { config, signals: &signals, machine: false, term: term(&args), give_up_at: None };
     let end = supervise::run(supervisor, &set);
-    supervise::end(end, false, &signals, || supervise::remove_all(&config.services))
+    supervise::end(end, false, &signals, || {})
 }

@@ -2,7 +2,6 @@
 //! leaves). They are born there (CLONE_INTO_CGROUP), so nothing that they fork can leave without root, and one write
 //! kills them all.
 
-use crate::config::Service;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -34,21 +33,6 @@ impl Cgroups {
         let main = fs::open_at(At::Dir(&top), c"main", fs::PLACE | fs::DIRECTORY)?;
         Ok(Cgroup { top, main })
     }
-}
-
-/// Takes the cgroups of `services` away again: a supervisor that ends before its machine leaves nothing behind.
-pub fn remove_all(services: &[Service]) {
-    let Some(cgroups) = Cgroups::open() else { return };
-    for service in services {
-        if let Ok(cgroup) = cgroups.service(service.name) {
-            let _ = fs::remove(At::Dir(&cgroup.top), c"main", true);
-            let mut buffer = bytes::Path::new();
-            if let Some(name) = bytes::path(&[service.name.as_bytes()], &mut buffer) {
-                let _ = fs::remove(At::Dir(&cgroups.0), name, true);
-            }
-        }
-    }
-    let _ = fs::remove(At::Cwd, c"/sys/fs/cgroup/tinyo", true);
 }
 
 pub struct Cgroup {

@@ -10,12 +10,13 @@ use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::memory::Static;
 use crate::sys::poll::{self, Interest};
 use crate::sys::power::{self, Power};
 use crate::sys::process::{self, Forked, Waited};
 use crate::sys::{mount, signal};
+use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
+use crate::text::lines::{self, Stop};
 use crate::text::show::Show;
 
 /// Strangers (what no service's cgroup holds) get this long after TERM, and after KILL.
@@ -24,8 +25,8 @@ const STRANGERS: Millis = Millis(2_000);
 const SYNC: Millis = Millis(60_000);
 const UNMOUNT: Millis = Millis(20_000);
 
-/// Room for the mount table of some 600 mounts; more are found in the next round.
-static MOUNTS: Static<[u8; 65536]> = Static::new([0; 65536]);
+/// Mounts with data that are let go of: a machine with more has a mistake in it.
+const MOST: usize = 128;
 
 /// What can block behind a disk, or a process that a disk holds.
 #[derive(Clone, Copy)]
@@ -52,10 +53,12 @@ impl Work<'_> {
 
 /// Does `work` in a process of its own, for at most `limit`.
 fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
-    let pid = match process::fork(process::Namespaces::default(), None)? {
-        Forked::Parent(pid) => pid,
+    let pid = match process::fork(process::Namespaces::default(), None) {
+        Ok(Forked::Parent(pid)) => pid,
+        // No process is to be had: better done here, at the risk of waiting for ever, than not at all.
+        Err(_) => return work.carry_out(),
         // Every errno that these calls have fits into a status.
-        Forked::Child => process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0)),
+        Ok(Forked::Child) => process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0)),
     };
     let deadline = Millis(poll::now().0.saturating_add(limit.0));
     loop {
@@ -117,9 +120,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
     if let Err(error) = bounded(Work::Sync, SYNC, signals) {
         say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
-    if let Some(buffer) = MOUNTS.take() {
-        release(end.ending, buffer, signals);
-    }
+    release(end.ending, signals);
     farewell();
     let power = match end.ending {
         Ending::Poweroff => Power::Off,
@@ -140,20 +141,25 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
 }
 
 /// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
-fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
-    let Ok(table) = read_mounts(buffer) else { return };
-    let mut rest = table;
-    // From the end of the table: what was mounted last lies on top, or deepest.
-    while let Some((before, line)) = last_line(rest) {
-        rest = before;
-        let Some(entry) = mountinfo::parse(line) else { continue };
-        if !entry.holds_data() {
-            continue;
+fn release(ending: Ending, signals: &Fd) {
+    let mut tried = heapless::Vec::<u32, MOST>::new();
+    let mut place = Path::new();
+    loop {
+        match last_with_data(&tried, &mut place) {
+            Ok(Some(id)) if tried.push(id).is_ok() => {}
+            Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
+            Ok(None) => return,
+            Err(error) => {
+                // A new root without /proc: its own root is all that we know of.
+                say!(Failure, "{}: read /proc/self/mountinfo: {}", ending.name(), error.errno());
+                let _ = bounded(Work::Remount(c"/"), UNMOUNT, signals);
+                return;
+            }
         }
-        let path = entry.mount_point;
+        let Some(path) = bytes::terminated(&place) else { return };
         let done = match path.to_bytes() {
             // Where we stand ourselves.
-            b"/" => Err(Error::new(Call::Waitpid, libc::EBUSY)),
+            b"/" => Err(Error::new(Call::Umount, libc::EBUSY)),
             _ => bounded(Work::Unmount(path), UNMOUNT, signals),
         };
         let Err(error) = done else { continue };
@@ -164,19 +170,25 @@ fn release(ending: Ending, buffer: &mut [u8], signals: &Fd) {
     }
 }
 
-fn read_mounts(buffer: &mut [u8]) -> Result<&mut [u8]> {
-    let n = fs::open(c"/proc/self/mountinfo", fs::READ)?.read_to_end(buffer)?;
-    Ok(buffer.get_mut(..n).unwrap_or_default())
-}
-
-/// The last line, without its end, and what is before it.
-fn last_line(mut text: &mut [u8]) -> Option<(&mut [u8], &mut [u8])> {
-    if let [before @ .., b'\n'] = text {
-        text = before;
+/// The last mount in the table that holds data and was not `tried`: what was mounted last lies on top, or deepest. Its
+/// place goes to `place`, NUL-terminated. The table is read anew each time, through a buffer that any line fits into.
+fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
+    let table = fs::open(c"/proc/self/mountinfo", fs::READ)?;
+    let mut buffer = [0u8; 8192];
+    let mut last = None;
+    let seen = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
+        if let Some(mount) = mountinfo::parse(line)
+            && mount.holds_data()
+            && !tried.contains(&mount.id)
+        {
+            last = Some(mount.id);
+            place.clear();
+            let _ = place.extend_from_slice(mount.mount_point.to_bytes_with_nul());
+        }
+        true
+    });
+    match seen {
+        Err(Stop::Read(error)) => Err(error),
+        _ => Ok(last),
     }
-    if text.is_empty() {
-        return None;
-    }
-    let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    text.split_at_mut_checked(start)
 }

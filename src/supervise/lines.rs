@@ -10,6 +10,9 @@ use crate::sys::fd::{self, Fd};
 /// A longer line is split: each record stays well under the kernel's bound, with the name in front.
 const LONGEST: usize = 512;
 
+/// What a pipe holds (pipe(7)).
+const PIPE: usize = 65_536;
+
 pub struct Lines {
     reader: Fd,
     writer: Fd,
@@ -32,11 +35,21 @@ impl Lines {
         fd::duplicate(self.writer.number())
     }
 
-    /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on.
-    pub fn read(&mut self, name: &str) {
+    /// Reads all that a process that has ended left behind: a pipe holds 64 KiB, whoever else writes to it meanwhile.
+    pub fn drain(&mut self, name: &str) {
+        for _ in 0..PIPE / LONGEST {
+            if !self.read(name) {
+                break;
+            }
+        }
+    }
+
+    /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on. False:
+    /// there was nothing.
+    pub fn read(&mut self, name: &str) -> bool {
         let mut chunk = [0u8; LONGEST];
         // EAGAIN: it was read already. Anything else cannot happen to a pipe of our own.
-        let Ok(n) = self.reader.read(&mut chunk) else { return };
+        let Ok(n) = self.reader.read(&mut chunk) else { return false };
         for &byte in chunk.get(..n).unwrap_or_default() {
             if byte == b'\n' || self.held.push(byte).is_err() {
                 self.flush(name);
@@ -46,6 +59,7 @@ impl Lines {
                 }
             }
         }
+        n > 0
     }
 
     /// Passes on what is held as a line, even if it has no end.

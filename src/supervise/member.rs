@@ -41,14 +41,26 @@ pub struct Member {
     lines: Option<Lines>,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
+    /// The process group of its last process: all that there is of it without a cgroup.
+    group: Option<Pid>,
     /// Its stop command at work.
-    stopper: Option<Pid>,
+    stopper: Option<Child>,
 }
 
 impl Member {
     pub const fn new(state: State) -> Self {
         let history = History::NEW;
-        Member { state, pid: None, history, report: None, lines: None, cgroup: None, killed: None, stopper: None }
+        Member {
+            state,
+            pid: None,
+            history,
+            report: None,
+            lines: None,
+            cgroup: None,
+            killed: None,
+            group: None,
+            stopper: None,
+        }
     }
 
     /// What the loop waits for.
@@ -56,10 +68,13 @@ impl Member {
         self.report.as_ref().into_iter().chain(self.lines.as_ref().map(Lines::reader))
     }
 
-    /// When the loop must look again. A killed process that does not end only matters while `ending`.
-    pub fn deadline(&self, ending: bool) -> Option<Millis> {
+    /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
+    /// it is given up.
+    pub fn deadline(&self, ending: bool, now: Millis) -> Option<Millis> {
         let held = self.killed.filter(|_| ending && self.state.is_running());
-        self.state.deadline().or(held.map(|killed| Millis(killed.0.saturating_add(HELD_BY_KERNEL.0))))
+        let given_up = held.map(|killed| Millis(killed.0.saturating_add(HELD_BY_KERNEL.0)));
+        let own = self.state.deadline().filter(|_| !(ending && matches!(self.state, State::Backoff { .. })));
+        own.or(given_up.filter(|&at| at > now))
     }
 
     /// It was killed and the kernel does not let go of it.
@@ -75,7 +90,7 @@ impl Member {
         let name = service.name;
         if let Event::Ended(exit) = event {
             if let Some(lines) = &mut self.lines {
-                lines.read(name);
+                lines.drain(name);
                 lines.flush(name);
             }
             self.say_end(before, exit, now, name);
@@ -127,7 +142,10 @@ impl Member {
             Action::Spawn => {
                 self.killed = None;
                 match self.spawn(Command::Exec, service, set, cgroups) {
-                    Ok(child) => (self.pid, self.report) = (Some(child.pid), Some(child.report)),
+                    Ok(child) => {
+                        (self.pid, self.group) = (Some(child.pid), Some(child.pid));
+                        self.report = Some(child.report);
+                    }
                     Err(error) => {
                         say!(Failure, "{}: {}", service.name, error);
                         return Some(Event::NotSpawned);
@@ -159,15 +177,18 @@ impl Member {
         if plan.full {
             return Err(Error::new(Call::Plan, libc::E2BIG));
         }
-        if self.cgroup.is_none() {
-            // A cgroup that cannot be made is no reason not to run: it is only the better way to stop.
-            self.cgroup = cgroups.and_then(|cgroups| cgroups.service(service.name).ok());
-        }
         if self.lines.is_none() && service.log == Log::Kmsg && service.kind != Kind::Console {
             self.lines = Some(Lines::new()?);
         }
-        let log = self.lines.as_ref().map(Lines::writer).transpose()?;
-        run::spawn(&plan, self.cgroup.as_ref().map(Cgroup::main), log)
+        let mut attempt = || {
+            let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
+            let log = self.lines.as_ref().map(Lines::writer).transpose()?;
+            let child = run::spawn(&plan, cgroup.as_ref().map(Cgroup::main), log)?;
+            self.cgroup = cgroup;
+            Ok(child)
+        };
+        // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do.
+        attempt().or_else(|_| attempt())
     }
 
     /// Asks the service to end: by its own stop command, and, once that is over or if there is none, by its stop signal.
@@ -175,7 +196,7 @@ impl Member {
         if !service.stop.is_empty() {
             match self.spawn(Command::Stop, service, set, cgroups) {
                 Ok(child) => {
-                    self.stopper = Some(child.pid);
+                    self.stopper = Some(child);
                     return;
                 }
                 Err(error) => say!(Failure, "{}: stop: {}", service.name, error),
@@ -185,15 +206,14 @@ impl Member {
     }
 
     /// `pid` has ended: if that was the stop command, the rest is the stop signal's.
-    pub fn stopper_ended(&mut self, pid: Pid, exit: Exit, service: &Service) -> bool {
-        if self.stopper != Some(pid) {
-            return false;
-        }
-        self.stopper = None;
-        if !exit.is_success() {
-            say!(Warning, "{}: stop: ended with status {}", service.name, exit.status());
-        }
+    pub fn stopper_ended(&mut self, pid: Pid, exit: Exit, service: &Service, set: &Set) -> bool {
+        let Some(child) = self.stopper.take_if(|stopper| stopper.pid == pid) else { return false };
         if matches!(self.state, State::Stopping { .. }) {
+            match child.report() {
+                Report::Failed { step, errno } => say_failure(set, service, Command::Stop, step, errno),
+                _ if exit.is_success() => {}
+                _ => say!(Warning, "{}: stop: ended with status {}", service.name, exit.status()),
+            }
             self.signal(service);
         }
         true
@@ -209,6 +229,8 @@ impl Member {
         if service.container.is_some() || process::kill_group(pid, service.stop_signal).is_err() {
             let _ = process::kill(pid, service.stop_signal);
         }
+        // One that was stopped could not obey.
+        let _ = process::kill(pid, libc::SIGCONT as u8);
     }
 
     /// SIGKILL to all of it.
@@ -222,8 +244,11 @@ impl Member {
 
     /// SIGKILL to what its process left behind.
     fn kill_left(&mut self) {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup.kill();
+        match (&self.cgroup, self.group) {
+            (Some(cgroup), _) => cgroup.kill(),
+            // ESRCH as a rule: nobody is left in it. Its number is not given to another group while somebody is.
+            (None, Some(group)) => drop(process::kill_group(group, libc::SIGKILL as u8)),
+            (None, None) => {}
         }
     }
 
@@ -248,7 +273,7 @@ impl Member {
             }
             Report::Executed => Some(Event::Executed),
             Report::Failed { step, errno } => {
-                say_failure(set, service, step, errno);
+                say_failure(set, service, Command::Exec, step, errno);
                 None
             }
         }
@@ -256,9 +281,9 @@ impl Member {
 }
 
 /// The step that failed, from the plan that the child had too.
-fn say_failure(set: &Set, service: &Service, number: usize, errno: i32) {
+fn say_failure(set: &Set, service: &Service, command: Command, number: usize, errno: i32) {
     let mut plan = Plan::default();
-    build::service(&mut plan, set.config, service, Command::Exec, Parent::Init, set.term);
+    build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
     let Some(step) = plan.steps.get(number) else { return };
     let (reason, hint) = (Errno(errno as u16), step.hint(errno));
     let separator = if hint.is_empty() { "" } else { "; " };

@@ -11,10 +11,9 @@ mod order;
 
 mod service;
 
-pub use cgroup::remove_all;
 pub use finish::end;
 
-use crate::config::{Config, OnExit, OnFailure, Service};
+use crate::config::{self, Config, OnExit, OnFailure, Service};
 use crate::request::{self, Ending};
 use crate::say;
 use crate::sys::fd::Fd;
@@ -95,7 +94,15 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> End {
         // As many as the config can hold.
         let _ = supervisor.members.push(Member::new(state));
     }
-    let mut this = Loop { set, members: &mut supervisor.members, cgroups: Cgroups::open(), end: None };
+    if wanted == config::Set::EMPTY {
+        say!(Failure, "no service to run; waiting for a signal to end");
+    }
+    // In a pid namespace of somebody's the cgroups may be seen by others too, who may have services of the same names.
+    let cgroups = if set.machine { Cgroups::open() } else { None };
+    let mut this = Loop { set, members: &mut supervisor.members, cgroups, end: None };
+    for service in set.config.services.iter().filter(|service| service.broken) {
+        this.over(service, None);
+    }
     loop {
         this.schedule();
         if let Some(end) = this.end.filter(|_| this.is_down()) {
@@ -116,6 +123,12 @@ impl<'s> Loop<'s> {
         self.members.get(index).map_or(State::Failed, |member| member.state)
     }
 
+    /// There is a process of it that can be waited for.
+    fn is_running(&self, index: usize) -> bool {
+        let now = poll::now();
+        self.members.get(index).is_some_and(|member| member.state.is_running() && !member.is_stuck(now))
+    }
+
     fn may_start(&self, index: usize) -> Verdict {
         self.service(index).map_or(Verdict::Wait, |service| order::may_start(service, |i| self.state(i)))
     }
@@ -128,7 +141,9 @@ impl<'s> Loop<'s> {
             for index in 0..self.members.len() {
                 let event = match (self.end, self.state(index)) {
                     (Some(_), State::Stopping { .. } | State::Stopped | State::Done | State::Failed) => continue,
-                    (Some(_), _) => match order::may_stop(index, &self.set.config.services, |i| self.state(i)) {
+                    // No process: nobody's turn has to be waited for, and no restart may come in between.
+                    (Some(_), State::Waiting | State::Backoff { .. }) => Event::Stop,
+                    (Some(_), _) => match order::may_stop(index, &self.set.config.services, |i| self.is_running(i)) {
                         true => Event::Stop,
                         false => continue,
                     },
@@ -166,6 +181,8 @@ impl<'s> Loop<'s> {
             }
             match (action, event) {
                 (Action::Over, Event::Ended(exit)) => self.over(service, Some(exit.status())),
+                // It never came to its command.
+                (Action::Over, Event::NotSpawned) => self.over(service, Some(125)),
                 (Action::Over, _) => self.over(service, None),
                 (Action::GiveUp, _) => self.gave_up(service),
                 _ => {}
@@ -206,12 +223,12 @@ impl<'s> Loop<'s> {
 
     /// Nothing is left that could be waited for.
     fn is_down(&self) -> bool {
-        let now = poll::now();
-        self.members.iter().all(|member| !member.state.is_running() || member.is_stuck(now))
+        (0..self.members.len()).all(|index| !self.is_running(index))
     }
 
     fn deadline(&self) -> Option<Millis> {
-        let of_members = self.members.iter().filter_map(|member| member.deadline(self.end.is_some())).min();
+        let of_members =
+            self.members.iter().filter_map(|member| member.deadline(self.end.is_some(), poll::now())).min();
         let limit = self.set.give_up_at.filter(|_| self.end.is_none() && !self.is_up());
         of_members.into_iter().chain(limit).min()
     }
@@ -246,7 +263,10 @@ impl<'s> Loop<'s> {
         self.reap();
         let now = poll::now();
         for index in 0..self.members.len() {
-            if self.state(index).deadline().is_some_and(|deadline| deadline <= now) {
+            let state = self.state(index);
+            // What the end of the machine finds between two starts is not started again.
+            let ending = self.end.is_some() && matches!(state, State::Backoff { .. });
+            if !ending && state.deadline().is_some_and(|deadline| deadline <= now) {
                 self.handle(index, Event::Deadline);
             }
         }
@@ -259,7 +279,7 @@ impl<'s> Loop<'s> {
     fn reap(&mut self) {
         while let Waited::Ended(pid, exit) = process::reap() {
             let mut members = self.members.iter_mut().zip(&self.set.config.services);
-            if members.any(|(member, service)| member.stopper_ended(pid, exit, service)) {
+            if members.any(|(member, service)| member.stopper_ended(pid, exit, service, self.set)) {
                 continue;
             }
             let Some(index) = self.members.iter().position(|member| member.pid == Some(pid)) else { continue };

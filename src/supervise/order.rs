@@ -31,10 +31,10 @@ pub fn may_start(service: &Service, state: impl Fn(usize) -> State) -> Verdict {
 }
 
 /// Stopping goes the other way: nobody who came after `index` is running any more.
-pub fn may_stop(index: usize, services: &[Service], state: impl Fn(usize) -> State) -> bool {
+pub fn may_stop(index: usize, services: &[Service], is_running: impl Fn(usize) -> bool) -> bool {
     services.iter().enumerate().all(|(other, service)| {
         let follows = service.after.contains(index) || service.requires.contains(index);
-        !follows || !state(other).is_running()
+        !follows || !is_running(other)
     })
 }
 

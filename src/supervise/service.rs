@@ -153,7 +153,9 @@ const HEALTHY: u64 = 10_000;
 fn delay(tries: u8) -> u64 {
     match tries {
         0 => 0,
-        n => FIRST_DELAY.checked_shl(u32::from(n - 1)).unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY),
+        // The tenth would be over the longest; far beyond it the shift would lose its bit.
+        n @ 1..10 => FIRST_DELAY << (n - 1),
+        _ => LONGEST_DELAY,
     }
 }
 
@@ -162,7 +164,7 @@ pub fn step(state: State, event: Event, now: Millis, rules: &Rules, history: &mu
     match (state, event) {
         (State::Waiting | State::Backoff { .. } | State::Stopped | State::Done | State::Failed, Event::Start)
         | (State::Backoff { .. }, Event::Deadline) => (State::Starting, Action::Spawn),
-        (State::Waiting, Event::RequirementFailed) => (State::Failed, Action::None),
+        (State::Waiting, Event::RequirementFailed) => (State::Failed, Action::Over),
 
         (State::Waiting | State::Backoff { .. }, Event::Stop) => (State::Stopped, Action::None),
         (State::Starting | State::Ready { .. }, Event::Stop) => {

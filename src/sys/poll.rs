@@ -34,7 +34,7 @@ pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
     let timeout = match deadline {
         None => core::ptr::null_mut(),
         Some(deadline) => {
-            // Rounded up by the millisecond that `now` cuts off: never awake before the deadline, to spin until it.
+            // `now` rounds up, so this wakes up to a millisecond early, by when `now` has reached the deadline.
             let ms = deadline.0.saturating_sub(now().0);
             left = libc::timespec {
                 tv_sec: (ms / 1000).min(i32::MAX as u64) as _,
