@@ -27,6 +27,11 @@ impl Events {
         Events(net::device_events().ok())
     }
 
+    /// Nothing is listened to.
+    pub const fn none() -> Events {
+        Events(None)
+    }
+
     /// Forgets all events so far. What an event says does not matter, only that there was one: everything is looked at
     /// anew, so that neither a lost event (ENOBUFS) nor a forged one can mislead.
     fn drain(&self) {
@@ -89,7 +94,7 @@ pub fn wait_for<T>(
 /// What is awaited, and what is there instead: that is usually the whole story.
 fn remind(what: &CStr, waited: u64, wait: Wait) {
     let mut line = Line::new(Level::Failure);
-    put!(&mut line, "root: waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
+    put!(&mut line, "waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
     write_block_devices(&mut line);
     line.send();
 }

@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::probe::modules;
 use crate::sys::error::{Call, Error, Result};
+use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::{power, user};
 use crate::text::bytes::{self, Path};
@@ -32,8 +33,21 @@ pub fn load(name: &CStr) -> Result<()> {
         Err(Stop::Read(error)) => Err(error),
         // A longer line was some other module's, or it is ENOENT now, and this says why.
         Err(Stop::TooLong) if done.is_err() => done,
+        _ if done.is_err_and(|error| error.is(libc::ENOENT)) && is_built_in(&folder, name) => Ok(()),
         _ => done,
     }
+}
+
+/// In the kernel itself (modules.builtin, modprobe(8)): nothing to load.
+fn is_built_in(folder: &Fd, name: &CStr) -> bool {
+    let Ok(table) = fs::open_at(At::Dir(folder), c"modules.builtin", fs::READ) else { return false };
+    let mut buffer = [0u8; 512];
+    let mut found = false;
+    let _ = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
+        found = modules::parse_path(line).is(name.to_bytes());
+        !found
+    });
+    found
 }
 
 fn load_file(folder: At, name: &[u8]) -> Result<()> {

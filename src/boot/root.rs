@@ -4,11 +4,11 @@ use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
 use crate::config::Root;
+use crate::plan::run::machine::mount_as_any;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
-use crate::text::bytes::terminated;
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
@@ -25,48 +25,29 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
                 failed => return Some(failed),
             }
         }
-        match try_types(wanted) {
+        match mount_as(wanted) {
             Err(error) if error.is(libc::EIO) || error.is(libc::EBUSY) => None,
             done => Some(done),
         }
     })
 }
 
-/// Mounts as the type that was named, or as each that the kernel has for disks, in its own order, as the kernel itself
-/// does without an initramfs.
+/// Mounts as the type that was named, or as any.
 #[inline(never)]
-fn try_types(wanted: &Root) -> Result<()> {
-    if let Some(fstype) = wanted.fstype {
-        return mount_as(wanted, fstype);
-    }
-    let mut buffer = [0u8; 4096];
-    let known = fs::read_file(c"/proc/filesystems", &mut buffer)?;
-    for byte in known.iter_mut().filter(|byte| **byte == b'\n') {
-        *byte = 0;
-    }
-    let mut last = Error::new(Call::Mount, libc::EINVAL);
-    for line in known.split_inclusive(|&byte| byte == 0) {
-        let [b'\t', name @ ..] = line else { continue };
-        let Some(fstype) = terminated(name) else { continue };
-        match mount_as(wanted, fstype) {
-            // Not this one.
-            Err(error) if error.is(libc::EINVAL) => {}
-            Err(error) => last = error,
-            Ok(()) => return Ok(()),
-        }
-    }
-    Err(last)
-}
-
-fn mount_as(wanted: &Root, fstype: &CStr) -> Result<()> {
+fn mount_as(wanted: &Root) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
+    let data = options::text(&data);
+    let once = |flags| match wanted.fstype {
+        Some(fstype) => mount::mount(wanted.source, PLACE, fstype, flags, data),
+        None => mount_as_any(wanted.source, PLACE, flags, data),
+    };
     let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
-    match mount::mount(wanted.source, PLACE, fstype, flags, options::text(&data)) {
+    match once(flags) {
         // A disk that cannot be written is better than no root, and the kernel's own answer to it.
         Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
-            mount::mount(wanted.source, PLACE, fstype, flags | mount::READ_ONLY, options::text(&data))
+            once(flags | mount::READ_ONLY)
         }
         done => done,
     }

@@ -41,11 +41,12 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
     if let Some(name) = config.hostname {
         plan.push(Step::Hostname(name.to_bytes()));
     }
-    for word in config.list(config.sysctl) {
-        plan.push(Step::Sysctl(word));
-    }
+    // A module may bring the sysctls that are set next.
     for name in config.list(config.modules) {
         plan.push(Step::Module(name));
+    }
+    for word in config.list(config.sysctl) {
+        plan.push(Step::Sysctl(word));
     }
 }
 

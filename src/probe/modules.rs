@@ -17,6 +17,11 @@ pub fn parse(line: &[u8]) -> Option<Module<'_>> {
     (!path.is_empty() && !has(line, 0)).then_some(Module { path, needs })
 }
 
+/// Reads a line of modules.builtin: a path alone.
+pub fn parse_path(line: &[u8]) -> Module<'_> {
+    Module { path: line, needs: b"" }
+}
+
 impl<'a> Module<'a> {
     /// Whether this is the module called `name`: `-` and `_` are the same in it.
     pub fn is(&self, name: &[u8]) -> bool {
@@ -46,6 +51,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
+
+    #[test]
+    fn a_built_in_module_is_its_path_alone() {
+        let module = parse_path(b"kernel/fs/ext4/ext4.ko");
+        assert!(module.is(b"ext4") && !module.is(b"ext2"));
+    }
 
     #[test]
     fn reads_a_line() {

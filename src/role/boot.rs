@@ -71,7 +71,13 @@ pub fn machine(args: Args) -> ! {
 fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
     let line = &machine.line;
     let in_initramfs = is_initramfs();
-    let (loaded, verdict) = source::load(line.config, config)?;
+    let loaded = source::load(line.config, config);
+    if line.rescue {
+        say!(Failure, "tinyo.rescue on the kernel command line: not going on");
+        config.on_failure = OnFailure::Rescue;
+        return Err(Stuck);
+    }
+    let (loaded, verdict) = loaded?;
     if !verdict.usable {
         return Err(Stuck);
     }
@@ -83,18 +89,16 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     if replaced.roots {
         say!(Info, "root= on the kernel command line replaces the roots of {}", loaded.name());
     }
-    if line.rescue {
-        say!(Failure, "tinyo.rescue on the kernel command line: not going on");
-        return Err(Stuck);
-    }
     take_command(machine, config, loaded)?;
-    shield_containers(machine, config)?;
+    shield_containers(&machine.args, config)?;
     set_up(config)?;
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
     }
-    mount_all(config)?;
+    mount_all(Some(machine), config)?;
     link_binary();
+    // Nobody reads them any more; the kernel would keep them for us.
+    machine.events = Events::none();
     Ok(())
 }
 
@@ -125,12 +129,18 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
 }
 
 /// The `[[mount]]` tables.
-pub fn mount_all(config: &Config) -> Result<(), Stuck> {
+///
+/// On the machine a disk that the boot cannot do without is waited for, as the root is.
+fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
+        let Step::Mount(table, _) = step else { continue };
+        let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
+        if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
+            handover::wait_for_device(machine, table.source);
+        }
         let Err(error) = run::take_alone(&step) else { continue };
         say_failure(&step, error);
-        let Step::Mount(mount, _) = step else { continue };
-        if !options::has(mount.options.unwrap_or_default().to_bytes(), b"nofail") {
+        if !optional {
             return Err(Stuck);
         }
     }
@@ -176,7 +186,8 @@ fn begin_kernel_log() {
         }
         Err(error) => {
             // Whatever was open at the start (perhaps only `/` as a filler) becomes the console, now that /dev is there.
-            if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
+            // Never waiting for a reader: ^S on the line must not stop PID 1.
+            if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE | fs::NON_BLOCK) {
                 for number in 0..3 {
                     let _ = console.dup_onto(number, false);
                 }
@@ -242,13 +253,13 @@ fn link_binary() {
 
 /// PID 1 runs from a read-only clone of its own file when containers will be born from it. It begins anew for that, so
 /// this comes before anything that could not be done twice.
-fn shield_containers(machine: &Machine, config: &Config) -> Result<(), Stuck> {
+fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
     let hardened = |service: &Service| service.container.as_ref().is_some_and(|container| !container.privileged);
     if !config.services.iter().any(hardened) {
         return Ok(());
     }
-    if let Err(error) = shield::raise(&machine.args) {
-        say!(Failure, "shielding the executable: {}; the containers are not started", error);
+    if let Err(error) = shield::raise(args) {
+        say!(Failure, "shielding the executable: {}; without it no container is safe to start", error);
         return Err(Stuck);
     }
     Ok(())
@@ -347,7 +358,14 @@ pub fn supervisor(args: Args) -> ! {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);
     }
-    if mount_all(config).is_err() {
+    if config.hostname.is_some() || !config.sysctl.is_empty() {
+        say!(
+            Warning,
+            "{}: hostname and sysctl are for the machine; whoever made this container sets them",
+            loaded.name()
+        );
+    }
+    if shield_containers(&args, config).is_err() || mount_all(None, config).is_err() {
         process::exit(exit::SYSTEM);
     }
     let set = supervise::Set { config, signals: &signals, machine: false, term: term(&args), give_up_at: None };

@@ -6,19 +6,17 @@ use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
 use crate::boot::device::{self, Absent};
 use crate::boot::root;
 use crate::boot::switch;
-use crate::config::{Config, Root};
+use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
 use crate::plan::{Step, build};
 use crate::supervise::End;
 use crate::sys::error::Error;
-use crate::sys::fs::{self};
-use crate::sys::poll;
+use crate::sys::fs;
 use crate::sys::process::{self, Words};
-use crate::sys::{power, signal};
-use crate::text::duration::Millis;
+use crate::sys::{mount, power, signal};
 use crate::text::show::Show;
-use crate::{put, say};
+use crate::{put, request, say};
 
 /// Where an init is when nobody says otherwise.
 const USUAL_INIT: &CStr = c"/sbin/init";
@@ -36,20 +34,33 @@ pub fn init_of<'a>(root: &Root<'a>, config: &Config<'a>) -> Option<&'a CStr> {
 /// Tries each root in turn. Returns in the new root, as the init there, or not at all when another init took over.
 pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     if machine.line.rootdelay.0 > 0 {
-        let until = Millis(poll::now().0.saturating_add(machine.line.rootdelay.0));
-        say!(Info, "root: rootdelay: waiting {} ms", machine.line.rootdelay.0);
-        while poll::now() < until {
-            let _ = poll::wait(&mut [], Some(until));
+        // Nothing is looked for: only the end of the time, or of the machine, ends this.
+        let wait = Wait::For(machine.line.rootdelay);
+        let none = || None::<Result<(), Error>>;
+        if let Err(Absent::Ended(ending)) =
+            device::wait_for(c"rootdelay", wait, &machine.events, &machine.signals, none)
+        {
+            farewell_and_end(machine, End { ending, status: None });
         }
     }
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_ok() {
+        if mount(machine, root, &step).is_ok() && has_init(init) {
             return enter(machine, init);
         }
     }
     Err(Stuck)
+}
+
+/// Waits for a device that a `[[mount]]` needs. When it does not come, the mount says why it fails.
+pub fn wait_for_device(machine: &Machine, source: &CStr) {
+    let there = || fs::exists(source).then_some(Ok::<(), Error>(()));
+    if let Err(Absent::Ended(ending)) =
+        device::wait_for(source, Wait::Default, &machine.events, &machine.signals, there)
+    {
+        farewell_and_end(machine, End { ending, status: None });
+    }
 }
 
 #[inline(never)]
@@ -74,16 +85,18 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     }
 }
 
-/// From the first line on there is no way back into the initramfs, so what can be checked was checked before.
+/// What this root is to be left to is there. If it is not, the root is let go of, for the next one to be tried.
+fn has_init(init: Option<&CStr>) -> bool {
+    let Some(init) = init.filter(|init| *init != c"tinyo") else { return true };
+    let Err(error) = switch::check_init(init) else { return true };
+    let hint = "is it the right root, and its init executable?";
+    say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno(), hint);
+    let _ = mount::unmount(root::PLACE, true);
+    false
+}
+
+/// From here on there is no way back into the initramfs, so what can be checked was checked before.
 fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
-    let own = init.is_some_and(|init| init == c"tinyo");
-    if let Some(init) = init.filter(|_| !own)
-        && let Err(error) = switch::check_init(init)
-    {
-        let hint = "is it the right root, and its init executable?";
-        say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno(), hint);
-        return Err(Stuck);
-    }
     if let Err(error) = switch::switch_root() {
         say!(Failure, "root: switching to it: {}", error);
         return Err(Stuck);
@@ -91,7 +104,7 @@ fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
     match init {
         None => Ok(()),
         // Our own file, which may be gone from every directory by now.
-        Some(_) if own => become_init(machine, c"/proc/self/exe", c"tinyo"),
+        Some(own) if own == c"tinyo" => become_init(machine, c"/proc/self/exe", c"tinyo"),
         Some(init) => become_init(machine, init, init),
     }
 }
@@ -107,6 +120,12 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
                 }
             }
             let _ = power::set_ctrl_alt_del(true);
+            // What was asked of us meanwhile would be lost: the new init knows nothing of it.
+            while let Ok(Some(number)) = signal::next(&machine.signals) {
+                if let Some(ending) = request::ending(number, true) {
+                    farewell_and_end(machine, End { ending, status: None });
+                }
+            }
             signal::reset();
             process::execute(path, &argv, &environment)
         }

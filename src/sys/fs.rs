@@ -80,10 +80,13 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     match check(Call::Mkdir, unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
-        Err(error) if error.is(libc::EEXIST) => match status(at, path) {
-            Ok(status) if status.is_directory() => Ok(()),
-            _ => Err(error),
-        },
+        // A link of an image is not followed: absolute, it would be read as the host's.
+        Err(error) if error.is(libc::EEXIST) => {
+            match if matches!(at, At::Dir(_)) { link_status(at, path) } else { status(at, path) } {
+                Ok(status) if status.is_directory() => Ok(()),
+                _ => Err(error),
+            }
+        }
         done => done.map(drop),
     }
 }
@@ -189,6 +192,11 @@ fn status_with(at: i32, path: &CStr, flags: i32) -> Result<Status> {
 /// stat(2), links followed.
 pub fn status(at: At, path: &CStr) -> Result<Status> {
     status_with(at.raw(), path, 0)
+}
+
+/// There is something under that name, links followed.
+pub fn exists(path: &CStr) -> bool {
+    status(At::Cwd, path).is_ok()
 }
 
 /// lstat(2).

@@ -27,20 +27,78 @@ pub fn own_root() -> Result<()> {
 
 /// mount(2) with options as in fstab(5); the mount point is made when it is missing.
 pub fn mount(what: &Mount, need: Need) -> Result<()> {
+    // tmpfs and devpts make a new one each time, which would hide what an earlier stage left in the old one.
+    if need != Need::Must && is_mount_point(what.target) {
+        return Ok(());
+    }
     let mut data = options::Data::new();
     let words = what.options.unwrap_or_default().to_bytes();
     let options = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
-    let (fstype, data) = (what.fstype.unwrap_or_default(), options::text(&data));
-    let once = || mount::mount(what.source, what.target, fstype, options.flags, data);
+    let data = options::text(&data);
+    let once = || match what.fstype {
+        None if options.flags & (mount::BIND | mount::REMOUNT | mount::MOVE) == 0 => {
+            mount_as_any(what.source, what.target, options.flags, data)
+        }
+        fstype => mount::mount(what.source, what.target, fstype.unwrap_or_default(), options.flags, data),
+    };
     let mut done = once();
-    if done.is_err_and(|error| error.is(libc::ENOENT)) && fs::make_directory(At::Cwd, what.target, 0o755).is_ok() {
+    if done.is_err_and(|error| error.is(libc::ENOENT)) && !fs::exists(what.target) {
+        make_directories(what.target)?;
         done = once();
+    }
+    // A bind takes no other flag at first (mount(2)).
+    let rest = options.flags & !(mount::BIND | mount::RECURSIVE);
+    if done.is_ok() && options.flags & mount::BIND != 0 && rest != 0 {
+        done = mount::mount(c"none", what.target, c"", mount::REMOUNT | mount::BIND | rest, c"");
     }
     match (need, done) {
         (Need::Standing | Need::IfThere, Err(error)) if error.is(libc::EBUSY) => Ok(()),
         (Need::IfThere, Err(error)) if is_absent(&error) => Ok(()),
         (_, done) => done,
     }
+}
+
+/// Something is mounted there: it is on another file system than the directory it lies in.
+fn is_mount_point(path: &CStr) -> bool {
+    let Ok(place) = fs::open(path, fs::PLACE | fs::DIRECTORY) else { return false };
+    match (fs::file_status(&place), fs::status(At::Dir(&place), c"..")) {
+        (Ok(own), Ok(above)) => !own.same_file_system(&above),
+        _ => false,
+    }
+}
+
+/// mkdir -p.
+fn make_directories(path: &CStr) -> Result<()> {
+    let whole = path.to_bytes();
+    let mut buffer = Path::new();
+    let ends = whole.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    for end in ends.chain([whole.len()]) {
+        let part = bytes::path(&[whole.get(..end).unwrap_or_default()], &mut buffer);
+        fs::make_directory(At::Cwd, part.ok_or(Error::new(Call::Mkdir, libc::ENAMETOOLONG))?, 0o755)?;
+    }
+    Ok(())
+}
+
+/// Mounts as each type that the kernel has for disks, in its own order, as it does itself without an initramfs.
+#[inline(never)]
+pub fn mount_as_any(source: &CStr, target: &CStr, flags: u64, data: &CStr) -> Result<()> {
+    let mut buffer = [0u8; 4096];
+    let known = fs::read_file(c"/proc/filesystems", &mut buffer)?;
+    for byte in known.iter_mut().filter(|byte| **byte == b'\n') {
+        *byte = 0;
+    }
+    let mut last = Error::new(Call::Mount, libc::EINVAL);
+    for line in known.split_inclusive(|&byte| byte == 0) {
+        let [b'\t', name @ ..] = line else { continue };
+        let Some(fstype) = bytes::terminated(name) else { continue };
+        match mount::mount(source, target, fstype, flags, data) {
+            // Not this one.
+            Err(error) if error.is(libc::EINVAL) => {}
+            Err(error) => last = error,
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(last)
 }
 
 /// This kernel has no such file system (ENODEV; EPERM where it is only there for others), or no place for it.

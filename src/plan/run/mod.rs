@@ -5,7 +5,7 @@
 
 mod command;
 mod isolation;
-mod machine;
+pub mod machine;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper;
