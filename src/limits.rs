@@ -14,10 +14,11 @@ pub const MOUNTS: usize = 32;
 pub const ROOTS: usize = 4;
 /// Words of all lists of a config together (`exec`, `env`, `volumes`...): 16 for each of 64 services.
 pub const WORDS: usize = 1024;
-/// Words of one list: the longest `exec` or `env`. An execve(2) array of this many pointers is 2 KiB of stack.
+/// Words of one list: the longest `exec` or `env`.
 pub const LIST: usize = 256;
-/// An array of words for execve(2): the longest list, with PATH, HOME and TERM, and the null pointer behind them.
-pub const EXEC_WORDS: usize = LIST + 4;
+/// An array of words for execve(2): all that a config, or the caller of `tinyo init`, can give, with PATH, HOME and TERM,
+/// and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
+pub const EXEC_WORDS: usize = WORDS + 4;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;

@@ -19,8 +19,14 @@ pub fn attend(child: Pid, signals: &Fd) -> Exit {
             }
         }
         let mut files = [Interest::readable(signals)];
-        // It can only fail for want of kernel memory, and passes.
-        let _ = poll::wait(&mut files, None);
+        if poll::wait(&mut files, None).is_err() {
+            // No kernel memory, or our limit of open files was set below one: signals wait, the end does not.
+            match process::wait_any() {
+                Waited::Ended(pid, exit) if pid == child => return exit,
+                Waited::Ended(..) => continue,
+                _ => return Exit::Code(125),
+            }
+        }
         forward(child, signals);
     }
 }

@@ -5,19 +5,23 @@
 //! another owner or mode (CVE-2019-5736). So whoever makes containers first runs itself anew from a bind mount of that
 //! file, read-only and attached nowhere; before Linux 5.12, from a sealed copy in memory (memfd_create(2)).
 
-use crate::limits;
 use crate::sys::args::Args;
 use crate::sys::error::{Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
-use crate::sys::process::{self, Words};
+use crate::sys::process;
 
 const SELF: &core::ffi::CStr = c"/proc/self/exe";
 
-/// Our file cannot be written through us: it is on a read-only mount, or is a sealed copy.
+/// Our file can never be written through us: it is such a clone, or on a file system that nothing can write to. A mount that
+/// is read-only now is not enough: its owner may make it writable for an update.
 pub fn is_up() -> Result<bool> {
+    // A mount that is attached nowhere has no path but its own root.
+    if fs::read_link(At::Cwd, SELF, &mut [0; 2]) == Ok(b"/") {
+        return Ok(true);
+    }
     let file = fs::open(SELF, fs::READ)?;
-    Ok(fs::file_system(&file)?.is_read_only() || fs::is_sealed(&file))
+    Ok(fs::file_system(&file)?.is_never_written() || fs::is_sealed(&file))
 }
 
 /// Makes this process one that runs from such a clone. Returns when it does already; otherwise the process begins anew,
@@ -27,7 +31,7 @@ pub fn raise(args: &Args) -> Result<()> {
         return Ok(());
     }
     let clone = match mount::clone_tree(At::Cwd, SELF, false) {
-        Ok(tree) => match mount::set_read_only(At::Dir(&tree), c"", false) {
+        Ok(tree) => match mount::set_attributes(At::Dir(&tree), c"", false, mount::SET_READ_ONLY) {
             Ok(()) => tree,
             Err(error) if error.is(libc::ENOSYS) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
             Err(error) => return Err(error),
@@ -36,15 +40,5 @@ pub fn raise(args: &Args) -> Result<()> {
         Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
         Err(error) => return Err(error),
     };
-    let mut argv = Words::<{ limits::EXEC_WORDS }>::default();
-    let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
-    for word in args.from(0) {
-        argv.push(word)?;
-    }
-    argv.end()?;
-    for word in args.environment() {
-        environment.push(word)?;
-    }
-    environment.end()?;
-    Err::<(), Error>(process::execute_file(&clone, &argv, &environment))
+    Err::<(), Error>(process::execute_file(&clone, args))
 }

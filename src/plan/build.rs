@@ -102,6 +102,7 @@ pub fn service<'c>(
             }
             if !container.privileged {
                 let set = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
+                plan.push(Step::Keyring);
                 plan.push(Step::Bounding(set));
                 kept = Some(set);
             }
@@ -148,7 +149,8 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
     }
     // Modes below are meant to the letter.
     plan.push(Step::ModeMask(0));
-    plan.push(Step::Root { path: container.root, read_only: container.read_only });
+    let devices = container.privileged;
+    plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
     plan.push(Step::Devices);
     if container.read_only {
         for target in &[b"/tmp".as_slice(), b"/run"] {
@@ -162,7 +164,7 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
     for word in config.list(container.volumes) {
         let (source, rest) = split(word.to_bytes());
         let (target, options) = split(rest);
-        plan.push(Step::Volume { source, target, read_only: options == b"ro" });
+        plan.push(Step::Volume { source, target, read_only: options == b"ro", devices });
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);

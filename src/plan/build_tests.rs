@@ -41,10 +41,10 @@ fn a_containers_steps_come_in_the_kernels_order() {
     let order = [
         // No mount of ours is seen outside, and none of theirs comes in.
         "make mounts private",
-        "take root /srv (ro)",
+        "take root /srv (ro, nodev)",
         "mount tmpfs on /dev",
         "mount tmpfs on /tmp",
-        "bind /a on /b (ro)",
+        "bind /a on /b (ro, nodev)",
         "pivot root",
         // A user namespace may mount these only while it sees full ones.
         "mount proc",
@@ -58,6 +58,7 @@ fn a_containers_steps_come_in_the_kernels_order() {
         // The path of the log is the image's.
         "stdin null, output appended to /log",
         // Dropping from the bounding set needs a capability that the user takes away.
+        "new session keyring",
         "bound capabilities",
         "become user app",
         "keep capabilities",

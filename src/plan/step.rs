@@ -60,14 +60,17 @@ pub enum Step<'a> {
 
     // A container.
     PrivateMounts,
+    /// Without `devices` no device node in it can be opened.
     Root {
         path: &'a CStr,
         read_only: bool,
+        devices: bool,
     },
     Volume {
         source: &'a [u8],
         target: &'a [u8],
         read_only: bool,
+        devices: bool,
     },
     Tmpfs {
         target: &'a [u8],
@@ -85,6 +88,8 @@ pub enum Step<'a> {
     ReadOnly(&'a CStr),
     Loopback,
     Undumpable,
+    /// Without the keys of whoever launched it (session-keyring(7)).
+    Keyring,
     CloseFiles,
     /// No program started from here on gets another capability than these.
     Bounding(u64),
@@ -108,7 +113,10 @@ impl Step<'_> {
             (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
             (Step::Module(_), EOPNOTSUPP | EINVAL) => "compressed modules need CONFIG_MODULE_DECOMPRESS",
             (Step::Root { .. }, ENOENT | ENOTDIR) => "the root must be a directory",
-            (Step::Root { .. } | Step::Volume { .. }, ENOSYS) => "this needs Linux 5.12",
+            (
+                Step::Root { .. } | Step::Volume { .. } | Step::Tmpfs { .. } | Step::Mask(_) | Step::ReadOnly(_),
+                ENOSYS,
+            ) => "this needs Linux 5.12",
             (Step::Volume { .. }, ENOENT) => "a volume's source must exist",
             (Step::Volume { .. }, ENOTDIR | EINVAL) => "source and target must both be directories, or both files",
             (Step::Volume { .. } | Step::Tmpfs { .. } | Step::Devices | Step::Proc | Step::Sys { .. }, EROFS) => {
@@ -117,6 +125,7 @@ impl Step<'_> {
             (Step::Devices | Step::Proc | Step::Sys { .. }, ELOOP | ENOTDIR) => {
                 "the image has something else in its place"
             }
+            (Step::PrivateMounts, EINVAL) => "/ is no mount point; bind it over itself",
             (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
             (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
             (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
@@ -153,6 +162,11 @@ fn parenthesis<W: uWrite + ?Sized>(f: &mut Formatter<'_, W>, words: &[&[u8]]) ->
 
 fn of(text: Option<&CStr>) -> &[u8] {
     text.map_or(b"", CStr::to_bytes)
+}
+
+/// In the words of mount(8).
+fn restrictions(read_only: bool, devices: bool) -> [&'static [u8]; 2] {
+    [if read_only { b"ro" } else { b"" }, if devices { b"" } else { b"nodev" }]
 }
 
 /// A word as the config has it where it would be misread without quotes.
@@ -240,14 +254,14 @@ impl uDisplay for Step<'_> {
                 argv.iter().try_for_each(|word| quote(word.to_bytes(), f))
             }
             Step::PrivateMounts => f.write_str("make mounts private"),
-            Step::Root { path, read_only } => {
+            Step::Root { path, read_only, devices } => {
                 on(f, "take root ", path.to_bytes())?;
-                parenthesis(f, &[if read_only { b"ro" } else { b"" }])
+                parenthesis(f, &restrictions(read_only, devices))
             }
-            Step::Volume { source, target, read_only } => {
+            Step::Volume { source, target, read_only, devices } => {
                 on(f, "bind ", source)?;
                 on(f, " on ", target)?;
-                parenthesis(f, &[if read_only { b"ro" } else { b"" }])
+                parenthesis(f, &restrictions(read_only, devices))
             }
             Step::Tmpfs { target, options } => {
                 on(f, "mount tmpfs on ", target)?;
@@ -266,6 +280,7 @@ impl uDisplay for Step<'_> {
             Step::Mask(path) => on(f, "mask ", path.to_bytes()),
             Step::ReadOnly(path) => on(f, "make read-only ", path.to_bytes()),
             Step::Loopback => f.write_str("bring lo up"),
+            Step::Keyring => f.write_str("new session keyring"),
             Step::Undumpable => f.write_str("become undumpable"),
             Step::CloseFiles => f.write_str("close inherited files"),
             Step::Bounding(set) => uwrite!(f, "bound capabilities to {}", Names(set)),

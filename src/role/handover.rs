@@ -137,10 +137,10 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
     Err(Stuck)
 }
 
-type Array = Words<{ limits::EXEC_WORDS }>;
+type Array<'w> = Words<'w, { limits::EXEC_WORDS }>;
 
 /// The kernel's words go on to the real init, as it would have given them itself.
-fn words(machine: &Machine, name: &CStr) -> Result<(Array, Array), Error> {
+fn words<'w>(machine: &Machine, name: &'w CStr) -> Result<(Array<'w>, Array<'w>), Error> {
     let (mut argv, mut environment) = (Array::default(), Array::default());
     argv.push(name)?;
     for word in machine.args.from(1) {

@@ -19,7 +19,11 @@ impl<'p> Absent<'p> {
             let target: &[u8] = match *step {
                 Step::Root { path, .. } => {
                     // Without it the launch is over at that step, before anything was made.
-                    absent.root = fs::open(path, fs::PLACE | fs::DIRECTORY).ok();
+                    absent.root = fs::open(path, fs::READ | fs::DIRECTORY).ok();
+                    // Held for as long as we live: it says that a container uses the image.
+                    if let Some(root) = &absent.root {
+                        fs::lock(root, false);
+                    }
                     continue;
                 }
                 Step::Devices => b"/dev",
@@ -40,7 +44,8 @@ impl<'p> Absent<'p> {
 
     /// Removes empty directories and empty files only: whatever is not as we left it is somebody else's by now.
     pub fn remove(&self) {
-        let Some(root) = &self.root else { return };
+        // A mount point of another container's looks empty from here, and would be taken from under it.
+        let Some(root) = self.root.as_ref().filter(|root| fs::lock(root, true)) else { return };
         // The last made first: it may lie in one made before it.
         for &(target, start) in self.points.iter().rev() {
             let mut end = target.len();

@@ -46,15 +46,16 @@ pub fn main(args: Args) -> u8 {
 }
 
 /// 0, 1 and 2 are open from the first moment: the next open would take their place, and somebody's file would become
-/// somebody else's standard output. Before /dev is there, `/` itself keeps the place.
+/// somebody else's standard output. Before /dev is there, a pipe with nobody at its other end keeps the place: never a
+/// directory, which a container would find there.
 fn fill_standard_files() {
     for number in 0..3 {
         if fd::is_open(number) {
             continue;
         }
-        let filler = [(c"/dev/console", fs::READ_WRITE), (c"/dev/null", fs::READ_WRITE), (c"/", fs::PLACE)];
-        let skip = if process::id() == 1 { 0 } else { 1 };
-        if let Some(file) = filler.iter().skip(skip).find_map(|&(path, flags)| fs::open(path, flags).ok()) {
+        let console = fs::open(c"/dev/console", fs::READ_WRITE).ok().filter(|_| process::id() == 1);
+        let file = console.or_else(|| fs::open(c"/dev/null", fs::READ_WRITE).ok());
+        if let Some(file) = file.or_else(|| fd::pipe(0).ok().map(|(reader, _)| reader)) {
             // The lowest free number is the one that was missing.
             let _ = file.dup_onto(number, false);
             if file.number() == number {

@@ -50,7 +50,8 @@ pub fn run(args: Args) -> u8 {
     if !parsed.container.privileged
         && let Err(error) = shield::raise(&args)
     {
-        say!(Failure, "run: shielding the executable: {}; is /proc mounted?", error);
+        let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
+        say!(Failure, "run: shielding the executable: {}{}", error, hint);
         return exit::LAUNCHER;
     }
     let mut service = parsed.service;

@@ -42,6 +42,11 @@ impl Args {
         (start..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// `argv` and `envp` as execve(2) takes them.
+    pub(super) fn raw(&self) -> (*const *const c_char, *const *const c_char) {
+        (self.words.as_ptr(), self.envp)
+    }
+
     /// The `KEY=VALUE` words of the environment.
     pub fn environment(&self) -> Environment {
         Environment { next: self.envp }

@@ -209,10 +209,9 @@ pub fn file_status(fd: &Fd) -> Result<Status> {
     status_with(fd.raw(), c"", libc::AT_EMPTY_PATH)
 }
 
-/// The kind and state of a mounted file system.
+/// The kind of a mounted file system.
 pub struct FileSystem {
     magic: u64,
-    flags: u64,
 }
 
 impl FileSystem {
@@ -234,19 +233,19 @@ impl FileSystem {
         self.magic == 0x6367_7270
     }
 
-    /// The mount, or the file system under it, is read-only.
-    pub fn is_read_only(&self) -> bool {
-        self.flags & 1 != 0
+    /// An image that no kernel can write to: squashfs, erofs, iso9660.
+    pub fn is_never_written(&self) -> bool {
+        matches!(self.magic, 0x7371_7368 | 0xe0f5_e1e2 | 0x9660)
     }
 }
 
 /// fstatfs(2).
 pub fn file_system(fd: &Fd) -> Result<FileSystem> {
-    // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first and f_flags the eleventh.
+    // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first.
     let mut fs = [0u64; 15];
     // SAFETY: room for one statfs.
     check_long(Call::Statfs, unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
-    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, flags: fs[10] })
+    Ok(FileSystem { magic: fs[0] & 0xffff_ffff })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
@@ -355,4 +354,11 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
 pub fn is_sealed(file: &Fd) -> bool {
     // EINVAL for files that have none.
     control(file.raw(), libc::F_GET_SEALS, 0).is_ok_and(|seals| seals as i32 & libc::F_SEAL_WRITE != 0)
+}
+
+/// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.
+pub fn lock(file: &Fd, exclusive: bool) -> bool {
+    let kind = if exclusive { libc::LOCK_EX } else { libc::LOCK_SH };
+    // SAFETY: an open descriptor.
+    unsafe { libc::flock(file.raw(), kind | libc::LOCK_NB) == 0 }
 }

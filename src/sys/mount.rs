@@ -72,8 +72,12 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
     check_long(Call::MoveMount, value).map(drop)
 }
 
-/// mount_setattr(2): makes the mount at `at` read-only, and all under it when `recursive`. Linux 5.12.
-pub fn set_read_only(at: At, path: &CStr, recursive: bool) -> Result<()> {
+/// Attributes of mount_setattr(2).
+pub const SET_READ_ONLY: u64 = 1;
+pub const SET_NO_DEV: u64 = 4;
+
+/// mount_setattr(2): sets attributes of the mount at `at`, and of all under it when `recursive`. Linux 5.12.
+pub fn set_attributes(at: At, path: &CStr, recursive: bool, set: u64) -> Result<()> {
     /// `struct mount_attr` of mount_setattr(2).
     #[repr(C)]
     struct Attributes {
@@ -82,8 +86,7 @@ pub fn set_read_only(at: At, path: &CStr, recursive: bool) -> Result<()> {
         propagation: u64,
         user_namespace: u64,
     }
-    const READ_ONLY: u64 = 1;
-    let attributes = Attributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let attributes = Attributes { set, clear: 0, propagation: 0, user_namespace: 0 };
     let flags = libc::AT_EMPTY_PATH as u32 | if recursive { AT_RECURSIVE } else { 0 };
     // SAFETY: a NUL-terminated path and a structure of the size given.
     let value = unsafe {

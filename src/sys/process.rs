@@ -1,8 +1,11 @@
 //! Processes: made, replaced, waited for, signalled.
 
+use super::args::Args;
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
+use super::fs::{self, At};
 use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
 /// A process, never 0 and never a group.
@@ -58,7 +61,7 @@ pub enum Forked {
 
 /// A new process with `namespaces`, in the cgroup whose directory is `cgroup`: clone3(2) with CLONE_INTO_CGROUP.
 ///
-/// Before Linux 5.3 (5.7 for the cgroup) this is clone(2), and the child is left in its parent's cgroup.
+/// Before Linux 5.3 (5.7 for the cgroup) this is clone(2), and the child moves itself into the cgroup.
 pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     /// `struct clone_args` of clone(2), its second version.
     #[repr(C)]
@@ -84,28 +87,37 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     }
     // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
     let mut value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
-    if value < 0 && last(Call::Clone3).is(libc::ENOSYS) {
-        // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
-        value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
+    if value < 0 {
+        let error = last(Call::Clone3);
+        // A kernel that knows the call but not its cgroup says that the structure is too big, or the flag wrong.
+        let no_cgroup = cgroup.is_some() && (error.is(libc::E2BIG) || error.is(libc::EINVAL));
+        if error.is(libc::ENOSYS) || no_cgroup {
+            // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
+            value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
+            if let (0, Some(directory)) = (value, cgroup) {
+                // Whoever cannot move runs all the same: without the cgroup a service is its process group.
+                let _ = fs::write_file(At::Dir(directory), c"cgroup.procs", b"0");
+            }
+        }
     }
     let value = check_long(Call::Clone, value)?;
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
 }
 
 /// A NULL-terminated array of words for execve(2).
-pub struct Words<const N: usize> {
+pub struct Words<'w, const N: usize> {
     words: heapless::Vec<*const c_char, N>,
+    borrowed: PhantomData<&'w CStr>,
 }
 
-impl<const N: usize> Default for Words<N> {
+impl<const N: usize> Default for Words<'_, N> {
     fn default() -> Self {
-        Words { words: heapless::Vec::new() }
+        Words { words: heapless::Vec::new(), borrowed: PhantomData }
     }
 }
 
-impl<const N: usize> Words<N> {
-    /// The words live as long as their borrower: an array is made just before the execve that uses it.
-    pub fn push(&mut self, word: &CStr) -> Result<()> {
+impl<'w, const N: usize> Words<'w, N> {
+    pub fn push(&mut self, word: &'w CStr) -> Result<()> {
         self.words.push(word.as_ptr()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
     }
 
@@ -127,22 +139,12 @@ pub fn execute<const A: usize, const E: usize>(path: &CStr, argv: &Words<A>, env
     last(Call::Execve)
 }
 
-/// execveat(2) of the file itself, with this process's own words and environment.
-pub fn execute_file<const A: usize, const E: usize>(file: &Fd, argv: &Words<A>, envp: &Words<E>) -> Error {
-    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
-        return Error::new(Call::Execveat, libc::EFAULT);
-    }
-    // SAFETY: as in `execute`.
-    unsafe {
-        libc::syscall(
-            libc::SYS_execveat,
-            file.raw(),
-            c"".as_ptr(),
-            argv.words.as_ptr(),
-            envp.words.as_ptr(),
-            libc::AT_EMPTY_PATH,
-        )
-    };
+/// execveat(2) of the file itself, with the words and the environment that this process was given. It returns only to
+/// say why it did not happen.
+pub fn execute_file(file: &Fd, args: &Args) -> Error {
+    let (argv, envp) = args.raw();
+    // SAFETY: the kernel's own arrays, as long as the process lives.
+    unsafe { libc::syscall(libc::SYS_execveat, file.raw(), c"".as_ptr(), argv, envp, libc::AT_EMPTY_PATH) };
     last(Call::Execveat)
 }
 
@@ -181,6 +183,11 @@ pub fn reap() -> Waited {
     wait_for(-1, libc::WNOHANG)
 }
 
+/// Waits until any child has ended.
+pub fn wait_any() -> Waited {
+    wait_for(-1, 0)
+}
+
 /// Waits until `pid`, a child, has ended.
 pub fn wait(pid: Pid) -> Waited {
     wait_for(pid.number() as i32, 0)
@@ -214,6 +221,17 @@ pub fn id() -> u32 {
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.
     check(Call::Setsid, unsafe { libc::setsid() }).map(drop)
+}
+
+/// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a session keyring of its own. A kernel without keys has none to share.
+pub fn new_keyring() -> Result<()> {
+    const JOIN_SESSION_KEYRING: i32 = 1;
+    // SAFETY: no name is a null pointer.
+    let value = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, core::ptr::null::<c_char>()) };
+    match check_long(Call::Keyctl, value) {
+        Err(error) if error.is(libc::ENOSYS) => Ok(()),
+        done => done.map(drop),
+    }
 }
 
 /// Ends this process at once.

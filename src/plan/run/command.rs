@@ -249,14 +249,14 @@ fn name_of(word: &CStr) -> &[u8] {
     bytes::cut(word.to_bytes(), b'=').0
 }
 
-fn prepare(
-    argv: &[&CStr],
-    env: &[&CStr],
-    term: Option<&CStr>,
+fn prepare<'w>(
+    argv: &[&'w CStr],
+    env: &[&'w CStr],
+    term: Option<&'w CStr>,
     identity: &Identity,
-    home: &mut heapless::Vec<u8, 264>,
-    words: &mut Words<{ limits::EXEC_WORDS }>,
-    environment: &mut Words<{ limits::EXEC_WORDS }>,
+    home: &'w mut heapless::Vec<u8, 264>,
+    words: &mut Words<'w, { limits::EXEC_WORDS }>,
+    environment: &mut Words<'w, { limits::EXEC_WORDS }>,
 ) -> Result<()> {
     for word in argv {
         words.push(word)?;

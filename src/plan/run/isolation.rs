@@ -30,16 +30,25 @@ pub fn make_private(place: &mut Place) -> Result<()> {
 }
 
 /// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
-pub fn take_root(path: &CStr, read_only: bool, place: &mut Place) -> Result<()> {
+pub fn take_root(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     place.old_root = Some(fs::open(c"/", fs::PLACE | fs::DIRECTORY)?);
-    let source = fs::open(path, fs::PLACE | fs::DIRECTORY)?;
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+    let source = fs::open_at(from, path, fs::PLACE | fs::DIRECTORY)?;
     let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
     mount::attach(&tree, At::Dir(&source), c"")?;
-    if read_only {
-        mount::set_read_only(At::Dir(&tree), c"", true)?;
-    }
+    restrict(&tree, read_only, devices)?;
     (place.source, place.root) = (Some(source), Some(tree));
     Ok(())
+}
+
+/// What holds for a mount and all under it. An image may ship the nodes of disks: without `devices` none of them opens.
+fn restrict(tree: &Fd, read_only: bool, devices: bool) -> Result<()> {
+    let read_only = if read_only { mount::SET_READ_ONLY } else { 0 };
+    let no_dev = if devices { 0 } else { mount::SET_NO_DEV };
+    match read_only | no_dev {
+        0 => Ok(()),
+        set => mount::set_attributes(At::Dir(tree), c"", true, set),
+    }
 }
 
 fn root(place: &Place) -> Result<&Fd> {
@@ -111,13 +120,11 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
 }
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.
-pub fn volume(source: &[u8], target: &[u8], read_only: bool, place: &Place) -> Result<()> {
+pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &Place) -> Result<()> {
     let mut buffer = Path::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let tree = mount::clone_tree(from, path(source, &mut buffer)?, true)?;
-    if read_only {
-        mount::set_read_only(At::Dir(&tree), c"", true)?;
-    }
+    restrict(&tree, read_only, devices)?;
     let directory = fs::file_status(&tree)?.is_directory();
     mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
 }
@@ -247,6 +254,6 @@ pub fn mask(path: &CStr, place: &Place) -> Result<()> {
 pub fn make_read_only(path: &CStr, place: &Place) -> Result<()> {
     let Some(target) = covered(path, place)? else { return Ok(()) };
     let tree = mount::clone_tree(At::Dir(&target), c"", true)?;
-    mount::set_read_only(At::Dir(&tree), c"", true)?;
+    restrict(&tree, true, true)?;
     mount::attach(&tree, At::Dir(&target), c"")
 }

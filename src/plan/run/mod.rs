@@ -102,6 +102,10 @@ fn child(plan: &Plan, mut place: Place) -> ! {
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
 fn attend(pid: Pid) -> ! {
+    // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. Both can only fail
+    // where they hold already.
+    let _ = process::new_session();
+    let _ = process::no_new_privileges();
     fd::close_from(0);
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
@@ -166,6 +170,7 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
             process::die_with_parent(libc::SIGKILL as u8)?;
             parent_lives()
         }
+        Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
         Step::Reaper => {
@@ -177,8 +182,10 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         Step::CloseFiles => close_files(place),
 
         Step::PrivateMounts => isolation::make_private(place),
-        Step::Root { path, read_only } => isolation::take_root(path, read_only, place),
-        Step::Volume { source, target, read_only } => isolation::volume(source, target, read_only, place),
+        Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
+        Step::Volume { source, target, read_only, devices } => {
+            isolation::volume(source, target, read_only, devices, place)
+        }
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
         Step::Devices => isolation::devices(place),
         Step::Pivot => isolation::pivot(place),
