@@ -91,7 +91,7 @@ check proc-sys-is-read-only sh -c '! echo x >/proc/sys/kernel/hostname 2>/dev/nu
 check sysrq-is-masked sh -c '! echo b >/proc/sysrq-trigger 2>/dev/null'
 check kcore-is-masked test ! -s /proc/kcore
 check no-new-privileges grep -q '^NoNewPrivs:[[:space:]]*1' /proc/self/status
-check capabilities grep -q '^CapBnd:[[:space:]]*00000000a80425fb' /proc/self/status
+check capabilities grep -q '^CapBnd:[[:space:]]*00000000a00425fb' /proc/self/status
 check cannot-mount sh -c '! mount -t tmpfs none /tmp 2>/dev/null'
 say processes $(ps | grep -v ' ps$' | wc -l)
 "#;

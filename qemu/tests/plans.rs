@@ -231,7 +231,7 @@ fn running_over_a_limit_names_it() {
     fs::write(words.dir.path().join("x"), &text).unwrap();
     let said = words.run(&["plan", "x"]);
     assert_eq!(said.code, 100, "{said:?}");
-    assert_eq!(said.err, "tinyo: plan: more than 128 steps in one plan; write fewer modules or volumes\n");
+    assert_eq!(said.err, "tinyo: a: more than 128 steps; write fewer volumes\n");
     // What cannot be planned cannot be run: the checker must not say ok.
     assert_eq!(words.run(&["check", "x"]).code, 100, "check says ok to what plan refuses");
 }

@@ -20,14 +20,14 @@ fn a_bad_rootfs_is_named() {
     let Some(house) = House::build() else { return };
     let hint = "the root must be a directory";
     let rooted = |path: &str| run(&house, &[path, "/bin/true"]);
-    rooted("/not/there").fails(125, &format!("run: take root /not/there: no such file or directory; {hint}"));
+    rooted("/not/there").fails(125, &format!("run: take root /not/there (nodev): no such file or directory; {hint}"));
     let tinyo = house.tinyo.display().to_string();
-    rooted(&tinyo).fails(125, &format!("run: take root {tinyo}: not a directory; {hint}"));
-    rooted("/dev/null").fails(125, &format!("run: take root /dev/null: not a directory; {hint}"));
+    rooted(&tinyo).fails(125, &format!("run: take root {tinyo} (nodev): not a directory; {hint}"));
+    rooted("/dev/null").fails(125, &format!("run: take root /dev/null (nodev): not a directory; {hint}"));
     let dangling = house.beside("dangling");
     symlink("/not/there", &dangling).unwrap();
     let dangling = dangling.display().to_string();
-    rooted(&dangling).fails(125, &format!("run: take root {dangling}: no such file or directory; {hint}"));
+    rooted(&dangling).fails(125, &format!("run: take root {dangling} (nodev): no such file or directory; {hint}"));
     let circle = house.beside("circle");
     symlink("circle", &circle).unwrap();
     let said = rooted(&circle.display().to_string());

@@ -145,7 +145,7 @@ fn a_bad_config_is_100_with_its_lines() {
     said.fails(100, "unknown word bogus; try tinyo help");
 }
 
-/// With a cgroup2 at its usual place each service is a cgroup; none of them stays.
+/// The cgroups of a pid namespace may be the machine's too, with services of the same names: none is made there.
 #[test]
 fn it_leaves_no_cgroup() {
     let Some(house) = House::build() else { return };
@@ -157,7 +157,7 @@ fn it_leaves_no_cgroup() {
     let said = house.clean(|| finish(start(&house, &config, more)));
     assert_eq!(said.code, 2, "{said:?}");
     let cgroups = fs::read_to_string(house.beside("said")).unwrap();
-    assert!(cgroups.contains(&format!("/tinyo/{OWN_CGROUP}")), "it ran in none: {cgroups}");
+    assert!(!cgroups.contains("/tinyo/"), "{cgroups}");
     let mut left = Vec::new();
     find_cgroups(Path::new("/sys/fs/cgroup"), &mut left);
     // So that one bug is one failure: they are empty, and go from the deepest up.

@@ -17,7 +17,7 @@ fn every_option_is_taken_in_every_spelling() {
         ("workdir", "w", "/etc", "pwd", "/etc\n"),
         ("hostname", "h", "box", "hostname", "box\n"),
         ("network", "", "none", "ls /sys/class/net", "lo\n"),
-        ("cap-add", "", "SYS_TIME", "grep CapEff /proc/self/status", "CapEff:\t00000000aa0425fb\n"),
+        ("cap-add", "", "SYS_TIME", "grep CapEff /proc/self/status", "CapEff:\t00000000a20425fb\n"),
         ("cap-drop", "", "ALL", "grep CapEff /proc/self/status", "CapEff:\t0000000000000000\n"),
     ];
     for (long, short, value, script, out) in cases {

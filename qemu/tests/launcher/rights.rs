@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::house::House;
 
-const DOCKERS: u64 = 0xa804_25fb;
+/// Without MKNOD: no device cgroup decides what a node opens.
+const DOCKERS: u64 = 0xa004_25fb;
 const KILL: u64 = 1 << 5;
 const NET_BIND_SERVICE: u64 = 1 << 10;
 const SYS_ADMIN: u64 = 1 << 21;

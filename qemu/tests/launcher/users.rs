@@ -87,7 +87,7 @@ fn what_is_no_user_is_refused_before_anything_is_done() {
         "1e3",
         "-root",
     ] {
-        let shown = user.replace('\n', "\\x0a");
+        let shown = if user.is_empty() { "\"\"".into() } else { user.replace('\n', "\\x0a") };
         house.run(&["--user", user], &["/bin/true"]).fails(125, &format!("run: --user: {shown} {want}"));
     }
 }
