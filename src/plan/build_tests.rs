@@ -58,7 +58,7 @@ fn a_containers_steps_come_in_the_kernels_order() {
         // The path of the log is the image's.
         "stdin null, output appended to /log",
         // Dropping from the bounding set needs a capability that the user takes away.
-        "new session keyring",
+        "join a new session keyring",
         "bound capabilities",
         "become user app",
         "keep capabilities",

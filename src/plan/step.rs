@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::text::duration::Millis;
-use crate::text::show::Show;
+use crate::text::show::{Show, Word};
 use ufmt::{Formatter, uDisplay, uWrite, uwrite};
 
 /// Whether a step may find nothing to do.
@@ -205,7 +205,7 @@ impl uDisplay for Step<'_> {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
         let on = |f: &mut Formatter<'_, W>, verb: &str, what: &[u8]| -> Result<(), W::Error> {
             f.write_str(verb)?;
-            uDisplay::fmt(&Show(what), f)
+            uDisplay::fmt(&Word(what), f)
         };
         match *self {
             Step::OwnRoot => f.write_str("bind / over itself, if it is an initramfs"),
@@ -280,7 +280,7 @@ impl uDisplay for Step<'_> {
             Step::Mask(path) => on(f, "mask ", path.to_bytes()),
             Step::ReadOnly(path) => on(f, "make read-only ", path.to_bytes()),
             Step::Loopback => f.write_str("bring lo up"),
-            Step::Keyring => f.write_str("new session keyring"),
+            Step::Keyring => f.write_str("join a new session keyring"),
             Step::Undumpable => f.write_str("become undumpable"),
             Step::CloseFiles => f.write_str("close inherited files"),
             Step::Bounding(set) => uwrite!(f, "bound capabilities to {}", Names(set)),

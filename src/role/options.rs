@@ -8,7 +8,7 @@ use crate::limits;
 use crate::say;
 use crate::sys::args::Args;
 use crate::text::bytes::{after, cut, has, terminated};
-use crate::text::show::Show;
+use crate::text::show::Word;
 use crate::text::{capability, names};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
     let mut lists = Lists::default();
     let mut index = 2;
     let complain = |text: &str, word: &[u8]| {
-        say!(Failure, "run: {} {}; try tinyo run --help", text, Show(word));
+        say!(Failure, "run: {} {}; try tinyo run --help", text, Word(word));
         None
     };
     while let Some(word) = args.get(index) {
@@ -95,10 +95,11 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
                 }
             }
         }
-        let value = value.unwrap_or_default();
+        // `--init` alone.
+        let value = value.unwrap_or(c"true");
         if !take(option, value, args, &mut parsed, &mut lists) {
             let [called, wanted] = [CALLED, WANTED].map(|list| names::at(list, b'|', number));
-            say!(Failure, "run: --{}: {} is no {}", called, Show(value.to_bytes()), wanted);
+            say!(Failure, "run: --{}: {} is no {}", called, Word(value.to_bytes()), wanted);
             return None;
         }
     }
@@ -216,7 +217,7 @@ fn take(option: Option_, value: &'static CStr, args: &Args, parsed: &mut Parsed,
         Option_::Init => {
             let known = names::position("false true", bytes);
             container.init = known != Some(0);
-            return known.is_some() || bytes.is_empty();
+            return known.is_some();
         }
         Option_::Privileged => {
             container.privileged = true;

@@ -10,7 +10,7 @@ use crate::say;
 use crate::sys::error::{Call, Error};
 use crate::sys::fs;
 use crate::sys::memory::Static;
-use crate::text::show::Show;
+use crate::text::show::Word;
 
 /// What `build.rs` was given as `TINYO_CONFIG`, checked there with this same parser.
 mod baked {
@@ -59,7 +59,7 @@ pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Resul
         Err(errno) if errno == libc::ENOENT && named.is_none() => match baked::CONFIG {
             Some(text) => (Loaded::Baked, fill(buffer, text)),
             None => {
-                say!(Info, "no {}: starting a shell on the console", Show(USUAL.to_bytes()));
+                say!(Info, "no {}: starting a shell on the console", Word(USUAL.to_bytes()));
                 (Loaded::Default, fill(buffer, DEFAULT))
             }
         },
@@ -79,7 +79,7 @@ fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
     });
     match result {
         Ok(length) if length == size => {
-            say!(Failure, "{}: too large; write at most {} bytes", Show(path.to_bytes()), limits::CONFIG_BYTES);
+            say!(Failure, "{}: too large; write at most {} bytes", Word(path.to_bytes()), limits::CONFIG_BYTES);
             Err(libc::EFBIG)
         }
         Ok(length) => Ok(length),
@@ -87,8 +87,8 @@ fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
             if !(error.is(libc::ENOENT) && path == USUAL) {
                 let reason = if error == not_a_file() { "not a regular file" } else { "" };
                 match reason {
-                    "" => say!(Failure, "{}: {}", Show(path.to_bytes()), error.errno()),
-                    reason => say!(Failure, "{}: {}", Show(path.to_bytes()), reason),
+                    "" => say!(Failure, "{}: {}", Word(path.to_bytes()), error.errno()),
+                    reason => say!(Failure, "{}: {}", Word(path.to_bytes()), reason),
                 }
             }
             Err(i32::from(error.errno().0))

@@ -77,6 +77,19 @@ impl uDisplay for Show<'_> {
     }
 }
 
+/// Shows bytes that somebody wrote as one word: an empty one must not look like nothing.
+#[derive(Clone, Copy)]
+pub struct Word<'a>(pub &'a [u8]);
+
+impl uDisplay for Word<'_> {
+    fn fmt<W: uWrite + ?Sized>(&self, formatter: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+        match self.0 {
+            b"" => formatter.write_str("\"\""),
+            word => uDisplay::fmt(&Show(word), formatter),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
