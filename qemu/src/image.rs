@@ -92,6 +92,10 @@ pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Res
         archive.file(&format!("{at}/{file}"), 0o644, read(&modules.join(file))?);
     }
     archive.file(&format!("{at}/modules.dep"), 0o644, kept);
+    // What the kernel has in itself; an old or hand-made folder may lack the list.
+    if let Ok(built_in) = fs::read(modules.join("modules.builtin")) {
+        archive.file(&format!("{at}/modules.builtin"), 0o644, built_in);
+    }
     Ok(())
 }
 
