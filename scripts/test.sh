@@ -29,6 +29,11 @@ step "lints: host tools" cargo clippy -q -p tinyo-qemu --all-targets -- -D warni
 step "layers" scripts/layers.sh
 step "shell scripts" bash -c 'for f in scripts/*.sh .ci/run; do bash -n "$f" || exit 1; done'
 step "unit and property tests" cargo test -q -p tinyo --lib
+if command -v c++ >/dev/null; then
+    step "fuzz targets" cargo check -q --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
+else
+    step "fuzz targets" bash -c 'echo "skipped: fuzz targets: no C++ compiler for the fuzzer'"'"'s run time"; [ "${CI:-}" != true ]'
+fi
 step "build" scripts/build.sh
 step "lints: the binary" cargo clippy -q --release --bin tinyo --target x86_64-unknown-linux-musl -- -D warnings
 step "static, within the size budget" scripts/size.sh

@@ -81,7 +81,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Parsed> {
         }
         index += 1;
         let Some((number, attached)) = recognise(word) else { return complain("unknown option", bytes) };
-        let Some(&option) = OPTIONS.get(number) else { return None };
+        let &option = OPTIONS.get(number)?;
         let mut value = attached;
         match option {
             Option_::Privileged | Option_::ReadOnly if value.is_some() => return complain("no value wanted:", bytes),
