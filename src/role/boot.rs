@@ -18,7 +18,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Error;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::memory::Static;
+use crate::sys::memory::{self, Static};
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
 use crate::text::options;
@@ -274,6 +274,7 @@ fn supervise(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> 
     let set =
         supervise::Set { config, signals: &machine.signals, machine: true, term: term(&machine.args), give_up_at };
     let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
+    memory::release_stack();
     let end = supervise::run(supervisor, &set);
     farewell_and_end(machine, end)
 }

@@ -27,3 +27,17 @@ impl<T> Static<T> {
         Some(unsafe { &mut *self.value.get() })
     }
 }
+
+/// Gives back the stack that earlier calls have used below this one: a boot goes deep once, and its pages would stay for
+/// as long as PID 1 lives (madvise(2) MADV_DONTNEED).
+#[inline(never)]
+pub fn release_stack() {
+    const PAGE: usize = 4096;
+    /// No boot goes deeper.
+    const DEEPEST: usize = 256 * 1024;
+    let here = 0u8;
+    // This page and the one below hold this call and the one it makes.
+    let end = ((&raw const here as usize) & !(PAGE - 1)).saturating_sub(PAGE);
+    // SAFETY: nothing lives below the frames of this call; what is not mapped there is an error that changes nothing.
+    unsafe { libc::madvise(end.saturating_sub(DEEPEST) as *mut libc::c_void, DEEPEST, libc::MADV_DONTNEED) };
+}
