@@ -33,11 +33,6 @@ pub fn to_kmsg(kmsg: Fd) {
     SINK.store(kmsg.leak(), Ordering::Relaxed);
 }
 
-/// Back to standard error: after a fork, where a person reads it, not the kernel.
-pub fn to_standard_error() {
-    SINK.store(STANDARD_ERROR, Ordering::Relaxed);
-}
-
 /// Drops what is less urgent than `level`.
 pub fn set_limit(level: Level) {
     LIMIT.store(level as u8, Ordering::Relaxed);

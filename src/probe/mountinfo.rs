@@ -34,12 +34,6 @@ impl Mount<'_> {
     pub fn holds_data(&self) -> bool {
         names::position(PSEUDO, self.fstype.to_bytes()).is_none()
     }
-
-    /// How far below the root it is mounted. What is deeper goes first, and of two in one depth the later.
-    pub fn depth(&self) -> usize {
-        let path = self.mount_point.to_bytes();
-        if path == b"/" { 0 } else { path.iter().filter(|&&byte| byte == b'/').count() }
-    }
 }
 
 /// Reads a line, without its newline, in place: escapes are decoded and fields NUL-terminated where they stand.
@@ -151,11 +145,11 @@ mod tests {
     fn tags_may_be_missing() {
         let mut line = *b"21 1 0:20 / / rw - tmpfs none rw";
         let mount = parse(&mut line).unwrap();
-        assert_eq!((mount.tags, mount.mount_point, mount.source, mount.depth()), (&b""[..], c"/", c"none", 0));
+        assert_eq!((mount.tags, mount.mount_point, mount.source), (&b""[..], c"/", c"none"));
         assert!(!mount.holds_data());
         let mut line = *b"21 1 0:20 / /a/b rw - btrfs - rw";
         let mount = parse(&mut line).unwrap();
-        assert_eq!((mount.source, mount.depth(), mount.holds_data()), (c"-", 2, true));
+        assert_eq!((mount.source, mount.holds_data()), (c"-", true));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::error::{Call, Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check, check_long};
 use super::fd::{Fd, control};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -321,15 +321,6 @@ impl Names {
                 return CStr::from_bytes_until_nul(entry.get(19..)?).ok().map(|name| (name, is_directory));
             }
         }
-    }
-}
-
-/// faccessat(2) with X_OK as this process would see it.
-pub fn can_execute(path: &CStr) -> Result<()> {
-    // SAFETY: a NUL-terminated path.
-    match unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, 0) } {
-        0 => Ok(()),
-        _ => Err(last(Call::Access)),
     }
 }
 

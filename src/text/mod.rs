@@ -23,5 +23,4 @@ pub mod options;
 pub mod passwd;
 pub mod show;
 pub mod signal;
-pub mod size;
 pub mod toml;
