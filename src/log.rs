@@ -3,7 +3,7 @@
 //! Saying something never fails and never waits for a reader: /dev/kmsg takes a record or drops it.
 
 use core::convert::Infallible;
-use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
@@ -33,13 +33,20 @@ pub fn to_kmsg(kmsg: Fd) {
     SINK.store(kmsg.leak(), Ordering::Relaxed);
 }
 
+static MUTED: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing at all until it is unmuted: what would be said was said before, by the process that this one was.
+pub fn mute(muted: bool) {
+    MUTED.store(muted, Ordering::Relaxed);
+}
+
 /// Drops what is less urgent than `level`.
 pub fn set_limit(level: Level) {
     LIMIT.store(level as u8, Ordering::Relaxed);
 }
 
 pub fn shows(level: Level) -> bool {
-    level as u8 <= LIMIT.load(Ordering::Relaxed)
+    level as u8 <= LIMIT.load(Ordering::Relaxed) && !MUTED.load(Ordering::Relaxed)
 }
 
 /// One line in the making. Its parts are bounded where they are made (`Show`), so that it fits; what would not is dropped.

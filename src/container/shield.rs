@@ -13,11 +13,15 @@ use crate::sys::process;
 
 const SELF: &core::ffi::CStr = c"/proc/self/exe";
 
+/// This process runs from such a bind mount: attached nowhere, it has no path but its own root.
+pub fn is_clone() -> bool {
+    fs::read_link(At::Cwd, SELF, &mut [0; 2]) == Ok(b"/")
+}
+
 /// Our file can never be written through us: it is such a clone, or on a file system that nothing can write to. A mount that
 /// is read-only now is not enough: its owner may make it writable for an update.
 pub fn is_up() -> Result<bool> {
-    // A mount that is attached nowhere has no path but its own root.
-    if fs::read_link(At::Cwd, SELF, &mut [0; 2]) == Ok(b"/") {
+    if is_clone() {
         return Ok(true);
     }
     let file = fs::open(SELF, fs::READ)?;

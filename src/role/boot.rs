@@ -57,6 +57,8 @@ pub fn machine(args: Args) -> ! {
     }
     begin_kernel_log();
     let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    // Begun anew behind the shield: this part of the boot has been said.
+    log::mute(shield::is_clone());
     machine.line = read_line();
     set_log_limit(&machine.line);
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
@@ -72,6 +74,7 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     let line = &machine.line;
     let in_initramfs = is_initramfs();
     let loaded = source::load(line.config, config);
+    log::mute(false);
     if line.rescue {
         say!(Failure, "tinyo.rescue on the kernel command line: not going on");
         config.on_failure = OnFailure::Rescue;
