@@ -14,7 +14,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::Fd;
 use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Pid};
+use crate::sys::process::{self, Pid, Waited};
 use crate::sys::{signal, user};
 use crate::text::show::Show;
 
@@ -134,7 +134,13 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
             say!(Failure, "{}: {}: {}{}{}", name, *step, reason, separator, hint);
             Err(Failed { status: step.exit_status(errno) })
         }
-        // Killed on the way, without a word: by a signal of the caller's, as a rule.
+        // Killed on its way, by a signal that was for the command: the status says it, as it would have then.
+        Report::Died => Err(Failed {
+            status: match process::wait(child.pid) {
+                Waited::Ended(_, exit) => exit.status(),
+                _ => exit::LAUNCHER,
+            },
+        }),
         _ => Ok(reaper::attend(child.pid, &signals).status()),
     }
 }

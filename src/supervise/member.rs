@@ -37,7 +37,7 @@ pub struct Member {
     pub pid: Option<Pid>,
     history: History,
     /// Of the process that is being set up.
-    report: Option<Fd>,
+    report: Option<Child>,
     lines: Option<Lines>,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
@@ -65,7 +65,7 @@ impl Member {
 
     /// What the loop waits for.
     pub fn files(&self) -> impl Iterator<Item = &Fd> {
-        self.report.as_ref().into_iter().chain(self.lines.as_ref().map(Lines::reader))
+        self.report.as_ref().map(|child| &child.report).into_iter().chain(self.lines.as_ref().map(Lines::reader))
     }
 
     /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
@@ -144,7 +144,7 @@ impl Member {
                 match self.spawn(Command::Exec, service, set, cgroups) {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
-                        self.report = Some(child.report);
+                        self.report = Some(child);
                     }
                     Err(error) => {
                         say!(Failure, "{}: {}", service.name, error);
@@ -265,12 +265,14 @@ impl Member {
 
     /// What the process in the making has to say.
     pub fn read_report(&mut self, service: &Service, set: &Set) -> Option<Event> {
-        let child = Child { pid: self.pid?, report: self.report.take()? };
+        let child = self.report.take()?;
         match child.report() {
             Report::Nothing => {
-                self.report = Some(child.report);
+                self.report = Some(child);
                 None
             }
+            // Its end says the rest.
+            Report::Died => None,
             Report::Executed => Some(Event::Executed),
             Report::Failed { step, errno } => {
                 say_failure(set, service, Command::Exec, step, errno);

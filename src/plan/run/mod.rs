@@ -1,11 +1,14 @@
 //! Where steps meet the kernel: one interpreter for the machine's set-up, services and containers.
 //!
 //! In a child it says nothing: what failed travels to the parent as (number of the step, errno) over a close-on-exec
-//! pipe, and the parent, which has the same plan, says it. An empty pipe that closes means that execve succeeded.
+//! pipe, and the parent, which has the same plan, says it. A last record says that execve is next: after it, a pipe that
+//! closes means that execve succeeded; without it, that the child has died.
 
 mod command;
 mod isolation;
 pub mod machine;
+
+use core::cell::Cell;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper;
@@ -41,6 +44,8 @@ pub struct Place {
 pub struct Child {
     pub pid: Pid,
     pub report: Fd,
+    /// All steps before its execve are taken.
+    armed: Cell<bool>,
 }
 
 /// What a child reports.
@@ -52,6 +57,8 @@ pub enum Report {
         step: usize,
         errno: i32,
     },
+    /// It ended on its way to its execve, and could not say why: killed, as a rule.
+    Died,
     /// Its pipe is empty and still open.
     Nothing,
 }
@@ -60,7 +67,7 @@ pub enum Report {
 pub fn spawn(plan: &Plan, cgroup: Option<&Fd>, log: Option<Fd>) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
     match process::fork(flags(plan.namespaces), cgroup)? {
-        Forked::Parent(pid) => Ok(Child { pid, report: reader }),
+        Forked::Parent(pid) => Ok(Child { pid, report: reader, armed: Cell::new(false) }),
         Forked::Child => {
             drop(reader);
             child(plan, Place { log, report: Some(writer), ..Place::default() })
@@ -82,14 +89,11 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
 /// The life of a child: the steps, of which the last is execve. It never returns.
 fn child(plan: &Plan, mut place: Place) -> ! {
     for (number, step) in plan.steps.iter().enumerate() {
+        if matches!(step, Step::Exec { .. }) {
+            tell(&place, ARMED, 0);
+        }
         if let Err(error) = take(step, &mut place) {
-            let (step_number, errno) = ((number as u16).to_ne_bytes(), error.errno().0.to_ne_bytes());
-            let record = [step_number[0], step_number[1], errno[0], errno[1]];
-            // Four bytes are one write to a pipe, or none when nobody is there to read them.
-            match &place.report {
-                Some(report) => drop(report.write(&record)),
-                None => drop(fd::write_to(REPORT, &record)),
-            }
+            tell(&place, number as u16, error.errno().0);
             process::exit(step.exit_status(i32::from(error.errno().0)));
         }
         if let Some(pid) = place.child {
@@ -98,6 +102,19 @@ fn child(plan: &Plan, mut place: Place) -> ! {
     }
     // A plan without an execve is a bug of its builder.
     process::exit(125)
+}
+
+/// Stands for the number of a step: the next is execve. A pipe that closes without it was closed by a death.
+const ARMED: u16 = u16::MAX;
+
+/// Writes a record: four bytes are one write to a pipe, or none when nobody is there to read them.
+fn tell(place: &Place, step: u16, errno: u16) {
+    let (step, errno) = (step.to_ne_bytes(), errno.to_ne_bytes());
+    let record = [step[0], step[1], errno[0], errno[1]];
+    match &place.report {
+        Some(report) => drop(report.write(&record)),
+        None => drop(fd::write_to(REPORT, &record)),
+    }
 }
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
@@ -119,14 +136,23 @@ fn attend(pid: Pid) -> ! {
 impl Child {
     /// What the child has reported so far. Never blocks.
     pub fn report(&self) -> Report {
-        let mut record = [0u8; 4];
-        match self.report.read(&mut record) {
-            Ok(4) => Report::Failed {
-                step: usize::from(u16::from_ne_bytes([record[0], record[1]])),
-                errno: i32::from(u16::from_ne_bytes([record[2], record[3]])),
-            },
-            Err(error) if error.is(libc::EAGAIN) => Report::Nothing,
-            _ => Report::Executed,
+        loop {
+            let mut record = [0u8; 4];
+            return match self.report.read(&mut record) {
+                Ok(4) => match u16::from_ne_bytes([record[0], record[1]]) {
+                    ARMED => {
+                        self.armed.set(true);
+                        continue;
+                    }
+                    step => Report::Failed {
+                        step: usize::from(step),
+                        errno: i32::from(u16::from_ne_bytes([record[2], record[3]])),
+                    },
+                },
+                Err(error) if error.is(libc::EAGAIN) => Report::Nothing,
+                _ if self.armed.get() => Report::Executed,
+                _ => Report::Died,
+            };
         }
     }
 }
