@@ -303,10 +303,12 @@ fn a_slow_reader_gets_everything() {
     let mut command = words.command(&[OsStr::new("plan"), config.as_os_str()]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut reader = child.stdout.take().unwrap();
-    let (mut said, mut byte) = (String::new(), [0; 7]);
-    while let Ok(n @ 1..) = reader.read(&mut byte) {
-        said.push_str(&String::from_utf8_lossy(&byte[..n]));
+    // Bytes until all are there: a read may end within a character.
+    let (mut said, mut piece) = (Vec::new(), [0; 7]);
+    while let Ok(n @ 1..) = reader.read(&mut piece) {
+        said.extend_from_slice(&piece[..n]);
     }
+    let said = String::from_utf8(said).unwrap();
     assert_eq!((said, output(child).status.code()), (whole, Some(0)));
 }
 
