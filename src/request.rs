@@ -1,5 +1,6 @@
 //! What a signal to PID 1 asks for. Pure.
 
+use crate::config::OnFailure;
 use crate::sys::signal;
 
 /// How the machine ends.
@@ -23,6 +24,17 @@ impl Ending {
     }
 }
 
+/// What `on-failure` does to the machine; None: nothing by itself.
+pub fn after_failure(on_failure: OnFailure) -> Option<Ending> {
+    match on_failure {
+        OnFailure::Unset | OnFailure::None | OnFailure::Rescue => None,
+        OnFailure::Reboot => Some(Ending::Reboot),
+        OnFailure::Poweroff => Some(Ending::Poweroff),
+        OnFailure::Halt => Some(Ending::Halt),
+        OnFailure::Panic => Some(Ending::Panic),
+    }
+}
+
 /// busybox's `poweroff`, `reboot` and `halt` (USR2, TERM, USR1), systemd's (RTMIN+3 to 5), ctrl-alt-del (INT), and a
 /// failing power supply (PWR). In a container, what its stop means: TERM and INT end it.
 pub fn ending(number: u8, machine: bool) -> Option<Ending> {
@@ -42,6 +54,21 @@ pub fn ending(number: u8, machine: bool) -> Option<Ending> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_ends_the_machine_only_where_it_was_told_to() {
+        for (on_failure, expected) in [
+            (OnFailure::Unset, None),
+            (OnFailure::None, None),
+            (OnFailure::Rescue, None),
+            (OnFailure::Reboot, Some(Ending::Reboot)),
+            (OnFailure::Poweroff, Some(Ending::Poweroff)),
+            (OnFailure::Halt, Some(Ending::Halt)),
+            (OnFailure::Panic, Some(Ending::Panic)),
+        ] {
+            assert_eq!(after_failure(on_failure), expected);
+        }
+    }
 
     #[test]
     fn every_signal_has_its_meaning() {

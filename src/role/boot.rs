@@ -12,7 +12,7 @@ use crate::limits;
 use crate::log::{self, Level, Line};
 use crate::plan::run;
 use crate::plan::{Plan, Step, build};
-use crate::request::Ending;
+use crate::request::{self, Ending};
 use crate::supervise::{self, End, Supervisor};
 use crate::sys::args::Args;
 use crate::sys::error::Error;
@@ -150,11 +150,9 @@ fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     Ok(())
 }
 
-/// `tinyo: STEP: REASON; HINT`.
+/// A step of the machine itself.
 pub fn say_failure(step: &Step, error: Error) {
-    let hint = step.hint(i32::from(error.errno().0));
-    let separator = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}: {}{}{}", step, error.errno(), separator, hint);
+    run::say_failure("", step, error.errno());
 }
 
 fn must_have<T>(done: Result<T, Error>) -> T {
@@ -182,18 +180,14 @@ fn begin_kernel_log() {
             let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
             log::to_kmsg(kmsg);
             if let Ok(null) = fs::open(c"/dev/null", fs::READ_WRITE) {
-                for number in 0..3 {
-                    let _ = null.dup_onto(number, false);
-                }
+                let _ = null.onto_standard();
             }
         }
         Err(error) => {
-            // Whatever was open at the start (perhaps only `/` as a filler) becomes the console, now that /dev is there.
+            // Whatever was open at the start (perhaps only a filler) becomes the console, now that /dev is there.
             // Never waiting for a reader: ^S on the line must not stop PID 1.
             if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE | fs::NON_BLOCK) {
-                for number in 0..3 {
-                    let _ = console.dup_onto(number, false);
-                }
+                let _ = console.onto_standard();
             }
             say!(Warning, "open /dev/kmsg: {}; messages go to the console", error.errno());
         }
@@ -268,7 +262,8 @@ fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
     Ok(())
 }
 
-fn term(args: &Args) -> Option<&'static CStr> {
+/// TERM, as whoever started us gave it.
+pub fn term(args: &Args) -> Option<&'static CStr> {
     args.environment().find(|word| word.to_bytes().starts_with(b"TERM="))
 }
 
@@ -314,13 +309,7 @@ fn pass_on(to: ExitTo, status: u8) {
 
 /// What a boot does that cannot go on.
 pub fn fail(machine: &Machine, on_failure: OnFailure) -> ! {
-    let ending = match on_failure {
-        OnFailure::Unset | OnFailure::Rescue | OnFailure::None => rescue(machine),
-        OnFailure::Reboot => Ending::Reboot,
-        OnFailure::Poweroff => Ending::Poweroff,
-        OnFailure::Halt => Ending::Halt,
-        OnFailure::Panic => Ending::Panic,
-    };
+    let Some(ending) = request::after_failure(on_failure) else { rescue(machine) };
     say!(Failure, "boot failed: {}", ending.name());
     farewell_and_end(machine, End { ending, status: None })
 }

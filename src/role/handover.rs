@@ -115,9 +115,7 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
     let error = match words(machine, name) {
         Ok((argv, environment)) => {
             if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
-                for number in 0..3 {
-                    let _ = console.dup_onto(number, false);
-                }
+                let _ = console.onto_standard();
             }
             let _ = power::set_ctrl_alt_del(true);
             // What was asked of us meanwhile would be lost: the new init knows nothing of it.

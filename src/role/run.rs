@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::boot::CONFIG;
+use super::boot::{CONFIG, term};
 use super::leftovers::Absent;
 use super::{exit, options};
 use crate::container::{reaper, shield};
@@ -56,7 +56,7 @@ pub fn run(args: Args) -> u8 {
     }
     let mut service = parsed.service;
     service.container = Some(parsed.container);
-    let term = args.environment().find(|word| word.to_bytes().starts_with(b"TERM="));
+    let term = term(&args);
     let mut plan = Plan::default();
     build::service(&mut plan, config, &service, Command::Exec, Parent::Launcher, term);
     if plan.full {
@@ -129,9 +129,7 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
         Report::Failed { step, errno } => {
             process::wait(child.pid);
             let Some(step) = plan.steps.get(step) else { return Err(Failed { status: exit::LAUNCHER }) };
-            let (reason, hint) = (Errno(errno as u16), step.hint(errno));
-            let separator = if hint.is_empty() { "" } else { "; " };
-            say!(Failure, "{}: {}: {}{}{}", name, *step, reason, separator, hint);
+            run::say_failure(name, step, Errno(errno as u16));
             Err(Failed { status: step.exit_status(errno) })
         }
         // Killed on its way, by a signal that was for the command: the status says it, as it would have then.

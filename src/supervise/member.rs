@@ -73,8 +73,7 @@ impl Member {
     pub fn deadline(&self, ending: bool, now: Millis) -> Option<Millis> {
         let held = self.killed.filter(|_| ending && self.state.is_running());
         let given_up = held.map(|killed| Millis(killed.0.saturating_add(HELD_BY_KERNEL.0)));
-        let own = self.state.deadline().filter(|_| !(ending && matches!(self.state, State::Backoff { .. })));
-        own.or(given_up.filter(|&at| at > now))
+        self.state.deadline().or(given_up.filter(|&at| at > now))
     }
 
     /// It was killed and the kernel does not let go of it.
@@ -287,7 +286,5 @@ fn say_failure(set: &Set, service: &Service, command: Command, number: usize, er
     let mut plan = Plan::default();
     build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
     let Some(step) = plan.steps.get(number) else { return };
-    let (reason, hint) = (Errno(errno as u16), step.hint(errno));
-    let separator = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}: {}: {}{}{}", service.name, step, reason, separator, hint);
+    run::say_failure(service.name, step, Errno(errno as u16));
 }

@@ -8,7 +8,6 @@ mod finish;
 mod lines;
 mod member;
 mod order;
-
 mod service;
 
 pub use finish::end;
@@ -124,8 +123,7 @@ impl<'s> Loop<'s> {
     }
 
     /// There is a process of it that can be waited for.
-    fn is_running(&self, index: usize) -> bool {
-        let now = poll::now();
+    fn is_running(&self, index: usize, now: Millis) -> bool {
         self.members.get(index).is_some_and(|member| member.state.is_running() && !member.is_stuck(now))
     }
 
@@ -135,6 +133,7 @@ impl<'s> Loop<'s> {
 
     /// Starts whoever may start; once the machine ends, stops whoever may stop. Until nothing moves any more.
     fn schedule(&mut self) {
+        let now = poll::now();
         let mut moved = true;
         while moved {
             moved = false;
@@ -143,10 +142,12 @@ impl<'s> Loop<'s> {
                     (Some(_), State::Stopping { .. } | State::Stopped | State::Done | State::Failed) => continue,
                     // No process: nobody's turn has to be waited for, and no restart may come in between.
                     (Some(_), State::Waiting | State::Backoff { .. }) => Event::Stop,
-                    (Some(_), _) => match order::may_stop(index, &self.set.config.services, |i| self.is_running(i)) {
-                        true => Event::Stop,
-                        false => continue,
-                    },
+                    (Some(_), _) => {
+                        match order::may_stop(index, &self.set.config.services, |i| self.is_running(i, now)) {
+                            true => Event::Stop,
+                            false => continue,
+                        }
+                    }
                     (None, State::Waiting) => match self.may_start(index) {
                         Verdict::Go => Event::Start,
                         Verdict::Wait => continue,
@@ -203,14 +204,13 @@ impl<'s> Loop<'s> {
 
     fn gave_up(&mut self, service: &Service) {
         let ending = match service.on_failure {
-            OnFailure::Unset | OnFailure::None => return,
             // A rescue shell beside the services that still run would be one more console: reboot is what helps.
-            OnFailure::Rescue | OnFailure::Reboot => Ending::Reboot,
-            OnFailure::Poweroff => Ending::Poweroff,
-            OnFailure::Halt => Ending::Halt,
-            OnFailure::Panic => Ending::Panic,
+            OnFailure::Rescue => Some(Ending::Reboot),
+            other => request::after_failure(other),
         };
-        self.finish(End { ending, status: None });
+        if let Some(ending) = ending {
+            self.finish(End { ending, status: None });
+        }
     }
 
     /// The first wish to end is the one that counts: nothing later can turn a power-off into a reboot.
@@ -223,12 +223,13 @@ impl<'s> Loop<'s> {
 
     /// Nothing is left that could be waited for.
     fn is_down(&self) -> bool {
-        (0..self.members.len()).all(|index| !self.is_running(index))
+        let now = poll::now();
+        (0..self.members.len()).all(|index| !self.is_running(index, now))
     }
 
     fn deadline(&self) -> Option<Millis> {
-        let of_members =
-            self.members.iter().filter_map(|member| member.deadline(self.end.is_some(), poll::now())).min();
+        let (ending, now) = (self.end.is_some(), poll::now());
+        let of_members = self.members.iter().filter_map(|member| member.deadline(ending, now)).min();
         let limit = self.set.give_up_at.filter(|_| self.end.is_none() && !self.is_up());
         of_members.into_iter().chain(limit).min()
     }

@@ -3,8 +3,6 @@
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use crate::text::bytes::{after, terminated};
-
 /// `argv` and `envp` as the kernel laid them out; they live as long as the process.
 #[derive(Clone, Copy)]
 pub struct Args {
@@ -50,14 +48,6 @@ impl Args {
     /// The `KEY=VALUE` words of the environment.
     pub fn environment(&self) -> Environment {
         Environment { next: self.envp }
-    }
-
-    /// The value of `key` in the environment.
-    pub fn variable(&self, key: &[u8]) -> Option<&'static CStr> {
-        self.environment().find_map(|word| {
-            let value = after(after(word.to_bytes_with_nul(), key)?, b"=")?;
-            terminated(value)
-        })
     }
 }
 

@@ -95,6 +95,13 @@ impl Fd {
     }
 }
 
+impl Fd {
+    /// Becomes standard input, output and error.
+    pub fn onto_standard(&self) -> Result<()> {
+        (0..3).try_for_each(|number| self.dup_onto(number, false))
+    }
+}
+
 /// write(2) to a descriptor by number: the standard ones, which nobody owns.
 pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {

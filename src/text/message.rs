@@ -1,7 +1,7 @@
 //! A message with foreign text in it: a sentence from a table, and what goes into its gaps.
 
 use super::bytes::cut;
-use super::show::Show;
+use super::show::{self, Show};
 use ufmt::{Formatter, uDisplay, uWrite};
 
 /// `what` with `%1` to `%3` for the texts of `with`, shown harmlessly.
@@ -34,13 +34,7 @@ impl Message<'_> {
 
 impl uDisplay for Message<'_> {
     fn fmt<W: uWrite + ?Sized>(&self, formatter: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-        let mut result = Ok(());
-        self.write(&mut |text| {
-            if result.is_ok() {
-                result = formatter.write_str(text);
-            }
-        });
-        result
+        show::pieces(formatter, |out| self.write(out))
     }
 }
 

@@ -67,14 +67,22 @@ fn escape(byte: u8, out: &mut dyn FnMut(&str)) {
 
 impl uDisplay for Show<'_> {
     fn fmt<W: uWrite + ?Sized>(&self, formatter: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-        let mut result = Ok(());
-        self.write(&mut |text| {
-            if result.is_ok() {
-                result = formatter.write_str(text);
-            }
-        });
-        result
+        pieces(formatter, |out| self.write(out))
     }
+}
+
+/// Gives a formatter what `write` says piece by piece.
+pub fn pieces<W: uWrite + ?Sized>(
+    formatter: &mut Formatter<'_, W>,
+    write: impl FnOnce(&mut dyn FnMut(&str)),
+) -> Result<(), W::Error> {
+    let mut result = Ok(());
+    write(&mut |text| {
+        if result.is_ok() {
+            result = formatter.write_str(text);
+        }
+    });
+    result
 }
 
 /// Shows bytes that somebody wrote as one word: an empty one must not look like nothing.

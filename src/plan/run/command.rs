@@ -65,10 +65,7 @@ pub fn terminal(path: Option<&CStr>) -> Result<()> {
         return Err(Error::new(Call::Open, libc::EIO));
     }
     terminal.set_blocking()?;
-    for number in 0..3 {
-        terminal.dup_onto(number, false)?;
-    }
-    Ok(())
+    terminal.onto_standard()
 }
 
 /// The real device behind /dev/console, which itself can never be a controlling terminal: the last one that the kernel

@@ -12,7 +12,8 @@ use core::cell::Cell;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper;
-use crate::sys::error::{Call, Error, Result};
+use crate::say;
+use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
@@ -155,6 +156,14 @@ impl Child {
             };
         }
     }
+}
+
+/// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself.
+pub fn say_failure(who: &str, step: &Step, errno: Errno) {
+    let hint = step.hint(i32::from(errno.0));
+    let after_who = if who.is_empty() { "" } else { ": " };
+    let before_hint = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "{}{}{}: {}{}{}", who, after_who, step, errno, before_hint, hint);
 }
 
 /// Takes one step that needs nothing of another.
