@@ -25,12 +25,14 @@ pub mod text;
 
 pub mod config;
 pub mod probe;
+pub mod wire;
 
 // The machine.
 pub mod sys;
 
 pub mod log;
 pub mod request;
+pub mod source;
 
 pub mod container;
 pub mod plan;

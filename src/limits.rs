@@ -29,3 +29,12 @@ pub const PATH_BYTES: usize = 4096;
 pub const STEPS: usize = 128;
 /// Bytes of one log line: the kernel refuses /dev/kmsg records over 1,024 with their prefix.
 pub const LINE_BYTES: usize = 1000;
+/// Bytes of a service's last lines that PID 1 keeps: two dozen lines, half a page.
+pub const RING_BYTES: usize = 2048;
+/// Connections to the control socket at once: a person at each of two terminals, a few scripts, and followers of logs.
+pub const CLIENTS: usize = 16;
+/// Bytes of the status text of a service (sd_notify(3) STATUS=): what fits on a line beside its name. More is cut.
+pub const STATUS_BYTES: usize = 80;
+/// Lines of one service that go to the kernel's log within ten seconds: more would push everybody else's out
+/// of it (a kernel keeps 128 to 256 KiB), and a serial console prints a hundred a second.
+pub const FLOOD_LINES: u16 = 1000;

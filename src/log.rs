@@ -161,6 +161,32 @@ pub fn say(level: Level, text: &str, words: &[&dyn Word]) {
     line.send();
 }
 
+/// A text of at most [`limits::LINE_BYTES`] in the making; what does not fit is dropped.
+#[derive(Default)]
+pub struct Text(heapless::Vec<u8, { limits::LINE_BYTES }>);
+
+impl Text {
+    /// As [`put!`](crate::put) has it.
+    pub fn of(text: &str, words: &[&dyn Word]) -> Self {
+        let mut out = Text::default();
+        put(&mut out, text, words);
+        out
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl uWrite for Text {
+    type Error = Infallible;
+
+    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
+        let _ = self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// Says a line with one word, as most have: no array of words is built where it is said.
 pub fn say_one(level: Level, text: &str, word: &dyn Word) {
     say(level, text, &[word]);

@@ -91,6 +91,9 @@ impl<'a> Parser<'a, '_> {
                 (Err(what), _, _) => self.wrong_value(key, what, written),
                 (Ok(_), Value::String(name), None) if kind == Type::Name => self.name_service(LinkKind::From, name),
                 (Ok(number), Value::String(text), None) => {
+                    if kind == Type::Log && number == value::TO_SERVICE {
+                        self.name_service(LinkKind::Log, value::after_colon(text));
+                    }
                     self.config.set(self.service, key.field, number, text, List::EMPTY);
                 }
                 _ => self.wrong_value(key, Wrong::WantString, written),

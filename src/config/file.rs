@@ -3,9 +3,10 @@
 use super::keys::{Field, Table, Type};
 use super::links::Link;
 use super::wrong::Wrong;
-use super::{Config, Container, Mount, Restart, Root, Service, Set};
+use super::{Config, Container, Kind, Mount, Ready, Restart, Root, Service, Set};
 use crate::limits;
 use crate::text::bytes::all;
+use crate::text::duration::Millis;
 use crate::text::message::Message;
 use crate::text::names;
 use crate::text::toml::{Event, Place, Reader, is_bare, part};
@@ -29,6 +30,9 @@ pub struct Verdict {
 
 /// Errors told of one file: what is not a config at all shall not flood the log.
 const TOLD: u16 = 100;
+
+/// `start-timeout` of a service that says when it is ready.
+const READY_TIME: Millis = Millis(60_000);
 
 /// The names that a table can begin with.
 const TABLES: &str = "root mount service";
@@ -274,8 +278,14 @@ impl<'a> Parser<'a, '_> {
                 if seen & Field::From.bit() != 0 {
                     seen |= Field::ContainerRoot.bit();
                 }
-            } else if seen & Field::Restart.bit() == 0 {
-                service.restart = Restart::of(service.kind);
+            } else {
+                if seen & Field::Restart.bit() == 0 {
+                    service.restart = Restart::of(service.kind);
+                }
+                // Whoever waits for a word of it shall not wait for ever.
+                if seen & Field::StartTimeout.bit() == 0 && service.ready != Ready::None {
+                    service.start_timeout = Some(READY_TIME);
+                }
             }
         }
         for (of, field, name, example) in &NEEDS {
@@ -296,10 +306,16 @@ impl<'a> Parser<'a, '_> {
                 self.wrong(Wrong::MissingService, name.as_bytes(), &[]);
             }
             // It would have to run inside, which nothing can enter yet.
-            let service = self.config.services.get(index);
-            if service.is_some_and(|service| service.container.is_some() && !service.stop.is_empty()) {
+            let Some(service) = self.config.services.get(index) else { continue };
+            let stop_inside = service.container.is_some() && !service.stop.is_empty();
+            let ready_oneshot = service.kind == Kind::Oneshot && service.ready != Ready::None;
+            if stop_inside {
                 self.at_service(index);
                 self.wrong(Wrong::StopInside, b"stop", &[]);
+            }
+            if ready_oneshot {
+                self.at_service(index);
+                self.wrong(Wrong::ReadyOneshot, b"ready", &[]);
             }
         }
         self.link();

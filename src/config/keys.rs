@@ -31,6 +31,7 @@ pub enum Type {
     Wait,
     CrashLimit,
     Log,
+    Ready,
     Network,
     Kind,
     Restart,
@@ -60,7 +61,7 @@ pub enum Item {
 
 macro_rules! keys {
     ($($table:ident { $field0:ident $name0:literal $kind0:expr, $($field:ident $name:literal $kind:expr,)* })*) => {
-        /// One per key: fewer than 64, so that a set of them is one `u64`.
+        /// One per key. Those of a table follow each other and are fewer than 64, so that a set of them is one `u64`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Field { $($field0, $($field,)*)* }
@@ -117,6 +118,10 @@ keys! {
         Log "log" Type::Log,
         StopSignal "stop-signal" Type::Signal,
         StopTimeout "stop-timeout" Type::Time,
+        StartTimeout "start-timeout" Type::Time,
+        ReloadSignal "reload-signal" Type::Signal,
+        Ready "ready" Type::Ready,
+        Watchdog "watchdog" Type::Time,
         CrashLimit "crash-limit" Type::CrashLimit,
         ServiceOnFailure "on-failure" Type::OnFailure,
         OnExit "on-exit" Type::OnExit,
@@ -139,7 +144,7 @@ keys! {
 
 impl Field {
     pub const fn bit(self) -> u64 {
-        1 << self as u8
+        1 << (self as u8 % 64)
     }
 }
 
@@ -152,7 +157,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip watchdog overlay group-add env-file umask ulimit memory cpus pids-limit cgroup ready listen devices \
+pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup listen devices \
                          seccomp userns oom-score-adj";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes.
@@ -164,6 +169,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Log => "kmsg console null",
+        Type::Ready => "none notify",
         _ => "",
     }
 }

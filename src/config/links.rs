@@ -24,6 +24,7 @@ pub enum LinkKind {
     After,
     Requires,
     From,
+    Log,
 }
 
 impl<'a> Parser<'a, '_> {
@@ -35,7 +36,8 @@ impl<'a> Parser<'a, '_> {
             let index = usize::from(link.service);
             match (self.config.service(name), self.config.services.get_mut(index)) {
                 (Some(target), Some(service)) => match link.kind {
-                    LinkKind::After => service.after.insert(target),
+                    // Who reads the lines is there before they come, and goes after them.
+                    LinkKind::After | LinkKind::Log => service.after.insert(target),
                     LinkKind::Requires => service.requires.insert(target),
                     LinkKind::From => copies.insert(index),
                 },
@@ -61,6 +63,7 @@ impl<'a> Parser<'a, '_> {
             LinkKind::After => "after",
             LinkKind::Requires => "requires",
             LinkKind::From => "from",
+            LinkKind::Log => "log",
         };
         self.tell(what.text(), [key.as_bytes(), name, near]);
     }

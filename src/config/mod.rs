@@ -219,6 +219,14 @@ pub struct Service<'a> {
     /// Signal number.
     pub stop_signal: u8,
     pub stop_timeout: Millis,
+    /// It is stopped, as failed, unless it is Ready (a oneshot: Done) by then. None: no limit.
+    pub start_timeout: Option<Millis>,
+    /// The signal that `tinyo reload NAME` sends.
+    pub reload_signal: Option<u8>,
+    /// When it is Ready.
+    pub ready: Ready,
+    /// The longest time between two of its signs of life.
+    pub watchdog: Option<Millis>,
     pub crash_limit: Option<CrashLimit>,
     pub on_failure: OnFailure,
     pub on_exit: OnExit,
@@ -247,6 +255,10 @@ impl<'a> Service<'a> {
             log: Log::Kmsg,
             stop_signal: 15,
             stop_timeout: Millis(5000),
+            start_timeout: None,
+            reload_signal: None,
+            ready: Ready::None,
+            watchdog: None,
             crash_limit: None,
             on_failure: OnFailure::Unset,
             on_exit: OnExit::None,
@@ -302,6 +314,18 @@ pub enum Kind {
     Console,
 }
 
+/// `ready`: when a service counts as Ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// Once its execve has succeeded.
+    #[default]
+    None,
+    /// Once it says so by sd_notify(3).
+    Notify,
+    /// Once it writes a newline to this descriptor, as s6 has it.
+    Fd(u8),
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restart {
     #[default]
@@ -337,6 +361,8 @@ pub enum Log<'a> {
     Null,
     /// Opened with O_APPEND by the service's own process.
     Path(&'a CStr),
+    /// The standard input of the service of that name.
+    Service(&'a CStr),
 }
 
 /// `on-failure`: what a failed boot, or a service past its `crash-limit`, does.

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Restart, Wait, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -70,12 +70,24 @@ impl<'a> Config<'a> {
                     0 => Log::Kmsg,
                     1 => Log::Console,
                     2 => Log::Null,
+                    value::TO_SERVICE => Log::Service(value::after_colon(text)),
                     _ => Log::Path(text),
                 };
                 return;
             }
             Field::StopSignal => return service.stop_signal = number as u8,
             Field::StopTimeout => return service.stop_timeout = Millis(number),
+            Field::StartTimeout => return service.start_timeout = Some(Millis(number)),
+            Field::ReloadSignal => return service.reload_signal = Some(number as u8),
+            Field::Ready => {
+                service.ready = match number {
+                    0 => Ready::None,
+                    1 => Ready::Notify,
+                    fd => Ready::Fd(fd as u8),
+                };
+                return;
+            }
+            Field::Watchdog => return service.watchdog = Some(Millis(number)),
             Field::CrashLimit => return service.crash_limit = value::crash_limit(text.to_bytes()),
             Field::ServiceOnFailure => return service.on_failure = on_failure(number),
             Field::OnExit => {

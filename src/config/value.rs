@@ -1,5 +1,7 @@
 //! Whether a value can be what its key wants, as far as that can be told without a machine.
 
+use core::ffi::CStr;
+
 use super::CrashLimit;
 use super::keys::{Item, Type, words};
 use super::wrong::Wrong;
@@ -29,10 +31,13 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
         Type::Log if is_path(text) => return Ok(u64::MAX),
-        Type::Log | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
+        // Whether it is one is seen when all services are known.
+        Type::Log if text.starts_with(b"service:") => return Ok(TO_SERVICE),
+        Type::Ready if text.starts_with(b"fd:") => return ready_fd(text).map(u64::from).ok_or(Wrong::ReadyFd),
+        Type::Log | Type::Ready | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
             let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
             let what = match kind {
-                Type::Log | Type::Network if later => Wrong::Later,
+                Type::Network if later => Wrong::Later,
                 Type::Log => Wrong::Log,
                 _ => Wrong::Choice,
             };
@@ -59,6 +64,21 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
     };
     if holds { Ok(()) } else { Err(what) }
+}
+
+/// The number that stands for `log = "service:NAME"`.
+pub const TO_SERVICE: u64 = 3;
+
+/// What is behind the first `:`.
+pub fn after_colon(text: &CStr) -> &CStr {
+    let start = text.to_bytes().iter().position(|&byte| byte == b':').map_or(0, |at| at.saturating_add(1));
+    text.to_bytes_with_nul().get(start..).and_then(crate::text::bytes::terminated).unwrap_or_default()
+}
+
+/// `fd:N`: above standard error, and below what a table of files is made for.
+fn ready_fd(text: &[u8]) -> Option<u8> {
+    let number = u8::try_from(number::decimal(after(text, b"fd:")?)?).ok()?;
+    (number > 2).then_some(number)
 }
 
 /// A directory of outside in a container.

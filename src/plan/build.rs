@@ -86,19 +86,21 @@ pub fn service<'c>(
     term: Option<&'c CStr>,
 ) {
     let console = service.kind == Kind::Console && command == Command::Exec;
+    let feeds = |other: &Service| matches!(other.log, Log::Service(to) if to.to_bytes() == service.name.as_bytes());
+    let fed = command == Command::Exec && config.services.iter().any(feeds);
     let inside = matches!(service.log, Log::Path(_)) && service.container.is_some();
     if console {
         plan.push(Step::Terminal(service.tty));
     } else if parent == Parent::Init {
         // In a container the log's path is the image's: its output goes nowhere until it is there.
-        plan.push(Step::Stdio(if inside { Log::Null } else { service.log }));
+        plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed });
     }
     let mut kept = None;
     match &service.container {
         Some(container) => {
             enter(plan, config, service, container, parent);
             if inside {
-                plan.push(Step::Stdio(service.log));
+                plan.push(Step::Stdio { log: service.log, fed });
             }
             if !container.privileged {
                 let set = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));

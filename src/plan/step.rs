@@ -45,7 +45,11 @@ pub enum Step<'a> {
     Session {
         terminal: bool,
     },
-    Stdio(Log<'a>),
+    Stdio {
+        log: Log<'a>,
+        /// Standard input is what other services log.
+        fed: bool,
+    },
     Terminal(Option<&'a CStr>),
     ModeMask(u32),
     User(&'a CStr),
@@ -133,7 +137,7 @@ impl Step<'_> {
             (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
             (Step::Workdir(_), EXDEV) => "it leads out of the root",
             (Step::Terminal(_), EIO | ENXIO | ENODEV | ENOENT) => "is there such a terminal?",
-            (Step::Stdio(Log::Path(_)), ENOENT) => "is its directory there?",
+            (Step::Stdio { log: Log::Path(_), .. }, ENOENT) => "is its directory there?",
             _ => "",
         }
     }
@@ -233,10 +237,16 @@ impl uDisplay for Step<'_> {
             Step::Hostname(name) => on(f, "set hostname ", name),
             Step::Session { terminal: false } => f.write_str("new session"),
             Step::Session { terminal: true } => f.write_str("new session with the terminal"),
-            Step::Stdio(Log::Kmsg) => f.write_str("stdin null, output to the kernel log"),
-            Step::Stdio(Log::Console) => f.write_str("stdin null, output to the console"),
-            Step::Stdio(Log::Null) => f.write_str("stdin and output null"),
-            Step::Stdio(Log::Path(path)) => on(f, "stdin null, output appended to ", path.to_bytes()),
+            Step::Stdio { log, fed } => {
+                f.write_str(if fed { "stdin what services log here, " } else { "stdin null, " })?;
+                match log {
+                    Log::Kmsg => f.write_str("output to the kernel log"),
+                    Log::Console => f.write_str("output to the console"),
+                    Log::Null => f.write_str("output null"),
+                    Log::Path(path) => on(f, "output appended to ", path.to_bytes()),
+                    Log::Service(name) => on(f, "output to service ", name.to_bytes()),
+                }
+            }
             Step::Terminal(tty) => on(f, "terminal ", tty.map_or(b"console", CStr::to_bytes)),
             Step::ModeMask(mask) => {
                 f.write_str("umask 0")?;

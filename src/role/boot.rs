@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::source::{self, Loaded};
-use super::{exit, handover};
+use super::{exit, handover, supervisor};
 use crate::boot::device::Events;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
 use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
@@ -13,12 +13,12 @@ use crate::log::{self, Level, Line};
 use crate::plan::run;
 use crate::plan::{Plan, Step, build};
 use crate::request::{self, Ending};
-use crate::supervise::{self, End, Supervisor};
+use crate::supervise::{self, End, Phase};
 use crate::sys::args::Args;
 use crate::sys::error::Error;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::memory::{self, Static};
+use crate::sys::memory::Static;
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
 use crate::text::options;
@@ -27,7 +27,6 @@ use crate::{put, say};
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
 static RESCUE: Static<Config<'static>> = Static::new(Config::new());
-static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
 
 /// How long the rescue shell waits for somebody to press Enter. `panic=N` says otherwise.
 const RESCUE_WAIT: Millis = Millis(300_000);
@@ -38,6 +37,22 @@ pub struct Machine {
     pub signals: Fd,
     pub events: Events,
     pub line: BootLine<'static>,
+    /// What the boot did so far, one after the other.
+    pub phases: heapless::Vec<Phase, PHASES>,
+    /// See [`supervise::Set::source`].
+    pub source: Result<&'static CStr, &'static str>,
+}
+
+/// kernel, early mounts, config, modules, root, mounts.
+const PHASES: usize = 6;
+
+impl Machine {
+    /// A part of the boot ends here; the next begins.
+    fn mark(&mut self, name: &'static str) {
+        let began = self.phases.last().map_or(Millis(0), |phase| phase.ended);
+        // One place for each.
+        let _ = self.phases.push(Phase { name, began, ended: poll::now() });
+    }
 }
 
 /// A boot that cannot go on; why was said.
@@ -47,6 +62,10 @@ pub struct Stuck;
 pub fn machine(args: Args) -> ! {
     signal::block_all();
     let signals = must_have(signal::open());
+    let (events, line, phases) = (Events::none(), BootLine::default(), heapless::Vec::new());
+    let source = Err("the services are the kernel command line's; there is no file to read");
+    let mut machine = Machine { args, signals, events, line, phases, source };
+    machine.mark("kernel");
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
@@ -56,14 +75,15 @@ pub fn machine(args: Args) -> ! {
         }
     }
     begin_kernel_log();
-    let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    machine.events = Events::open();
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
     machine.line = read_line();
+    machine.mark("early mounts");
     set_log_limit(&machine.line);
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
     match prepare(&mut machine, config) {
-        Ok(()) => supervise(&machine, config, None),
+        Ok(()) => supervisor::machine(&machine, config, None),
         Err(Stuck) => fail(&machine, config.on_failure),
     }
 }
@@ -92,13 +112,20 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     if replaced.roots {
         say!(Info, "root= on the kernel command line replaces the roots of {}", loaded.name());
     }
+    if machine.line.command.is_empty() {
+        machine.source = supervisor::source_of(loaded);
+    }
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
+    machine.mark("config");
     set_up(config)?;
+    machine.mark("modules");
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
+        machine.mark("root");
     }
     mount_all(Some(machine), config)?;
+    machine.mark("mounts");
     link_binary();
     // Nobody reads them any more; the kernel would keep them for us.
     machine.events = Events::none();
@@ -134,7 +161,7 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
 /// The `[[mount]]` tables.
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
-fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
+pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
         let Step::Mount(table, _) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
@@ -155,7 +182,7 @@ pub fn say_failure(step: &Step, error: Error) {
     run::say_failure("", step, error.errno());
 }
 
-fn must_have<T>(done: Result<T, Error>) -> T {
+pub fn must_have<T>(done: Result<T, Error>) -> T {
     match done {
         Ok(value) => value,
         Err(error) => {
@@ -250,7 +277,7 @@ fn link_binary() {
 
 /// PID 1 runs from a read-only clone of its own file when containers will be born from it. It begins anew for that, so
 /// this comes before anything that could not be done twice.
-fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
+pub fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
     let hardened = |service: &Service| service.container.as_ref().is_some_and(|container| !container.privileged);
     if !config.services.iter().any(hardened) {
         return Ok(());
@@ -265,16 +292,6 @@ fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
 /// TERM, as whoever started us gave it.
 pub fn term(args: &Args) -> Option<&'static CStr> {
     args.environment().find(|word| word.to_bytes().starts_with(b"TERM="))
-}
-
-/// Runs the services until the machine ends.
-fn supervise(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> ! {
-    let set =
-        supervise::Set { config, signals: &machine.signals, machine: true, term: term(&machine.args), give_up_at };
-    let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
-    memory::release_stack();
-    let end = supervise::run(supervisor, &set);
-    farewell_and_end(machine, end)
 }
 
 pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
@@ -332,36 +349,7 @@ fn rescue(machine: &Machine) -> ! {
         && source::rescue(config).is_ok()
     {
         let now = poll::now();
-        supervise(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
+        supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
     }
     farewell_and_end(machine, End { ending: Ending::Reboot, status: None })
-}
-
-/// PID 1 of a pid namespace that is not the machine's: keeps the mounts it finds, and exits when its services end it.
-pub fn supervisor(args: Args) -> ! {
-    signal::block_all();
-    signal::take_child_signals();
-    let signals = must_have(signal::open());
-    let (Some(config), Some(supervisor)) = (CONFIG.take(), SUPERVISOR.take()) else { process::exit(exit::SYSTEM) };
-    let Ok((loaded, verdict)) = source::load(None, config) else { process::exit(exit::USAGE) };
-    if !verdict.usable {
-        process::exit(exit::USAGE);
-    }
-    if !config.roots.is_empty() || !config.modules.is_empty() {
-        say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
-        process::exit(exit::USAGE);
-    }
-    if config.hostname.is_some() || !config.sysctl.is_empty() {
-        say!(
-            Warning,
-            "{}: hostname and sysctl are for the machine; whoever made this container sets them",
-            loaded.name()
-        );
-    }
-    if shield_containers(&args, config).is_err() || mount_all(None, config).is_err() {
-        process::exit(exit::SYSTEM);
-    }
-    let set = supervise::Set { config, signals: &signals, machine: false, term: term(&args), give_up_at: None };
-    let end = supervise::run(supervisor, &set);
-    supervise::end(end, false, &signals, || {})
 }

@@ -1,6 +1,7 @@
 //! The role, by the place and the words. Pure.
 
 use crate::text::{bytes, names};
+use crate::wire::Verb;
 
 /// Where this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Role {
     Run,
     /// tini's work; the command starts at this word.
     Init(usize),
+    /// Something for PID 1; what it is about starts at this word.
+    Ask(Verb, usize),
     Check,
     Plan,
     Help,
@@ -32,8 +35,17 @@ pub fn choose(place: Place, name: &[u8], word: &[u8]) -> Role {
     if place == Place::FirstOfMachine {
         return Role::Machine;
     }
-    if names::position("tini docker-init", bytes::last_part(name)).is_some() {
+    let name = bytes::last_part(name);
+    if names::position("tini docker-init", name).is_some() {
         return Role::Init(1);
+    }
+    if names::position("poweroff reboot halt", name).is_some()
+        && let Some(verb) = Verb::parse(name)
+    {
+        return Role::Ask(verb, 1);
+    }
+    if let Some(verb) = Verb::parse(word) {
+        return Role::Ask(verb, 2);
     }
     match names::position("run init check plan version --version -V help --help -h", word) {
         Some(0) => Role::Run,
@@ -68,6 +80,12 @@ mod tests {
             (NotFirst, "tinyo", "run", Role::Run),
             (NotFirst, "/usr/bin/tini", "sh", Role::Init(1)),
             (NotFirst, "docker-init", "--", Role::Init(1)),
+            (NotFirst, "/sbin/poweroff", "", Role::Ask(Verb::Poweroff, 1)),
+            (NotFirst, "halt", "-f", Role::Ask(Verb::Halt, 1)),
+            (NotFirst, "tinyo", "reboot", Role::Ask(Verb::Reboot, 2)),
+            (NotFirst, "tinyo", "status", Role::Ask(Verb::Status, 2)),
+            (FirstOfNamespace, "tinyo", "log", Role::Ask(Verb::Log, 2)),
+            (FirstOfMachine, "reboot", "reboot", Role::Machine),
             (NotFirst, "tinyo", "check", Role::Check),
             (NotFirst, "tinyo", "plan", Role::Plan),
             (NotFirst, "tinyo", "--version", Role::Version),

@@ -2,11 +2,15 @@
 
 mod boot;
 mod choose;
+mod client;
 mod handover;
 mod leftovers;
 mod options;
+mod output;
+mod report;
 mod run;
 mod source;
+mod supervisor;
 mod words;
 
 use crate::say;
@@ -34,9 +38,10 @@ pub fn main(args: Args) -> u8 {
     let words = [args.get(0), args.get(1)].map(|word| word.map_or(b"".as_slice(), |word| word.to_bytes()));
     match choose::choose(place(), words[0], words[1]) {
         Role::Machine => boot::machine(args),
-        Role::Supervisor => boot::supervisor(args),
+        Role::Supervisor => supervisor::namespace(args),
         Role::Run => run::run(args),
         Role::Init(first) => run::init(args, first),
+        Role::Ask(verb, first) => client::ask(args, verb, first),
         Role::Check => words::check(args),
         Role::Plan => words::plan(args),
         Role::Help => words::help(),

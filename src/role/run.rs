@@ -39,7 +39,7 @@ pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
     let Some(parsed) = options::parse(&args, config) else { return exit::LAUNCHER };
     if parsed.help {
-        return super::words::print(USAGE);
+        return super::output::print(USAGE);
     }
     if !user::is_root() {
         say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
@@ -111,7 +111,7 @@ struct Failed {
 
 /// Spawns `plan` and attends to it until it ends.
 fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, None, None)?, signals)));
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, run::Handed::default())?, signals)));
     let (child, signals) = match attended {
         Ok(made) => made,
         Err(error) => {

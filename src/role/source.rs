@@ -7,8 +7,7 @@ use crate::config::file::{self, Problem, Verdict};
 use crate::config::{Config, OnFailure};
 use crate::limits;
 use crate::say;
-use crate::sys::error::{Call, Error};
-use crate::sys::fs;
+use crate::source::{self as file_source, Refused, Text};
 use crate::sys::memory::Static;
 use crate::text::show::Word;
 
@@ -17,7 +16,7 @@ mod baked {
     include!(concat!(env!("OUT_DIR"), "/baked.rs"));
 }
 
-const USUAL: &CStr = c"/etc/tinyo.toml";
+pub const USUAL: &CStr = c"/etc/tinyo.toml";
 
 /// A console shell, for whoever has nothing but a shell in the image.
 const DEFAULT: &[u8] = b"[service.console]\nexec = [\"sh\"]\ntype = \"console\"\n";
@@ -26,8 +25,7 @@ const DEFAULT: &[u8] = b"[service.console]\nexec = [\"sh\"]\ntype = \"console\"\
 const RESCUE: &[u8] =
     b"[service.rescue]\nexec = [\"sh\"]\ntype = \"console\"\nrestart = \"never\"\non-exit = \"reboot\"\n";
 
-/// One place more than the largest file: a file that fills it is too large.
-static TEXT: Static<[u8; limits::CONFIG_BYTES + 1]> = Static::new([0; limits::CONFIG_BYTES + 1]);
+static TEXT: Static<Text> = Static::new([0; limits::CONFIG_BYTES + 1]);
 static RESCUE_TEXT: Static<[u8; RESCUE.len()]> = Static::new([0; RESCUE.len()]);
 
 /// Which config it is.
@@ -56,7 +54,7 @@ pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Resul
     let path = named.unwrap_or(USUAL);
     let (loaded, length) = match read(path, buffer) {
         Ok(length) => (Loaded::File(path), length),
-        Err(errno) if errno == libc::ENOENT && named.is_none() => match baked::CONFIG {
+        Err(refused) if is_missing(refused) && named.is_none() => match baked::CONFIG {
             Some(text) => (Loaded::Baked, fill(buffer, text)),
             None => {
                 say!(Info, "no {}: starting a shell on the console", Word(USUAL.to_bytes()));
@@ -70,34 +68,19 @@ pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Resul
     Ok((loaded, verdict))
 }
 
-/// Reads a file and says what is wrong with it as a file; a missing one is only said when it is not the usual one.
-fn read(path: &CStr, buffer: &mut [u8]) -> Result<usize, i32> {
-    let size = buffer.len();
-    let result = fs::open(path, fs::READ | fs::NON_BLOCK).and_then(|file| {
-        // A fifo or a terminal would keep us waiting.
-        if fs::file_status(&file)?.is_regular() { file.read_to_end(buffer) } else { Err(not_a_file()) }
-    });
-    match result {
-        Ok(length) if length == size => {
-            say!(Failure, "{}: too large; write at most {} bytes", Word(path.to_bytes()), limits::CONFIG_BYTES);
-            Err(libc::EFBIG)
-        }
-        Ok(length) => Ok(length),
-        Err(error) => {
-            if !(error.is(libc::ENOENT) && path == USUAL) {
-                let reason = if error == not_a_file() { "not a regular file" } else { "" };
-                match reason {
-                    "" => say!(Failure, "{}: {}", Word(path.to_bytes()), error.errno()),
-                    reason => say!(Failure, "{}: {}", Word(path.to_bytes()), reason),
-                }
-            }
-            Err(i32::from(error.errno().0))
-        }
+/// Reads a file, and says what is wrong with it as a file; a missing one is only said when it is not the usual one.
+fn read(path: &CStr, text: &mut Text) -> Result<usize, Refused> {
+    let read = file_source::read(path, text);
+    if let Err(refused) = read
+        && !(is_missing(refused) && path == USUAL)
+    {
+        say!(Failure, "{}: {}", Word(path.to_bytes()), refused);
     }
+    read
 }
 
-fn not_a_file() -> Error {
-    Error::new(Call::Open, libc::EISDIR)
+fn is_missing(refused: Refused) -> bool {
+    matches!(refused, Refused::Error(error) if error.is(libc::ENOENT))
 }
 
 fn fill(buffer: &mut [u8], text: &[u8]) -> usize {

@@ -1,80 +1,34 @@
 //! Words for people: check, plan, help, version.
 
-use core::convert::Infallible;
 use core::ffi::CStr;
 
 use super::boot::CONFIG;
 use super::exit;
 use super::handover::init_of;
+use super::output::{Output, print};
 use super::source;
 use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::{Plan, Step};
 use crate::sys::args::Args;
-use crate::sys::fd;
 use crate::text::show::Show;
 use crate::{put, say};
-use ufmt::uWrite;
 
 const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
   tinyo init -- COMMAND                     run a command, reap orphans, forward signals
   tinyo check FILE                          check a config: every error, with its line
   tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)
+  tinyo status [--json] [NAME...]           how services are
+  tinyo start|stop|restart [--no-block] NAME...
+  tinyo log [-f] [-n N] [NAME...]           their last lines
+  tinyo reload [NAME...]                    take a changed config; with NAME: send its reload-signal
+  tinyo timeline [--json]                   what took how long since the kernel started
+  tinyo poweroff, tinyo reboot, tinyo halt  end the machine
   tinyo help, tinyo version
 As PID 1 of a machine it reads the kernel command line and /etc/tinyo.toml, and never its words.
 ";
-
-/// Standard output, written as it fills up.
-struct Output {
-    buffer: heapless::Vec<u8, 512>,
-    failed: bool,
-}
-
-impl Output {
-    fn new() -> Self {
-        Output { buffer: heapless::Vec::new(), failed: false }
-    }
-
-    fn flush(&mut self) {
-        let mut rest: &[u8] = &self.buffer;
-        while !rest.is_empty() && !self.failed {
-            match fd::write_to(1, rest) {
-                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
-                _ => self.failed = true,
-            }
-        }
-        self.buffer.clear();
-    }
-
-    /// The exit status, once all is written: a reader that went away is no failure of ours to hide.
-    fn end(mut self) -> u8 {
-        self.flush();
-        if self.failed { exit::SYSTEM } else { 0 }
-    }
-}
-
-impl uWrite for Output {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        for &byte in text.as_bytes() {
-            if self.buffer.push(byte).is_err() {
-                self.flush();
-                let _ = self.buffer.push(byte);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes `text` to standard output.
-pub fn print(text: &str) -> u8 {
-    let mut out = Output::new();
-    let Ok(()) = out.write_str(text);
-    out.end()
-}
 
 pub fn help() -> u8 {
     print(HELP)

@@ -3,9 +3,13 @@
 //! The pipe belongs to the service for as long as PID 1 lives: what an old process still writes is not lost, and a new
 //! one finds it ready. PID 1 reads what is there and never waits for more.
 
+use crate::limits::FLOOD_LINES;
 use crate::log::{Level, Line};
+use crate::say;
 use crate::sys::error::Result;
 use crate::sys::fd::{self, Fd};
+use crate::sys::poll;
+use crate::text::duration::Millis;
 
 /// A longer line is split: each record stays well under the kernel's bound, with the name in front.
 const LONGEST: usize = 512;
@@ -13,17 +17,27 @@ const LONGEST: usize = 512;
 /// What a pipe holds (pipe(7)).
 const PIPE: usize = 65_536;
 
+/// [`FLOOD_LINES`] count within this time.
+const FLOOD_TIME: u64 = 10_000;
+
 pub struct Lines {
     reader: Fd,
     writer: Fd,
     held: heapless::Vec<u8, LONGEST>,
+    /// Since when lines are counted, how many there were, and how many of them were too many.
+    since: Millis,
+    count: u16,
+    dropped: u32,
 }
+
+/// What else is done with each line: it is kept, and followers get it.
+pub type Hear<'h> = dyn FnMut(&[u8]) + 'h;
 
 impl Lines {
     pub fn new() -> Result<Self> {
         let (reader, writer) = fd::pipe(0)?;
         reader.set_non_blocking()?;
-        Ok(Lines { reader, writer, held: heapless::Vec::new() })
+        Ok(Lines { reader, writer, held: heapless::Vec::new(), since: Millis(0), count: 0, dropped: 0 })
     }
 
     pub fn reader(&self) -> &Fd {
@@ -36,45 +50,69 @@ impl Lines {
     }
 
     /// Reads all that a process that has ended left behind: a pipe holds 64 KiB, whoever else writes to it meanwhile.
-    pub fn drain(&mut self, name: &str) {
+    pub fn drain(&mut self, name: &str, hear: &mut Hear) {
         for _ in 0..PIPE / LONGEST {
-            if !self.read(name) {
+            if !self.read(name, hear) {
                 break;
             }
         }
+        self.flush(name, hear);
+        self.admit_dropped(name);
     }
 
     /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on. False:
     /// there was nothing.
-    pub fn read(&mut self, name: &str) -> bool {
+    pub fn read(&mut self, name: &str, hear: &mut Hear) -> bool {
         let mut chunk = [0u8; LONGEST];
         // EAGAIN: it was read already. Anything else cannot happen to a pipe of our own.
         let Ok(n) = self.reader.read(&mut chunk) else { return false };
         for &byte in chunk.get(..n).unwrap_or_default() {
-            if byte == b'\n' || self.held.push(byte).is_err() {
-                self.flush(name);
-                if byte != b'\n' {
-                    // There is room: it was just emptied.
-                    let _ = self.held.push(byte);
-                }
+            // A character of several bytes is not split between two lines.
+            let starts = byte & 0xc0 != 0x80;
+            if byte == b'\n' || starts && self.held.len() + 4 > LONGEST {
+                self.flush(name, hear);
+            }
+            if byte != b'\n' && self.held.push(byte).is_err() {
+                // So many bytes in the middle of a character are none of UTF-8.
+                self.flush(name, hear);
+                let _ = self.held.push(byte);
             }
         }
         n > 0
     }
 
     /// Passes on what is held as a line, even if it has no end.
-    pub fn flush(&mut self, name: &str) {
-        let text = match self.held.as_slice() {
-            [text @ .., b'\r'] => text,
-            text => text,
-        };
-        if !text.is_empty() {
+    fn flush(&mut self, name: &str, hear: &mut Hear) {
+        if self.held.last() == Some(&b'\r') {
+            self.held.pop();
+        }
+        if self.held.is_empty() {
+            return;
+        }
+        hear(&self.held);
+        let now = poll::now();
+        if now.0.saturating_sub(self.since.0) >= FLOOD_TIME {
+            self.admit_dropped(name);
+            (self.since, self.count) = (now, 0);
+        }
+        if self.count < FLOOD_LINES {
+            self.count += 1;
             let mut line = Line::bare(Level::Info);
-            line.write_bytes(name.as_bytes());
-            line.write_bytes(b": ");
-            line.write_bytes(text);
+            for part in [name.as_bytes(), b": ", &self.held] {
+                line.write_bytes(part);
+            }
             line.send();
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
         }
         self.held.clear();
+    }
+
+    /// Says what was left out of the log.
+    fn admit_dropped(&mut self, name: &str) {
+        if self.dropped > 0 {
+            say!(Warning, "{}: {} lines too many in 10 s, not in the kernel's log", name, self.dropped);
+            self.dropped = 0;
+        }
     }
 }

@@ -1,71 +1,94 @@
 //! One service at work: its state, its process, its files.
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::lines::Lines;
+use super::lines::{Hear, Lines};
 use super::service::{self, Action, Event, History, Rules, State};
+use super::words::{How, say_change, say_failure};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Kind, Log, Service};
+use crate::config::{Kind, Log, Ready, Service};
+use crate::limits;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::run::{self, Child, Report};
+use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
-use crate::sys::error::{Call, Errno, Error};
-use crate::sys::fd::Fd;
+use crate::sys::error::{Call, Error};
+use crate::sys::fd::{self, Fd};
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
-use crate::text::signal;
-use ufmt::{Formatter, uDisplay, uWrite, uwrite};
-
-/// How a process ended, in words.
-struct How(Exit);
-
-impl uDisplay for How {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-        match self.0 {
-            Exit::Code(code) => uwrite!(f, "exited with status {}", code),
-            Exit::Signal(number) => match signal::name(number) {
-                Some(signal) => uwrite!(f, "killed by SIG{}", signal),
-                None => uwrite!(f, "killed by signal {}", number),
-            },
-        }
-    }
-}
+use crate::wire::Record;
 
 pub struct Member {
+    pub name: heapless::String<{ limits::NAME_BYTES }>,
+    /// Its ring, among those of the supervisor.
+    pub slot: u8,
     pub state: State,
     pub pid: Option<Pid>,
-    history: History,
+    /// What it said of itself last.
+    pub status: heapless::Vec<u8, { limits::STATUS_BYTES }>,
+    /// A reload has changed it: once it is down, it is made anew.
+    pub outdated: bool,
+    pub history: History,
+    /// When it came to this state; when it first started and was Ready; when its last process ended, and how.
+    since: Millis,
+    began: Millis,
+    ready: Millis,
+    ended: Millis,
+    pub exit: Option<Exit>,
     /// Of the process that is being set up.
     report: Option<Child>,
     lines: Option<Lines>,
+    /// Where it writes a newline once it is ready.
+    readiness: Option<Fd>,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
     /// The process group of its last process: all that there is of it without a cgroup.
-    group: Option<Pid>,
+    pub group: Option<Pid>,
     /// Its stop command at work.
     stopper: Option<Child>,
+    /// Its standard input, which services with `log = "service:NAME"` write to: the reading and the writing end.
+    inbox: Option<(Fd, Fd)>,
+}
+
+/// Ends of pipes between services, for a process in the making.
+#[derive(Default)]
+pub struct Pipes {
+    pub input: Option<Fd>,
+    pub output: Option<Fd>,
 }
 
 impl Member {
-    pub const fn new(state: State) -> Self {
-        let history = History::NEW;
+    pub fn new(service: &Service, slot: u8, state: State) -> Self {
+        let never = Millis(0);
         Member {
+            // As long as a service's name can be.
+            name: heapless::String::try_from(service.name).unwrap_or_default(),
+            slot,
             state,
             pid: None,
-            history,
+            status: heapless::Vec::new(),
+            outdated: false,
+            history: History::NEW,
+            since: poll::now(),
+            began: never,
+            ready: never,
+            ended: never,
+            exit: None,
             report: None,
             lines: None,
+            readiness: None,
             cgroup: None,
             killed: None,
             group: None,
             stopper: None,
+            inbox: None,
         }
     }
 
     /// What the loop waits for.
     pub fn files(&self) -> impl Iterator<Item = &Fd> {
-        self.report.as_ref().map(|child| &child.report).into_iter().chain(self.lines.as_ref().map(Lines::reader))
+        let report = self.report.as_ref().map(|child| &child.report);
+        [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)].into_iter().flatten()
     }
 
     /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
@@ -81,51 +104,46 @@ impl Member {
         self.killed.is_some_and(|killed| now.0.saturating_sub(killed.0) >= HELD_BY_KERNEL.0)
     }
 
-    /// The machine's answer to `event`, said aloud.
-    #[inline(never)]
-    pub fn apply(&mut self, event: Event, now: Millis, service: &Service) -> Action {
-        let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
-        let before = core::mem::replace(&mut self.state, next);
-        let name = service.name;
-        if let Event::Ended(exit) = event {
-            if let Some(lines) = &mut self.lines {
-                lines.drain(name);
-                lines.flush(name);
-            }
-            self.say_end(before, exit, now, name);
-        } else if next != before {
-            let pid = self.pid.map_or(0, Pid::number);
-            match next {
-                State::Ready { .. } => say!(Info, "{}: ready, pid {}", name, pid),
-                State::Starting => say!(Debug, "{}: starting", name),
-                State::Stopping { kill_at: None } => {
-                    say!(Warning, "{}: still there after {} ms; killing it", name, service.stop_timeout.0);
-                }
-                other => say!(Debug, "{}: {}", name, other.name()),
-            }
+    /// What `status` shows of it, and what `timeline` does.
+    pub fn record<'r>(&'r self, root: &'r [u8], exit: &'r [u8]) -> Record<'r> {
+        Record {
+            name: self.name.as_bytes(),
+            state: self.state.name().as_bytes(),
+            pid: self.pid.map_or(0, |pid| pid.number().into()),
+            since: self.since.0,
+            restarts: self.history.restarts.into(),
+            exit,
+            began: self.began.0,
+            ready: self.ready.0,
+            ended: self.ended.0,
+            root,
+            status: &self.status,
         }
-        action
     }
 
-    /// How a process ended, and what follows.
+    /// The machine's answer to `event`, said aloud.
     #[inline(never)]
-    fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
-        let how = How(exit);
-        match self.state {
-            State::Backoff { until } => {
-                let wait = until.0.saturating_sub(now.0);
-                match (self.history.is_crash_loop(), exit.is_success(), wait) {
-                    (true, ..) => say!(Failure, "{}: {}; crash loop, next start in {} ms", name, how, wait),
-                    (_, false, 0) => say!(Warning, "{}: {}; starting again at once", name, how),
-                    (_, false, _) => say!(Warning, "{}: {}; starting again in {} ms", name, how, wait),
-                    (_, true, _) => say!(Info, "{}: {}; starting again in {} ms", name, how, wait),
-                }
+    pub fn apply(&mut self, event: Event, now: Millis, service: &Service, hear: &mut Hear) -> Action {
+        if let Event::Ended(exit) = event {
+            (self.pid, self.exit, self.ended) = (None, Some(exit), now);
+            self.readiness = None;
+            self.status.clear();
+            if let Some(lines) = &mut self.lines {
+                lines.drain(service.name, hear);
             }
-            State::Done => say!(Info, "{}: done", name),
-            State::Failed => say!(Failure, "{}: failed: {}", name, how),
-            State::Stopped if matches!(before, State::Stopping { .. }) => say!(Info, "{}: stopped", name),
-            _ => say!(Info, "{}: {}", name, how),
         }
+        let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
+        let before = core::mem::replace(&mut self.state, next);
+        if before.name() != next.name() {
+            self.since = now;
+            match next {
+                State::Starting { .. } if self.began == Millis(0) => self.began = now,
+                State::Ready { .. } if self.ready == Millis(0) => self.ready = now,
+                _ => {}
+            }
+        }
+        say_change(self, before, event, now, service);
+        action
     }
 
     /// Does what the machine asks for. What it says follows is an event at once.
@@ -135,12 +153,13 @@ impl Member {
         service: &Service,
         set: &Set,
         cgroups: Option<&Cgroups>,
+        pipes: Pipes,
     ) -> Option<Event> {
         match action {
             Action::None => {}
             Action::Spawn => {
                 self.killed = None;
-                match self.spawn(Command::Exec, service, set, cgroups) {
+                match self.spawn(Command::Exec, service, set, cgroups, pipes) {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
                         self.report = Some(child);
@@ -152,6 +171,7 @@ impl Member {
                 }
             }
             Action::Ask => self.ask(service, set, cgroups),
+            Action::Abort => self.signal(service, libc::SIGABRT as u8),
             Action::Kill => {
                 self.killed = Some(poll::now());
                 self.kill();
@@ -170,6 +190,7 @@ impl Member {
         service: &Service,
         set: &Set,
         cgroups: Option<&Cgroups>,
+        pipes: Pipes,
     ) -> Result<Child, Error> {
         let mut plan = Plan::default();
         build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
@@ -179,10 +200,24 @@ impl Member {
         if self.lines.is_none() && service.log == Log::Kmsg && service.kind != Kind::Console {
             self.lines = Some(Lines::new()?);
         }
+        let mut writer = None;
+        if command == Command::Exec && matches!(service.ready, Ready::Fd(_)) {
+            let (reader, end) = fd::pipe(libc::O_NONBLOCK)?;
+            (self.readiness, writer) = (Some(reader), Some(end));
+        }
         let mut attempt = || {
             let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
-            let log = self.lines.as_ref().map(Lines::writer).transpose()?;
-            let child = run::spawn(&plan, cgroup.as_ref().map(Cgroup::main), log)?;
+            let log = match &pipes.output {
+                Some(output) => Some(fd::duplicate(output.number())?),
+                None => self.lines.as_ref().map(Lines::writer).transpose()?,
+            };
+            let handed = Handed {
+                cgroup: cgroup.as_ref().map(Cgroup::main),
+                log,
+                input: pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?,
+                ready: writer.as_ref(),
+            };
+            let child = run::spawn(&plan, handed)?;
             self.cgroup = cgroup;
             Ok(child)
         };
@@ -190,10 +225,18 @@ impl Member {
         attempt().or_else(|_| attempt())
     }
 
+    /// The pipe to its standard input, made when it is first asked for and held for good.
+    pub fn inbox(&mut self) -> Result<&(Fd, Fd), Error> {
+        if self.inbox.is_none() {
+            self.inbox = Some(fd::pipe(0)?);
+        }
+        self.inbox.as_ref().ok_or(Error::new(Call::Pipe2, libc::EMFILE))
+    }
+
     /// Asks the service to end: by its own stop command, and, once that is over or if there is none, by its stop signal.
     fn ask(&mut self, service: &Service, set: &Set, cgroups: Option<&Cgroups>) {
         if !service.stop.is_empty() {
-            match self.spawn(Command::Stop, service, set, cgroups) {
+            match self.spawn(Command::Stop, service, set, cgroups, Pipes::default()) {
                 Ok(child) => {
                     self.stopper = Some(child);
                     return;
@@ -201,7 +244,7 @@ impl Member {
                 Err(error) => say!(Failure, "{}: stop: {}", service.name, error),
             }
         }
-        self.signal(service);
+        self.stop(service);
     }
 
     /// `pid` has ended: if that was the stop command, the rest is the stop signal's.
@@ -211,22 +254,27 @@ impl Member {
             match child.report() {
                 Report::Failed { step, errno } => say_failure(set, service, Command::Stop, step, errno),
                 _ if exit.is_success() => {}
-                _ => say!(Warning, "{}: stop: ended with status {}", service.name, exit.status()),
+                _ => say!(Warning, "{}: stop: {}", service.name, How(exit)),
             }
-            self.signal(service);
+            self.stop(service);
         }
         true
     }
 
-    fn signal(&self, service: &Service) {
-        let Some(pid) = self.pid else { return };
-        if service.kind == Kind::Console {
+    fn stop(&self, service: &Service) {
+        if let (Kind::Console, Some(pid)) = (service.kind, self.pid) {
             // An interactive shell ignores TERM; that its terminal hangs up is what it ends for.
             let _ = process::kill_group(pid, libc::SIGHUP as u8);
         }
+        self.signal(service, service.stop_signal);
+    }
+
+    /// Sends `number` to it.
+    pub fn signal(&self, service: &Service, number: u8) {
+        let Some(pid) = self.pid else { return };
         // A container's PID 1 passes it on; a plain service is its process group, a shell's children included.
-        if service.container.is_some() || process::kill_group(pid, service.stop_signal).is_err() {
-            let _ = process::kill(pid, service.stop_signal);
+        if service.container.is_some() || process::kill_group(pid, number).is_err() {
+            let _ = process::kill(pid, number);
         }
         // One that was stopped could not obey.
         let _ = process::kill(pid, libc::SIGCONT as u8);
@@ -252,14 +300,24 @@ impl Member {
     }
 
     /// Reads what is there. `ready` says it for each of [`Member::files`].
-    pub fn read(&mut self, service: &Service, set: &Set, ready: &mut impl Iterator<Item = bool>) -> Option<Event> {
+    pub fn read(
+        &mut self,
+        service: &Service,
+        set: &Set,
+        ready: &mut impl Iterator<Item = bool>,
+        hear: &mut Hear,
+    ) -> [Option<Event>; 2] {
         let reported = self.report.is_some() && ready.next().unwrap_or(true);
+        let announced = self.readiness.is_some() && ready.next().unwrap_or(true);
         if let Some(lines) = &mut self.lines
             && ready.next().unwrap_or(true)
         {
-            lines.read(service.name);
+            lines.read(service.name, hear);
         }
-        if reported { self.read_report(service, set) } else { None }
+        [
+            if reported { self.read_report(service, set) } else { None },
+            if announced { self.read_readiness() } else { None },
+        ]
     }
 
     /// What the process in the making has to say.
@@ -279,12 +337,21 @@ impl Member {
             }
         }
     }
-}
 
-/// The step that failed, from the plan that the child had too.
-fn say_failure(set: &Set, service: &Service, command: Command, number: usize, errno: i32) {
-    let mut plan = Plan::default();
-    build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
-    let Some(step) = plan.steps.get(number) else { return };
-    run::say_failure(service.name, step, Errno(errno as u16));
+    /// A newline says that it is ready; what comes before is for people who are not there, the end for nobody.
+    fn read_readiness(&mut self) -> Option<Event> {
+        let mut text = [0u8; 64];
+        match self.readiness.as_ref()?.read(&mut text) {
+            Err(error) if error.is(libc::EAGAIN) => None,
+            Ok(n) if n > 0 && !text.get(..n)?.contains(&b'\n') => None,
+            Ok(n) if n > 0 => {
+                self.readiness = None;
+                Some(Event::Announced)
+            }
+            _ => {
+                self.readiness = None;
+                None
+            }
+        }
+    }
 }

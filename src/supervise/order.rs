@@ -44,11 +44,28 @@ pub fn wanted(services: &[Service]) -> Set {
     for (index, _) in services.iter().enumerate().filter(|(_, service)| service.autostart) {
         set.insert(index);
     }
+    with_required(set, services)
+}
+
+/// `set` and all that it requires.
+pub fn with_required(mut set: Set, services: &[Service]) -> Set {
     // Each round adds the requirements of those added before: no chain is longer than the list.
     for _ in services {
         for (index, service) in services.iter().enumerate() {
             if set.contains(index) {
                 set.0 |= service.requires.0;
+            }
+        }
+    }
+    set
+}
+
+/// `set` and all that requires it.
+pub fn with_dependents(mut set: Set, services: &[Service]) -> Set {
+    for _ in services {
+        for (index, service) in services.iter().enumerate() {
+            if service.requires.0 & set.0 != 0 {
+                set.insert(index);
             }
         }
     }

@@ -20,6 +20,7 @@ pub struct Error(NonZeroU32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Call {
+    Accept4,
     Access,
     Bind,
     Capset,
@@ -34,6 +35,8 @@ pub enum Call {
     Fchdir,
     Fcntl,
     FinitModule,
+    Getsockopt,
+    InotifyAddWatch,
     Ioctl,
     Ioperm,
     Keyctl,
@@ -56,6 +59,7 @@ pub enum Call {
     Read,
     Readlink,
     Reboot,
+    Recvmsg,
     Send,
     Setgroups,
     Sethostname,
@@ -75,9 +79,9 @@ pub enum Call {
 }
 
 /// In the order of [`Call`].
-const CALLS: &str = "access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
-                          finit_module ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot send \
+const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
+                          finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot recvmsg send \
                           setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
                           symlink umount unlink waitpid write";
 
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_call_has_its_name() {
-        assert_eq!(names::name(CALLS, Call::Access as usize), Some("access"));
+        assert_eq!(names::name(CALLS, Call::Accept4 as usize), Some("accept4"));
         assert_eq!(names::name(CALLS, Call::PivotRoot as usize), Some("pivot_root"));
         assert_eq!(names::name(CALLS, Call::Write as usize), Some("write"));
         assert_eq!(names::name(CALLS, Call::Write as usize + 1), None);

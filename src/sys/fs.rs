@@ -134,10 +134,10 @@ pub fn is_inside_root() -> bool {
     n > 0 && path.first() == Some(&b'/')
 }
 
-/// umask(2).
-pub fn set_mode_mask(mask: u32) {
+/// umask(2): the mask that was.
+pub fn set_mode_mask(mask: u32) -> u32 {
     // SAFETY: cannot fail.
-    unsafe { libc::umask(mask) };
+    unsafe { libc::umask(mask) }
 }
 
 /// What is under a name.
@@ -327,8 +327,7 @@ impl Names {
 /// A copy of `file` in memory that nobody can ever change: memfd_create(2), sealed.
 pub fn sealed_copy(file: &Fd) -> Result<Fd> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-    // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
-    let copy = Fd::own(check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) })?);
+    let copy = memory_file()?;
     let mut chunk = [0u8; 4096];
     loop {
         let n = file.read(&mut chunk)?;
@@ -345,6 +344,31 @@ pub fn sealed_copy(file: &Fd) -> Result<Fd> {
 pub fn is_sealed(file: &Fd) -> bool {
     // EINVAL for files that have none.
     control(file.raw(), libc::F_GET_SEALS, 0).is_ok_and(|seals| seals as i32 & libc::F_SEAL_WRITE != 0)
+}
+
+/// An inotify(7) descriptor that becomes readable when something in the directory at `path`, or itself, is removed or moved
+/// away. It never blocks.
+pub fn watch_removals(path: &CStr) -> Result<Fd> {
+    let events = libc::IN_DELETE | libc::IN_MOVED_FROM | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
+    // SAFETY: plain numbers, then a NUL-terminated path.
+    unsafe {
+        let raw = libc::syscall(libc::SYS_inotify_init1, libc::IN_CLOEXEC | libc::IN_NONBLOCK);
+        let watch = Fd::own(check_long(Call::InotifyAddWatch, raw)? as i32);
+        let added = libc::syscall(libc::SYS_inotify_add_watch, watch.raw(), path.as_ptr(), events);
+        check_long(Call::InotifyAddWatch, added).map(|_| watch)
+    }
+}
+
+/// memfd_create(2): a file in memory, without a name.
+pub fn memory_file() -> Result<Fd> {
+    // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
+    check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) }).map(Fd::own)
+}
+
+/// lseek(2) to the beginning.
+pub fn rewind(file: &Fd) -> Result<()> {
+    // SAFETY: plain numbers.
+    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0, libc::SEEK_SET) }).map(drop)
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.

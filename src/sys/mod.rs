@@ -10,6 +10,7 @@ pub mod args;
 pub mod error;
 pub mod fd;
 pub mod fs;
+pub mod local;
 pub mod memory;
 pub mod mount;
 pub mod net;

@@ -217,6 +217,12 @@ pub fn id() -> u32 {
     unsafe { libc::getpid() as u32 }
 }
 
+/// getpgid(2): the leader of the process group that `pid` is in.
+pub fn group_of(pid: Pid) -> Option<Pid> {
+    // SAFETY: plain numbers.
+    Pid::new(unsafe { libc::syscall(libc::SYS_getpgid, pid.number()) } as i32)
+}
+
 /// setsid(2): a session and process group of its own, without a terminal.
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.

@@ -9,6 +9,11 @@ pub fn take(terminal: &Fd) -> Result<()> {
     check(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) }).map(drop)
 }
 
+/// isatty(3) of a standard descriptor.
+pub fn is_terminal_at(number: i32) -> bool {
+    super::fd::duplicate(number).is_ok_and(|file| is_terminal(&file))
+}
+
 /// isatty(3): there is hardware that answers as a terminal.
 pub fn is_terminal(file: &Fd) -> bool {
     let mut size = [0u16; 4];

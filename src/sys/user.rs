@@ -20,9 +20,14 @@ pub fn is_elevated() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-pub fn is_root() -> bool {
+/// The effective user.
+pub fn effective() -> u32 {
     // SAFETY: cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    unsafe { libc::geteuid() }
+}
+
+pub fn is_root() -> bool {
+    effective() == 0
 }
 
 /// A capability is in the bounding set (prctl(2) PR_CAPBSET_READ); None: this kernel does not know it.

@@ -18,6 +18,7 @@ pub mod duration;
 pub mod lines;
 pub mod message;
 pub mod names;
+pub mod notify;
 pub mod number;
 pub mod options;
 pub mod passwd;

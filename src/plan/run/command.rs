@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::Place;
 use crate::config::Log;
 use crate::container::capabilities;
 use crate::limits;
@@ -29,14 +30,17 @@ pub fn session(terminal: bool) -> Result<()> {
     if terminal { tty::take(&fd::duplicate(0)?) } else { Ok(()) }
 }
 
-/// Standard input is null; output and error go where `log` says.
-pub fn stdio(log: Log, pipe: Option<&Fd>) -> Result<()> {
+/// Standard input is null, or what it is fed; output and error go where `log` says. The second time, in a container's
+/// root, its input is what it was.
+pub fn stdio(log: Log, fed: bool, place: &Place) -> Result<()> {
     let null = fs::open(c"/dev/null", fs::READ_WRITE)?;
-    null.dup_onto(0, false)?;
+    if let Some(input) = place.input.as_ref().or(if fed { None } else { Some(&null) }) {
+        input.dup_onto(0, false)?;
+    }
     let opened;
-    let output = match (log, pipe) {
-        (Log::Kmsg, Some(pipe)) => pipe,
-        (Log::Kmsg | Log::Null, _) => &null,
+    let output = match (log, &place.log) {
+        (Log::Kmsg | Log::Service(_), Some(pipe)) => pipe,
+        (Log::Kmsg | Log::Service(_) | Log::Null, _) => &null,
         (Log::Console, _) => {
             // Without a console there is nobody to miss the output.
             opened = fs::open(c"/dev/console", fs::WRITE);

@@ -25,8 +25,9 @@ const REPORT: i32 = 3;
 /// What earlier steps left for later ones.
 #[derive(Default)]
 pub struct Place {
-    /// The writing end of a service's log pipe.
+    /// The writing end of the pipe that its output goes to, and the reading end of the one that its input comes from.
     pub log: Option<Fd>,
+    pub input: Option<Fd>,
     report: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
@@ -38,6 +39,15 @@ pub struct Place {
     identity: command::Identity,
     /// Our reaper has this child to end with.
     child: Option<Pid>,
+}
+
+/// What a child is given.
+#[derive(Default)]
+pub struct Handed<'h> {
+    pub cgroup: Option<&'h Fd>,
+    pub log: Option<Fd>,
+    pub input: Option<Fd>,
+    pub ready: Option<&'h Fd>,
 }
 
 /// A child on its way to its execve.
@@ -65,13 +75,14 @@ pub enum Report {
 }
 
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
-pub fn spawn(plan: &Plan, cgroup: Option<&Fd>, log: Option<Fd>) -> Result<Child> {
+pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
-    match process::fork(flags(plan.namespaces), cgroup)? {
+    match process::fork(flags(plan.namespaces), handed.cgroup)? {
         Forked::Parent(pid) => Ok(Child { pid, report: reader, armed: Cell::new(false) }),
         Forked::Child => {
             drop(reader);
-            child(plan, Place { log, report: Some(writer), ..Place::default() })
+            let Handed { log, input, .. } = handed;
+            child(plan, Place { log, input, report: Some(writer), ..Place::default() })
         }
     }
 }
@@ -185,7 +196,7 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         Step::Module(_) | Step::MountRoot(_) | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
 
         Step::Session { terminal } => command::session(terminal),
-        Step::Stdio(log) => command::stdio(log, place.log.as_ref()),
+        Step::Stdio { log, fed } => command::stdio(log, fed, place),
         Step::Terminal(tty) => command::terminal(tty),
         Step::ModeMask(mask) => {
             fs::set_mode_mask(mask);
@@ -243,8 +254,8 @@ fn close_files(place: &mut Place) -> Result<()> {
         }
     }
     // Their numbers are closed below, all at once.
-    let Place { log, source, launch, null, root, old_root, .. } = place;
-    for file in [log, source, launch, null, root, old_root] {
+    let Place { log, input, source, launch, null, root, old_root, .. } = place;
+    for file in [log, input, source, launch, null, root, old_root] {
         file.take().map(Fd::leak);
     }
     fd::close_from(REPORT + 1);

@@ -1,0 +1,98 @@
+//! The supervisor as PID 1: of the machine once it is up, or of a pid namespace from the start.
+
+use core::ffi::CStr;
+
+use super::boot::{self, CONFIG, Machine, farewell_and_end, must_have};
+use super::exit;
+use super::source::{self, Loaded};
+use crate::config::{Config, file};
+use crate::source::Text;
+use crate::supervise::{self, End, Outcome, Supervisor};
+use crate::sys::args::Args;
+use crate::sys::memory::{self, Static};
+use crate::sys::{process, signal};
+use crate::text::duration::Millis;
+use crate::{limits, say};
+
+static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
+
+/// The config of a reload, and of the next one once that is over.
+static RELOADED: Static<Text> = Static::new([0; limits::CONFIG_BYTES + 1]);
+
+/// Runs the services of the machine until it ends.
+pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> ! {
+    let end = run(&supervise::Set {
+        config,
+        signals: &machine.signals,
+        machine: true,
+        term: boot::term(&machine.args),
+        give_up_at,
+        phases: &machine.phases,
+        source: machine.source,
+    });
+    farewell_and_end(machine, end)
+}
+
+/// Runs services until something ends them, with a new config after each reload.
+fn run(set: &supervise::Set) -> End {
+    let (Some(supervisor), Some(text)) = (SUPERVISOR.take(), RELOADED.take()) else { process::exit(exit::SYSTEM) };
+    memory::release_stack();
+    let mut outcome = supervise::run(supervisor, set);
+    loop {
+        let file = match outcome {
+            Outcome::End(end) => return end,
+            Outcome::Reload(file) => file,
+        };
+        let length = supervise::text_of(&file, text);
+        drop(file);
+        let mut config = Config::new();
+        // It was found without a fault already, and it is the same text.
+        file::parse(text.get_mut(..length).unwrap_or_default(), &mut config, &mut |_| {});
+        outcome = supervise::run(supervisor, &supervise::Set { config: &config, ..*set });
+    }
+}
+
+/// What a reload reads.
+pub fn source_of(loaded: Loaded) -> Result<&'static CStr, &'static str> {
+    match loaded {
+        Loaded::File(path) => Ok(path),
+        Loaded::Baked => Err("the config is built in; there is no file to read"),
+        Loaded::Default => Ok(source::USUAL),
+    }
+}
+
+/// PID 1 of a pid namespace that is not the machine's: keeps the mounts it finds, and exits when its services end it.
+pub fn namespace(args: Args) -> ! {
+    signal::block_all();
+    signal::take_child_signals();
+    let signals = must_have(signal::open());
+    let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
+    let Ok((loaded, verdict)) = source::load(None, config) else { process::exit(exit::USAGE) };
+    if !verdict.usable {
+        process::exit(exit::USAGE);
+    }
+    if !config.roots.is_empty() || !config.modules.is_empty() {
+        say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
+        process::exit(exit::USAGE);
+    }
+    if config.hostname.is_some() || !config.sysctl.is_empty() {
+        say!(
+            Warning,
+            "{}: hostname and sysctl are for the machine; whoever made this container sets them",
+            loaded.name()
+        );
+    }
+    if boot::shield_containers(&args, config).is_err() || boot::mount_all(None, config).is_err() {
+        process::exit(exit::SYSTEM);
+    }
+    let end = run(&supervise::Set {
+        config,
+        signals: &signals,
+        machine: false,
+        term: boot::term(&args),
+        give_up_at: None,
+        phases: &[],
+        source: source_of(loaded),
+    });
+    supervise::end(end, false, &signals, || {})
+}

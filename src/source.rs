@@ -1,0 +1,42 @@
+//! A config file from the disk, whole or not at all.
+
+use core::ffi::CStr;
+
+use crate::limits;
+use crate::sys::error::{Call, Error};
+use crate::sys::fs;
+use ufmt::{Formatter, uDisplay, uWrite, uwrite};
+
+/// One place more than the largest file: a file that fills it is too large.
+pub type Text = [u8; limits::CONFIG_BYTES + 1];
+
+/// Why a file is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Error(Error),
+    NotAFile,
+    TooLarge,
+}
+
+impl uDisplay for Refused {
+    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+        match self {
+            Refused::Error(error) => uDisplay::fmt(&error.errno(), f),
+            Refused::NotAFile => f.write_str("not a regular file"),
+            Refused::TooLarge => uwrite!(f, "too large; write at most {} bytes", limits::CONFIG_BYTES),
+        }
+    }
+}
+
+/// Reads the file at `path` into `text`: its length. A fifo or a terminal would keep us waiting, and is refused.
+pub fn read(path: &CStr, text: &mut Text) -> Result<usize, Refused> {
+    let not_a_file = Error::new(Call::Open, libc::EISDIR);
+    let read = fs::open(path, fs::READ | fs::NON_BLOCK)
+        .and_then(|file| if fs::file_status(&file)?.is_regular() { file.read_to_end(text) } else { Err(not_a_file) });
+    match read {
+        Ok(length) if length > limits::CONFIG_BYTES => Err(Refused::TooLarge),
+        Ok(length) => Ok(length),
+        Err(error) if error == not_a_file => Err(Refused::NotAFile),
+        Err(error) => Err(Refused::Error(error)),
+    }
+}

@@ -1,0 +1,188 @@
+//! The control socket, and who is connected to it. Nobody there can make PID 1 wait: every packet is taken or left at once,
+//! and there are never more than [`CLIENTS`] connections.
+
+use crate::config;
+use crate::limits::CLIENTS;
+use crate::log::Text;
+use crate::say;
+use crate::sys::error::Result;
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::local;
+use crate::sys::poll::Interest;
+use crate::sys::user;
+use crate::wire::{self, Packet};
+
+/// Where services say how they are (sd_notify(3)).
+pub const NOTIFY: &core::ffi::CStr = c"/run/tinyo/notify";
+
+/// What a client still waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It has asked for nothing yet.
+    Unsaid,
+    /// These are up, or will not come up by themselves.
+    Up(config::Set),
+    /// These are down.
+    Down(config::Set),
+    /// The lines of these.
+    Lines(config::Set),
+    Reload,
+}
+
+pub struct Client {
+    pub socket: Fd,
+    pub wish: Wish,
+}
+
+impl Client {
+    /// Sends a packet. False: it does not read, or is gone.
+    pub fn send(&self, packet: &Packet) -> bool {
+        packet.bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
+    }
+
+    /// For the person who waits.
+    pub fn say(&self, text: &[u8]) {
+        self.send(Packet::new("say").text(text));
+    }
+
+    /// As [`say`](Client::say), with words in it.
+    pub fn tell(&self, text: &Text) {
+        self.say(text.bytes());
+    }
+
+    /// The last packet.
+    pub fn end(&self, status: u8) {
+        self.send(Packet::new("end").number(status.into()));
+    }
+}
+
+/// The two sockets under /run/tinyo, and the connections to the first.
+pub struct Control {
+    listener: Option<Fd>,
+    pub notices: Option<Fd>,
+    /// Says when something is removed from /run/tinyo (inotify(7)).
+    removals: Option<Fd>,
+    pub clients: heapless::Vec<Client, CLIENTS>,
+    /// Somebody wants to be one of them.
+    called: bool,
+}
+
+impl Control {
+    pub const fn new() -> Self {
+        Control { listener: None, notices: None, removals: None, clients: heapless::Vec::new(), called: false }
+    }
+
+    /// Makes what is missing. It can be done without: services run all the same, and signals end the machine.
+    pub fn open(&mut self) {
+        if self.removals.is_none() {
+            self.removals = fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)
+                .and_then(|()| fs::watch_removals(c"/run/tinyo"))
+                .inspect_err(|error| say!(Warning, "control socket: /run/tinyo: {}", *error))
+                .ok();
+        }
+        if self.listener.is_none() {
+            self.listener = open(wire::CONTROL, local::CONNECTIONS, 0o600);
+        }
+        if self.notices.is_none() {
+            // Any user's service may speak; who it was is the kernel's word.
+            self.notices = open(NOTIFY, local::PACKETS, 0o666);
+        }
+    }
+
+    /// What the loop waits for, the clients last.
+    pub fn files(&self) -> impl Iterator<Item = &Fd> {
+        let own = [&self.removals, &self.listener, &self.notices].into_iter().flatten();
+        own.chain(self.clients.iter().map(|client| &client.socket))
+    }
+
+    /// Looks after the sockets themselves; the answers for [`Control::files`] come from `ready`. Whether there are
+    /// notices to read.
+    pub fn attend(&mut self, ready: &mut core::slice::Iter<Interest>) -> bool {
+        let mut is_ready = |file: &Option<Fd>| file.is_some() && ready.next().is_none_or(Interest::is_ready);
+        let removed = is_ready(&self.removals);
+        self.called = is_ready(&self.listener);
+        let noticed = is_ready(&self.notices);
+        if removed {
+            self.restore();
+        }
+        noticed
+    }
+
+    /// Something was removed from /run/tinyo: what is not there any more is made anew.
+    fn restore(&mut self) {
+        let mut events = [0u8; 512];
+        while self.removals.as_ref().is_some_and(|file| file.read(&mut events).is_ok_and(|n| n > 0)) {}
+        if !fs::exists(c"/run/tinyo") {
+            self.removals = None;
+        }
+        if !fs::exists(wire::CONTROL) {
+            self.listener = None;
+        }
+        if !fs::exists(NOTIFY) {
+            self.notices = None;
+        }
+        self.open();
+    }
+
+    /// Takes a connection. With all places taken, whoever has said nothing yet gives way.
+    pub fn accept(&mut self) {
+        if !core::mem::take(&mut self.called) {
+            return;
+        }
+        let Some(Ok((socket, user))) = self.listener.as_ref().map(local::accept) else { return };
+        // Root, or whoever runs this supervisor.
+        if user != 0 && user != user::effective() {
+            return;
+        }
+        let client = Client { socket, wish: Wish::Unsaid };
+        if self.clients.is_full() {
+            match self.clients.iter().position(|client| client.wish == Wish::Unsaid) {
+                Some(silent) => drop(self.clients.remove(silent)),
+                None => {
+                    client.say(b"too many clients at once; try again");
+                    return client.end(111);
+                }
+            }
+        }
+        // There is a place now.
+        let _ = self.clients.push(client);
+    }
+
+    /// Passes lines of the service at `index` on to those who follow it. Who does not read them misses them.
+    pub fn hear(&self, index: usize, name: &str, line: &[u8]) {
+        for client in &self.clients {
+            if matches!(client.wish, Wish::Lines(set) if set.contains(index)) {
+                client.send(Packet::new("log").text(name.as_bytes()).text(line));
+            }
+        }
+    }
+
+    /// Tells whoever asked for a reload.
+    pub fn tell_reloader(&self, text: &Text) {
+        for client in self.clients.iter().filter(|client| client.wish == Wish::Reload) {
+            client.tell(text);
+        }
+    }
+
+    /// The reload is over.
+    pub fn end_reload(&mut self, status: u8) {
+        self.clients.retain(|client| {
+            if client.wish == Wish::Reload {
+                client.end(status);
+            }
+            client.wish != Wish::Reload
+        });
+    }
+}
+
+fn open(path: &core::ffi::CStr, kind: i32, mode: u32) -> Option<Fd> {
+    let socket: Result<Fd> = local::bind(path, kind, mode);
+    match socket {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            say!(Warning, "{}: {}", path.to_str().unwrap_or_default(), error);
+            None
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What clients of the control socket ask for, and when they are answered.
+
+use super::control::{Client, Wish};
+use super::order;
+use super::service::{Event, State};
+use super::words::How;
+use super::{End, Loop};
+use crate::config;
+use crate::log::Text;
+use crate::request::Ending;
+use crate::sys::local;
+use crate::sys::poll::Interest;
+use crate::text::names::Nearest;
+use crate::text::show::Show;
+use crate::wire::{PACKET, Packet, Request, Verb};
+
+/// Exit statuses of the words that ask.
+pub const USAGE: u8 = 100;
+pub const NOT_UP: u8 = 3;
+
+impl Loop<'_> {
+    /// Looks after the control socket and its clients; `ready` says for each of their files whether there is something.
+    pub(super) fn serve(&mut self, mut ready: core::slice::Iter<Interest>) {
+        // Those who are connected by now: whoever comes next has no place in `ready`.
+        let before = self.control.clients.len();
+        let mut calls = config::Set::EMPTY;
+        if self.control.attend(&mut ready) {
+            self.read_notices();
+        }
+        for (index, _) in ready.enumerate().filter(|(_, file)| file.is_ready()) {
+            calls.insert(index);
+        }
+        // From the last on: one that goes does not move those before it.
+        for index in (0..before).rev().filter(|&index| calls.contains(index)) {
+            self.hear_client(index);
+        }
+        self.control.accept();
+    }
+
+    /// Reads one packet of a client; one that is gone, or speaks another language, loses its place.
+    #[inline(never)]
+    fn hear_client(&mut self, index: usize) {
+        let mut buffer = [0u8; PACKET];
+        let Some(client) = self.control.clients.get(index) else { return };
+        let request = match local::receive(&client.socket, &mut buffer) {
+            Ok((packet, _)) if !packet.is_empty() => Request::parse(packet),
+            Err(error) if error.is(libc::EAGAIN) => return,
+            _ => return drop(self.control.clients.swap_remove(index)),
+        };
+        // Taken out, so that the loop is free to act; put back if it has to wait.
+        let mut client = self.control.clients.swap_remove(index);
+        let Some(request) = request else {
+            client.say(b"this is no request of this version of tinyo; use the tinyo that PID 1 runs");
+            return client.end(USAGE);
+        };
+        if client.wish != Wish::Unsaid {
+            return;
+        }
+        match self.ask(&mut client, &request) {
+            Some(status) => client.end(status),
+            None => drop(self.control.clients.push(client)),
+        }
+    }
+
+    /// Does what is asked for. The exit status, unless `client` waits.
+    fn ask(&mut self, client: &mut Client, request: &Request) -> Option<u8> {
+        let Some(named) = self.named(client, request) else { return Some(USAGE) };
+        let all = config::Set(u64::MAX);
+        match request.verb {
+            Verb::Status | Verb::Timeline => return Some(self.tell_status(client, request.verb, named)),
+            Verb::Log => {
+                let set = if named == config::Set::EMPTY { all } else { named };
+                self.tell_lines(client, set);
+                client.wish = Wish::Lines(set);
+                return if request.follow { None } else { Some(0) };
+            }
+            Verb::Poweroff | Verb::Reboot | Verb::Halt => {
+                let ending = match request.verb {
+                    Verb::Poweroff => Ending::Poweroff,
+                    Verb::Reboot => Ending::Reboot,
+                    _ => Ending::Halt,
+                };
+                self.finish(End { ending, status: None });
+                return Some(0);
+            }
+            _ if self.end.is_some() => {
+                client.say(b"the machine is ending");
+                return Some(NOT_UP);
+            }
+            Verb::Reload if named == config::Set::EMPTY => return self.begin_reload(client),
+            Verb::Reload => return Some(self.signal_reload(client, named)),
+            Verb::Start => {
+                for index in order::members(order::with_required(named, &self.set.config.services)) {
+                    // What is up, or done, is what it is wanted to be; but for those who were named.
+                    if !self.is_fine(index) || named.contains(index) && self.state(index) == State::Done {
+                        self.leaving.remove(index);
+                        self.handle(index, Event::Want);
+                    }
+                }
+                client.wish = Wish::Up(named);
+            }
+            Verb::Restart => {
+                for index in order::members(named) {
+                    self.handle(index, Event::Restart);
+                }
+                client.wish = Wish::Up(named);
+            }
+            Verb::Stop => {
+                let all = order::with_dependents(named, &self.set.config.services);
+                for index in order::members(all).filter(|&index| !named.contains(index) && self.is_alive(index)) {
+                    client.tell(&Text::of("{}: stopping too: it requires what stops", &[&self.set.config.name(index)]));
+                }
+                for index in order::members(all) {
+                    if self.is_alive(index) {
+                        self.leaving.insert(index);
+                    }
+                }
+                client.wish = Wish::Down(all);
+            }
+        }
+        if request.wait { None } else { Some(0) }
+    }
+
+    /// It runs, or will by itself.
+    fn is_alive(&self, index: usize) -> bool {
+        !self.state(index).is_at_rest()
+    }
+
+    fn is_fine(&self, index: usize) -> bool {
+        matches!(self.state(index), State::Ready { .. } | State::Done)
+    }
+
+    /// The services that a request names. None: one of them is unknown, and `client` was told.
+    fn named(&self, client: &Client, request: &Request) -> Option<config::Set> {
+        let mut set = config::Set::EMPTY;
+        for name in request.names {
+            let Some(index) = self.set.config.service(name) else {
+                let mut near = Nearest::to(name);
+                for service in &self.set.config.services {
+                    near.consider(service.name.as_bytes());
+                }
+                client.tell(&match near.found() {
+                    Some(near) => Text::of("{}: no such service; did you mean {}", &[&Show(name), &Show(near)]),
+                    None => Text::of("{}: no such service; try tinyo status", &[&Show(name)]),
+                });
+                return None;
+            };
+            set.insert(index);
+        }
+        let needs_names = matches!(request.verb, Verb::Start | Verb::Stop | Verb::Restart);
+        if needs_names && set == config::Set::EMPTY {
+            client.tell(&Text::of(
+                "{}: which service? write tinyo {} NAME",
+                &[&request.verb.name(), &request.verb.name()],
+            ));
+            return None;
+        }
+        Some(set)
+    }
+
+    /// One record for each of `named`, or for all.
+    fn tell_status(&self, client: &Client, verb: Verb, named: config::Set) -> u8 {
+        if verb == Verb::Timeline {
+            for phase in self.set.phases {
+                let mut packet = Packet::new("phase");
+                client.send(packet.text(phase.name.as_bytes()).number(phase.began.0).number(phase.ended.0));
+            }
+        }
+        let mut status = 0;
+        for (index, (member, service)) in self.members.iter().zip(&self.set.config.services).enumerate() {
+            if named != config::Set::EMPTY && !named.contains(index) {
+                continue;
+            }
+            let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
+            let exit = member.exit.map(|exit| Text::of("{}", &[&How(exit)])).unwrap_or_default();
+            if !client.send(&member.record(root, exit.bytes()).packet()) {
+                // It does not read: what is missing would look like something that is not there.
+                return 111;
+            }
+            if named.contains(index) && !self.is_fine(index) {
+                status = NOT_UP;
+            }
+        }
+        status
+    }
+
+    fn tell_lines(&self, client: &Client, set: config::Set) {
+        for (_, member) in self.members.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
+            let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
+            for piece in ring.lines().into_iter().filter(|piece| !piece.is_empty()) {
+                client.send(
+                    Packet::new("log").text(member.name.as_bytes()).text(piece.strip_suffix(b"\n").unwrap_or(piece)),
+                );
+            }
+        }
+    }
+
+    /// `tinyo reload NAME`: the service's own `reload-signal`.
+    fn signal_reload(&self, client: &Client, named: config::Set) -> u8 {
+        let mut status = 0;
+        for (member, service) in order::members(named).filter_map(|i| Some((self.members.get(i)?, self.service(i)?))) {
+            let problem = match (service.reload_signal, member.pid) {
+                (Some(number), Some(_)) => {
+                    member.signal(service, number);
+                    continue;
+                }
+                (None, _) => "no reload-signal in its config; try tinyo restart",
+                (_, None) => "not running",
+            };
+            client.tell(&Text::of("{}: {}", &[&service.name, &problem]));
+            status = NOT_UP;
+        }
+        status
+    }
+
+    /// Answers those whose wish has come true, or cannot.
+    pub(super) fn answer(&mut self) {
+        for index in (0..self.control.clients.len()).rev() {
+            let Some(client) = self.control.clients.get(index) else { continue };
+            let status = match client.wish {
+                Wish::Up(set) => self.are_up(client, set),
+                Wish::Down(set) => order::members(set).all(|index| !self.is_alive(index)).then_some(0),
+                _ => None,
+            };
+            if let Some(status) = status {
+                self.control.clients.swap_remove(index).end(status);
+            }
+        }
+    }
+
+    /// Whether all of `set` are up or have failed to be: 0, or what it tells `client` then.
+    fn are_up(&self, client: &Client, set: config::Set) -> Option<u8> {
+        let settled = |index| {
+            let state = self.state(index);
+            self.is_fine(index) || matches!(state, State::Stopped | State::Failed | State::Backoff { .. })
+        };
+        if !order::members(set).filter(|&index| index < self.members.len()).all(settled) {
+            return None;
+        }
+        let mut status = 0;
+        for (member, _) in
+            self.members.iter().zip(0..).filter(|(_, index)| set.contains(*index) && !self.is_fine(*index))
+        {
+            let name = member.name.as_str();
+            client.tell(&match member.exit {
+                Some(exit) => {
+                    Text::of("{}: {}: {}; try tinyo log {}", &[&name, &member.state.name(), &How(exit), &name])
+                }
+                None => Text::of("{}: {}", &[&name, &member.state.name()]),
+            });
+            status = NOT_UP;
+        }
+        Some(status)
+    }
+}

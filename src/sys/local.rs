@@ -1,0 +1,133 @@
+//! Sockets under a path (unix(7)): packets with their ends kept, and the kernel's word about who sent them.
+
+use super::error::{Call, Error, Result, check_long};
+use super::fd::Fd;
+use super::fs::{self, At};
+use super::process::Pid;
+use core::ffi::CStr;
+use core::mem::{size_of, zeroed};
+
+/// Connections whose packets are whole and in order, and that end.
+pub const CONNECTIONS: i32 = libc::SOCK_SEQPACKET;
+/// Single packets from anybody.
+pub const PACKETS: i32 = libc::SOCK_DGRAM;
+
+fn address(path: &CStr) -> Result<libc::sockaddr_un> {
+    // SAFETY: all zero is a valid address.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as _;
+    let bytes = path.to_bytes();
+    // One byte stays 0 behind it.
+    let place = address.sun_path.get_mut(..bytes.len()).filter(|_| bytes.len() < 108);
+    for (to, from) in place.ok_or(Error::new(Call::Bind, libc::ENAMETOOLONG))?.iter_mut().zip(bytes) {
+        *to = *from as _;
+    }
+    Ok(address)
+}
+
+fn socket(kind: i32) -> Result<Fd> {
+    let flags = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: plain numbers.
+    check_long(Call::Socket, unsafe { libc::syscall(libc::SYS_socket, libc::AF_UNIX, flags, 0) })
+        .map(|raw| Fd::own(raw as i32))
+}
+
+/// A socket that others reach at `path`, with these rights, in place of whatever file was there. It never blocks.
+pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
+    let (address, socket) = (address(path)?, socket(kind)?);
+    let _ = fs::remove(At::Cwd, path, false);
+    // The file is made with these rights: there is no moment with others.
+    let mask = fs::set_mode_mask(!mode & 0o777);
+    // SAFETY: an address of the size given.
+    let bound = check_long(Call::Bind, unsafe {
+        libc::syscall(libc::SYS_bind, socket.raw(), &raw const address, size_of::<libc::sockaddr_un>())
+    });
+    fs::set_mode_mask(mask);
+    bound?;
+    let yes = 1i32;
+    if kind == PACKETS {
+        // SAFETY: SO_PASSCRED reads an int.
+        check_long(Call::Setsockopt, unsafe {
+            libc::syscall(
+                libc::SYS_setsockopt,
+                socket.raw(),
+                libc::SOL_SOCKET,
+                libc::SO_PASSCRED,
+                &raw const yes,
+                size_of::<i32>(),
+            )
+        })?;
+    } else {
+        // SAFETY: plain numbers.
+        check_long(Call::Bind, unsafe { libc::syscall(libc::SYS_listen, socket.raw(), 64) })?;
+    }
+    Ok(socket)
+}
+
+/// A connection to the socket at `path`. It blocks, as a program for people may.
+pub fn connect(path: &CStr) -> Result<Fd> {
+    let (address, socket) = (address(path)?, socket(CONNECTIONS)?);
+    socket.set_blocking()?;
+    // SAFETY: an address of the size given.
+    check_long(Call::Connect, unsafe {
+        libc::syscall(libc::SYS_connect, socket.raw(), &raw const address, size_of::<libc::sockaddr_un>())
+    })?;
+    Ok(socket)
+}
+
+/// The next connection that waits, and the user at its other end (SO_PEERCRED). It never blocks.
+pub fn accept(listener: &Fd) -> Result<(Fd, u32)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no address is wanted.
+    let value = unsafe { libc::syscall(libc::SYS_accept4, listener.raw(), 0usize, 0usize, flags) };
+    let connection = check_long(Call::Accept4, value).map(|raw| Fd::own(raw as i32))?;
+    // `struct ucred`: pid, uid, gid.
+    let mut peer = [0u32; 3];
+    let mut length = size_of::<[u32; 3]>() as libc::socklen_t;
+    // SAFETY: room for one ucred, and its size.
+    check_long(Call::Getsockopt, unsafe {
+        libc::syscall(
+            libc::SYS_getsockopt,
+            connection.raw(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            peer.as_mut_ptr(),
+            &raw mut length,
+        )
+    })?;
+    Ok((connection, peer[1]))
+}
+
+/// Sends one packet, whole, or not at all: EAGAIN when the other side does not read, EPIPE (and no signal) when it is gone.
+pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
+    // SAFETY: readable for its length, and no address.
+    let value = unsafe {
+        libc::syscall(libc::SYS_sendto, socket.raw(), packet.as_ptr(), packet.len(), libc::MSG_NOSIGNAL, 0usize, 0usize)
+    };
+    check_long(Call::Send, value).map(drop)
+}
+
+/// The next packet and the process that sent it, as this pid namespace knows it (unix(7) SCM_CREDENTIALS). A packet
+/// that is longer than `buffer` is dropped: it comes as an empty one.
+pub fn receive<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<(&'b [u8], Option<Pid>)> {
+    // Room for one header and one ucred, aligned as a header is.
+    let mut control = [0u64; 6];
+    let length = buffer.len();
+    // SAFETY: all zero is a valid header; then it names two buffers with their sizes.
+    let (value, header) = unsafe {
+        let mut piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: length };
+        let mut header: libc::msghdr = zeroed();
+        header.msg_iov = &raw mut piece;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = size_of::<[u64; 6]>() as _;
+        (libc::syscall(libc::SYS_recvmsg, socket.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC), header)
+    };
+    let n = check_long(Call::Recvmsg, value)?;
+    // `struct cmsghdr` of 64-bit machines: size_t length, int level, int type; then the ucred, its pid first.
+    let is_credentials = header.msg_controllen as usize >= 24
+        && control[1] == (libc::SOL_SOCKET as u64) | (libc::SCM_CREDENTIALS as u64) << 32;
+    let sender = if is_credentials { Pid::new(control[2] as u32 as i32) } else { None };
+    let cut = header.msg_flags & libc::MSG_TRUNC != 0;
+    Ok((buffer.get(..n).filter(|_| !cut).unwrap_or_default(), sender))
+}
