@@ -274,11 +274,11 @@ impl<'s> Loop<'s> {
         /// Of its lines: what a person reads first, on a console where `quiet` hid them.
         const LAST: usize = 5;
         say!(Failure, "{}: crashed too often (crash-limit)", service.name);
+        let mut buffer = [0; limits::RING_BYTES];
         let ring = self.members.get(index).and_then(|member| self.rings.get(usize::from(member.slot)));
-        for piece in ring.map(|ring| ring.last(LAST)).unwrap_or_default() {
-            for line in piece.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-                say!(Failure, "{}: last words: {}", service.name, crate::text::show::Show(line));
-            }
+        let text = ring.map_or(&[][..], |ring| ring::last(ring.text(&mut buffer), LAST));
+        for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            say!(Failure, "{}: last words: {}", service.name, crate::text::show::Show(line));
         }
         let ending = match service.on_failure {
             // A rescue shell beside the services that still run would be one more console: reboot is what helps.

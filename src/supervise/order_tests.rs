@@ -5,7 +5,7 @@ use crate::config::Set;
 use crate::text::duration::Millis;
 use std::vec::Vec;
 
-const READY: State = State::Ready { since: Millis(0) };
+const READY: State = State::Ready { since: Millis(0), fed_until: None };
 
 fn named(name: &'static str, after: &[usize], requires: &[usize]) -> Service<'static> {
     let mut service = Service::new(name);
@@ -18,9 +18,9 @@ fn named(name: &'static str, after: &[usize], requires: &[usize]) -> Service<'st
 fn after_waits_for_an_end_of_any_kind_and_requires_for_a_good_one() {
     let every = [
         (State::Waiting, Verdict::Wait, Verdict::Wait),
-        (State::Starting, Verdict::Wait, Verdict::Wait),
+        (State::Starting { until: None }, Verdict::Wait, Verdict::Wait),
         (READY, Verdict::Go, Verdict::Go),
-        (State::Stopping { kill_at: None }, Verdict::Wait, Verdict::Wait),
+        (State::Stopping { kill_at: None, then: super::super::service::Then::Stay }, Verdict::Wait, Verdict::Wait),
         (State::Backoff { until: Millis(5) }, Verdict::Wait, Verdict::Wait),
         (State::Done, Verdict::Go, Verdict::Go),
         (State::Failed, Verdict::Go, Verdict::Never(1)),
@@ -39,6 +39,14 @@ fn what_is_required_is_wanted_through_any_chain() {
     services[2].autostart = false;
     services[3].autostart = false;
     assert_eq!(members(wanted(&services)).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn what_stops_takes_along_what_requires_it() {
+    let services = [named("a", &[], &[]), named("b", &[], &[0]), named("c", &[], &[1]), named("d", &[0], &[])];
+    let mut set = Set::EMPTY;
+    set.insert(0);
+    assert_eq!(members(with_dependents(set, &services)).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[test]

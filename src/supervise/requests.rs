@@ -6,6 +6,7 @@ use super::service::{Event, State};
 use super::words::How;
 use super::{End, Loop};
 use crate::config;
+use crate::limits::RING_BYTES;
 use crate::log::Text;
 use crate::request::Ending;
 use crate::sys::local;
@@ -187,10 +188,9 @@ impl Loop<'_> {
     fn tell_lines(&self, client: &Client, set: config::Set) {
         for (_, member) in self.members.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
-            for piece in ring.lines().into_iter().filter(|piece| !piece.is_empty()) {
-                client.send(
-                    Packet::new("log").text(member.name.as_bytes()).text(piece.strip_suffix(b"\n").unwrap_or(piece)),
-                );
+            let mut buffer = [0; RING_BYTES];
+            if let Some(text) = ring.text(&mut buffer).strip_suffix(b"\n") {
+                client.send(Packet::new("log").text(member.name.as_bytes()).text(text));
             }
         }
     }

@@ -31,39 +31,24 @@ impl Ring {
         }
     }
 
-    /// The lines that are whole, oldest first, in two pieces.
-    pub fn lines(&self) -> [&[u8]; 2] {
-        let (new, old) = self.bytes.split_at_checked(self.next).unwrap_or_default();
+    /// The lines that are whole, oldest first, put together in `buffer`.
+    pub fn text<'b>(&self, buffer: &'b mut [u8; RING_BYTES]) -> &'b [u8] {
+        *buffer = self.bytes;
         if !self.wrapped {
-            return [&[], new];
+            return buffer.get(..self.next).unwrap_or_default();
         }
-        // The first of the old ones has lost its beginning.
-        match old.iter().position(|&byte| byte == b'\n') {
-            Some(end) => [old.get(end + 1..).unwrap_or_default(), new],
-            None => {
-                [&[], new.iter().position(|&byte| byte == b'\n').and_then(|end| new.get(end + 1..)).unwrap_or_default()]
-            }
-        }
-    }
-
-    /// The last `count` lines of it, oldest first, each a piece of at most two.
-    pub fn last(&self, count: usize) -> [&[u8]; 2] {
-        let [old, new] = self.lines();
-        let (new, left) = tail(new, count);
-        [if left > 0 { tail(old, left).0 } else { &[] }, new]
+        buffer.rotate_left(self.next);
+        // The first has lost its beginning.
+        let end = buffer.iter().position(|&byte| byte == b'\n');
+        end.and_then(|end| buffer.get(end + 1..)).unwrap_or_default()
     }
 }
 
-/// The last `count` lines of `text`, and how many are missing to that.
-fn tail(text: &[u8], mut count: usize) -> (&[u8], usize) {
-    let ends = text.iter().enumerate().rev().skip(1).filter(|(_, byte)| **byte == b'\n');
-    for (at, _) in ends {
-        count -= 1;
-        if count == 0 {
-            return (text.get(at + 1..).unwrap_or_default(), 0);
-        }
-    }
-    (text, if text.is_empty() { count } else { count - 1 })
+/// The last `count` lines of `text`.
+pub fn last(text: &[u8], count: usize) -> &[u8] {
+    let mut ends = text.iter().rev().skip(1).enumerate().filter(|(_, byte)| **byte == b'\n');
+    let length = ends.nth(count - 1).map_or(text.len(), |(from_end, _)| from_end + 1);
+    text.get(text.len() - length..).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -73,23 +58,24 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    fn text(pieces: [&[u8]; 2]) -> String {
-        String::from_utf8(pieces.concat()).unwrap()
+    fn text(ring: &Ring) -> String {
+        String::from_utf8(ring.text(&mut [0; RING_BYTES]).to_vec()).unwrap()
     }
 
     #[test]
     fn keeps_what_is_last() {
         let mut ring = Ring::new();
-        assert_eq!(text(ring.lines()), "");
+        assert_eq!(text(&ring), "");
         ring.keep(b"one");
         ring.keep(b"");
         ring.keep(b"three");
-        assert_eq!(text(ring.lines()), "one\n\nthree\n");
-        assert_eq!(text(ring.last(1)), "three\n");
-        assert_eq!(text(ring.last(2)), "\nthree\n");
-        assert_eq!(text(ring.last(9)), "one\n\nthree\n");
+        assert_eq!(text(&ring), "one\n\nthree\n");
+        for (count, expected) in [(1, "three\n"), (2, "\nthree\n"), (3, "one\n\nthree\n"), (9, "one\n\nthree\n")] {
+            assert_eq!(last(text(&ring).as_bytes(), count), expected.as_bytes(), "{count}");
+        }
         ring.clear();
-        assert_eq!(text(ring.lines()), "");
+        assert_eq!(text(&ring), "");
+        assert_eq!(last(b"", 3), b"");
     }
 
     proptest! {
@@ -104,7 +90,7 @@ mod tests {
                 lines.push(line + "\n");
             }
             let all: String = lines.concat();
-            let kept = text(ring.lines());
+            let kept = text(&ring);
             prop_assert!(all.ends_with(&kept));
             prop_assert!(kept.is_empty() || kept.ends_with('\n'));
             // No line is left out that would have fitted with its beginning.
@@ -112,7 +98,7 @@ mod tests {
             let with_one_more: usize = lines[left.saturating_sub(1)..].iter().map(String::len).sum();
             prop_assert!(left == 0 || with_one_more >= RING_BYTES, "{} bytes kept", kept.len());
             let tail: String = lines[left..].iter().rev().take(count).rev().cloned().collect();
-            prop_assert_eq!(text(ring.last(count)), tail);
+            prop_assert_eq!(last(kept.as_bytes(), count), tail.as_bytes());
         }
     }
 }

@@ -309,3 +309,20 @@ fn as_much_as_fits() {
     assert_eq!(words(&config, config.services[0].exec).len(), 256);
     assert_eq!(config.services[0].workdir.unwrap().to_bytes().len(), 4095);
 }
+
+#[test]
+fn who_says_when_it_is_ready_has_a_time_for_it() {
+    let service = |lines: &str| {
+        let config = accept(&std::format!("[service.x]\nexec = [\"x\"]\n{lines}\n[service.l]\nexec = [\"l\"]\n"));
+        config.services[0]
+    };
+    assert_eq!(service("").start_timeout, None);
+    let notify = service("ready = \"notify\"\nwatchdog = \"10s\"");
+    assert_eq!((notify.ready, notify.start_timeout), (Ready::Notify, Some(Millis(60_000))));
+    assert_eq!(notify.watchdog, Some(Millis(10_000)));
+    let fd = service("start-timeout = 5\nready = \"fd:4\"\nreload-signal = \"HUP\"");
+    assert_eq!((fd.ready, fd.start_timeout, fd.reload_signal), (Ready::Fd(4), Some(Millis(5_000)), Some(1)));
+    let logger = service("log = \"service:l\"");
+    assert_eq!(logger.log, Log::Service(c"l"));
+    assert!(logger.after.contains(1), "who reads the lines is there first");
+}

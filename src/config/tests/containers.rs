@@ -3,6 +3,13 @@
 use super::errors::{problems, told_of_container};
 
 #[test]
+fn a_oneshot_is_never_ready() {
+    let text = "[service.x]\nexec = [\"x\"]\ntype = \"oneshot\"\nready = \"notify\"\n";
+    let expected = "1:1 in x ready does not go with type = \"oneshot\", which is done when it has ended; remove it";
+    assert_eq!(problems(text), [expected]);
+}
+
+#[test]
 fn a_stop_command_cannot_enter_a_container() {
     let text = "[service.web]\nexec = ['x']\nstop = ['y']\n[service.web.container]\nroot = '/r'\n";
     let expected = "1:1 in web stop does not go with a container in this version of tinyo; remove it";

@@ -177,11 +177,15 @@ fn values_of_a_service() {
         ("restart = 'Always'", "@11 restart cannot be \"Always\"; write one of always on-failure never"),
         ("on-exit = 'rescue'", "@11 on-exit cannot be \"rescue\"; write one of none poweroff reboot halt"),
         ("on-failure = 'x'", "@14 on-failure cannot be \"x\"; write one of none rescue reboot poweroff halt panic"),
-        ("log = 'syslog'", "@7 log cannot be \"syslog\"; write one of kmsg console null, or an absolute path"),
         (
-            "log = 'service:l'",
-            "@7 log cannot be \"service:l\" in this version of tinyo; write another value, or remove it",
+            "log = 'syslog'",
+            "@7 log cannot be \"syslog\"; write one of kmsg console null, service:NAME, or an absolute path",
         ),
+        ("log = 'service:l'", "@7 log names \"l\", which is no service; write [service.l] too, or correct the name"),
+        ("ready = 'fd:2'", "@9 ready cannot be \"fd:2\"; write a descriptor from 3 to 255, as ready = \"fd:3\""),
+        ("ready = 'fd:256'", "@9 ready cannot be \"fd:256\"; write a descriptor from 3 to 255, as ready = \"fd:3\""),
+        ("ready = 'pid'", "@9 ready cannot be \"pid\"; write one of none notify"),
+        ("reload-signal = 'x'", "@17 \"x\" is no signal; write a name of signal(7), as reload-signal = \"TERM\""),
         (
             "stop-timeout = '5 s'",
             "@16 \"5 s\" is no duration; write a number with ms, s, m or h, as stop-timeout = \"5s\"",
