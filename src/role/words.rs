@@ -1,6 +1,5 @@
 //! Words for people: check, plan, help, version.
 
-use core::convert::Infallible;
 use core::ffi::CStr;
 
 use super::boot::CONFIG;
@@ -13,9 +12,9 @@ use crate::plan::build::{self, Command, Parent};
 use crate::plan::{Plan, Step};
 use crate::sys::args::Args;
 use crate::sys::fd;
+use crate::text::put::Out;
 use crate::text::show::Show;
 use crate::{put, say};
-use ufmt::uWrite;
 
 const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
@@ -55,24 +54,21 @@ impl Output {
     }
 }
 
-impl uWrite for Output {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        for &byte in text.as_bytes() {
+impl Out for Output {
+    fn write(&mut self, text: &[u8]) {
+        for &byte in text {
             if self.buffer.push(byte).is_err() {
                 self.flush();
                 let _ = self.buffer.push(byte);
             }
         }
-        Ok(())
     }
 }
 
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> u8 {
     let mut out = Output::new();
-    let Ok(()) = out.write_str(text);
+    out.write(text.as_bytes());
     out.end()
 }
 

@@ -6,6 +6,7 @@
 use crate::log::{Level, Line};
 use crate::sys::error::Result;
 use crate::sys::fd::{self, Fd};
+use crate::text::put::Out;
 
 /// A longer line is split: each record stays well under the kernel's bound, with the name in front.
 const LONGEST: usize = 512;
@@ -70,9 +71,9 @@ impl Lines {
         };
         if !text.is_empty() {
             let mut line = Line::bare(Level::Info);
-            line.write_bytes(name.as_bytes());
-            line.write_bytes(b": ");
-            line.write_bytes(text);
+            line.write(name.as_bytes());
+            line.write(b": ");
+            line.write(text);
             line.send();
         }
         self.held.clear();

@@ -21,6 +21,7 @@ pub mod names;
 pub mod number;
 pub mod options;
 pub mod passwd;
+pub mod put;
 pub mod show;
 pub mod signal;
 pub mod toml;
