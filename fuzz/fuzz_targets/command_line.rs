@@ -1,8 +1,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tinyo::text::put::Word;
 use tinyo::config::{Config, line};
+use tinyo::text::put::Word;
 
 fuzz_target!(|text: &[u8]| {
     let mut copy = text.to_vec();
