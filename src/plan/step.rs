@@ -34,9 +34,12 @@ macro_rules! steps {
         const TEXTS: &str = concat!($($text, "\n"),*);
 
         impl Step<'_> {
+            fn name(&self) -> Name {
+                match self { $(Step::$step { .. } => Name::$step,)* }
+            }
+
             fn text(&self) -> &'static str {
-                let name = match self { $(Step::$step { .. } => Name::$step,)* };
-                names::at(TEXTS, b'\n', name as usize)
+                names::at(TEXTS, b'\n', self.name() as usize)
             }
         }
     };
@@ -99,40 +102,59 @@ steps! {
     NoNewPrivileges = "no new privileges",
 }
 
+/// What to try when one of these steps fails with one of these errors, each at most four below 256.
+macro_rules! hints {
+    ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
+        static HINTS: &[(u64, [u8; 4])] = &[$(($(1 << Name::$step as u8)|+, errnos(&[$(libc::$errno),+]))),*];
+        const HINT_TEXTS: &str = concat!($($hint, "\n"),*);
+    };
+}
+
+const fn errnos(list: &[i32]) -> [u8; 4] {
+    let mut errnos = [0; 4];
+    let mut at = 0;
+    while at < list.len() {
+        assert!(list[at] < 256);
+        errnos[at] = list[at] as u8;
+        at += 1;
+    }
+    errnos
+}
+
+hints! {
+    Mount | MountRoot, ENODEV => "is the file system built in or its module listed?",
+    Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
+    Mount | MountRoot, ENOTBLK => "the source must be a block device",
+    Module, ENOENT => "is it in modules.dep, and its file in the image?",
+    Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
+    Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
+    Root, ENOENT | ENOTDIR => "the root must be a directory",
+    Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Volume, ENOENT => "a volume's source must exist",
+    Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
+    Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
+    Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
+    PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
+    Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
+    User, ENOENT => "is it in the passwd or group file there?",
+    Exec, ENOENT => "is it in the image, and its interpreter or loader too?",
+    Exec, EACCES => "is it executable?",
+    Exec, ENOEXEC => "a script needs a #! line",
+    Workdir, EXDEV => "it leads out of the root",
+    Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    Stdio, ENOENT => "is its directory there?",
+}
+
 impl Step<'_> {
     /// What to try when this step fails with `errno`.
     pub fn hint(&self, errno: i32) -> &'static str {
-        use libc::*;
-        match (self, errno) {
-            (Step::Mount(..) | Step::MountRoot(_), ENODEV) => "is the file system built in or its module listed?",
-            (Step::Mount(..) | Step::MountRoot(_), ENOENT) => "is the device there, and the mount point?",
-            (Step::Mount(..) | Step::MountRoot(_), EINVAL) => "is it that file system, and does it know these options?",
-            (Step::Mount(..) | Step::MountRoot(_), ENOTBLK) => "the source must be a block device",
-            (Step::Module(_), ENOENT) => "is it in modules.dep, and its file in the image?",
-            (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
-            (Step::Module(_), EOPNOTSUPP | EINVAL) => "compressed modules need CONFIG_MODULE_DECOMPRESS",
-            (Step::Root { .. }, ENOENT | ENOTDIR) => "the root must be a directory",
-            (
-                Step::Root { .. } | Step::Volume { .. } | Step::Tmpfs { .. } | Step::Mask(_) | Step::ReadOnly(_),
-                ENOSYS,
-            ) => "this needs Linux 5.12",
-            (Step::Volume { .. }, ENOENT) => "a volume's source must exist",
-            (Step::Volume { .. }, ENOTDIR | EINVAL) => "source and target must both be directories, or both files",
-            (Step::Volume { .. } | Step::Tmpfs { .. } | Step::Devices | Step::Proc | Step::Sys { .. }, EROFS) => {
-                "the root is read-only and lacks the mount point"
-            }
-            (Step::Devices | Step::Proc | Step::Sys { .. }, ELOOP | ENOTDIR) => {
-                "the image has something else in its place"
-            }
-            (Step::PrivateMounts, EINVAL) => "/ is no mount point; bind it over itself",
-            (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
-            (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
-            (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
-            (Step::Exec { .. }, EACCES) => "is it executable?",
-            (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
-            (Step::Workdir(_), EXDEV) => "it leads out of the root",
-            (Step::Terminal(_), EIO | ENXIO | ENODEV | ENOENT) => "is there such a terminal?",
-            (Step::Stdio(Log::Path(_)), ENOENT) => "is its directory there?",
+        let log_is_ours = matches!(self, Step::Stdio(Log::Kmsg | Log::Console | Log::Null));
+        let fits = |(steps, errnos): &(u64, [u8; 4])| {
+            steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
+        };
+        match HINTS.iter().position(fits) {
+            Some(index) if !log_is_ours => names::at(HINT_TEXTS, b'\n', index),
             _ => "",
         }
     }
