@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use text::put::Word;
+
 #[allow(dead_code)]
 #[path = "src/config/mod.rs"]
 mod config;
@@ -93,9 +95,10 @@ fn check(path: &Path, mut text: Vec<u8>) -> Result<(), Vec<String>> {
     let mut problems = Vec::new();
     let mut config = Box::new(config::Config::new());
     config::file::parse(&mut text, &mut config, &mut |problem| {
-        let mut line = format!("{}:{}:{}: ", path.display(), problem.place.line, problem.place.column);
-        problem.message.write(&mut |piece| line.push_str(piece));
-        problems.push(line);
+        let (line, column) = (problem.place.line, problem.place.column);
+        let mut message = Vec::new();
+        problem.message.write(&mut |piece: &[u8]| message.extend_from_slice(piece));
+        problems.push(format!("{}:{line}:{column}: {}", path.display(), String::from_utf8_lossy(&message)));
     });
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

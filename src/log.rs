@@ -2,13 +2,11 @@
 //!
 //! Saying something never fails and never waits for a reader: /dev/kmsg takes a record or drops it.
 
-use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
-use crate::text::bytes::cut;
-use ufmt::{Formatter, uDisplay, uWrite};
+use crate::text::put::{Out, Word, put};
 
 /// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +60,7 @@ impl Line {
     /// A line of tinyo's own.
     pub fn new(level: Level) -> Self {
         let mut line = Line::bare(level);
-        let Ok(()) = line.write_str("tinyo: ");
+        line.write(b"tinyo: ");
         line
     }
 
@@ -72,17 +70,6 @@ impl Line {
         // Three bytes always fit into an empty line.
         let _ = text.extend_from_slice(&[b'<', b'0' + level as u8, b'>']);
         Line { level, text }
-    }
-
-    /// Bytes of a service: as they are, but for control bytes, which could forge a line or drive a terminal.
-    pub fn write_bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            let shown = if byte < b' ' && byte != b'\t' || byte == 0x7f { b'?' } else { byte };
-            // One place is kept for the line's end.
-            if self.text.len() + 1 < self.text.capacity() {
-                let _ = self.text.push(shown);
-            }
-        }
     }
 
     /// Ends the line: its bytes as people read them.
@@ -103,55 +90,17 @@ impl Line {
     }
 }
 
-impl uWrite for Line {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        self.write_bytes(text.as_bytes());
-        Ok(())
-    }
-}
-
-/// Where words go: a line, or standard output. It is `dyn` so that there is one copy of the code that puts a thing into
-/// words, not one for each place.
-pub type Sink = dyn uWrite<Error = Infallible>;
-
-/// A part of a text. One `dyn` call a part keeps what a message costs at its place to a few bytes.
-pub trait Word {
-    fn write(&self, out: &mut Sink);
-}
-
-impl<T: uDisplay + ?Sized> Word for T {
-    fn write(&self, out: &mut Sink) {
-        let Ok(()) = uDisplay::fmt(self, &mut Formatter::new(out));
-    }
-}
-
-/// See [`put!`](crate::put).
-pub fn put(out: &mut Sink, text: &str, words: &[&dyn Word]) {
-    let mut words = words.iter();
-    let mut rest = Some(text.as_bytes());
-    while let Some((piece, more)) = rest.map(|rest| cut(rest, b'{')) {
-        let literal = match piece {
-            [b'}', literal @ ..] => {
-                if let Some(word) = words.next() {
-                    word.write(out);
-                }
-                literal
+impl Out for Line {
+    /// Bytes as they are, but for control bytes: a service's could forge a line or drive a terminal.
+    fn write(&mut self, text: &[u8]) {
+        for &byte in text {
+            let shown = if byte < b' ' && byte != b'\t' || byte == 0x7f { b'?' } else { byte };
+            // One place is kept for the line's end.
+            if self.text.len() + 1 < self.text.capacity() {
+                let _ = self.text.push(shown);
             }
-            _ => piece,
-        };
-        let Ok(()) = out.write_str(core::str::from_utf8(literal).unwrap_or_default());
-        rest = more;
+        }
     }
-}
-
-/// Adds to a text: `put!(line, "{} of {}", part, whole)`.
-#[macro_export]
-macro_rules! put {
-    ($out:expr, $text:expr $(, $word:expr)* $(,)?) => {
-        $crate::log::put($out, $text, &[$(&$word as &dyn $crate::log::Word),*])
-    };
 }
 
 /// See [`say!`](crate::say).
@@ -178,12 +127,9 @@ impl Text {
     }
 }
 
-impl uWrite for Text {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        let _ = self.0.extend_from_slice(text.as_bytes());
-        Ok(())
+impl Out for Text {
+    fn write(&mut self, text: &[u8]) {
+        let _ = self.0.extend_from_slice(text);
     }
 }
 
@@ -196,10 +142,10 @@ pub fn say_one(level: Level, text: &str, word: &dyn Word) {
 #[macro_export]
 macro_rules! say {
     ($level:ident, $text:literal, $word:expr $(,)?) => {
-        $crate::log::say_one($crate::log::Level::$level, $text, &$word as &dyn $crate::log::Word)
+        $crate::log::say_one($crate::log::Level::$level, $text, &$word as &dyn $crate::text::put::Word)
     };
     ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
-        $crate::log::say($crate::log::Level::$level, $text, &[$(&$word as &dyn $crate::log::Word),*])
+        $crate::log::say($crate::log::Level::$level, $text, &[$(&$word as &dyn $crate::text::put::Word),*])
     };
 }
 
@@ -210,7 +156,7 @@ mod tests {
     #[test]
     fn a_line_is_cut_at_the_kernels_bound_and_still_ends() {
         let mut line = Line::new(Level::Info);
-        line.write_bytes(&[b'x'; 3000]);
+        line.write(&[b'x'; 3000]);
         assert_eq!(line.text.len(), limits::LINE_BYTES - 1);
         assert!(line.text.starts_with(b"<6>tinyo: xxx"));
     }
@@ -218,7 +164,7 @@ mod tests {
     #[test]
     fn control_bytes_never_reach_the_log() {
         let mut line = Line::bare(Level::Info);
-        line.write_bytes(b"a\x1b[2J\nb\tc\x7f\xc3\xa9");
+        line.write(b"a\x1b[2J\nb\tc\x7f\xc3\xa9");
         assert_eq!(&line.text[..], b"<6>a?[2J?b\tc?\xc3\xa9");
     }
 }

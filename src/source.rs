@@ -3,9 +3,10 @@
 use core::ffi::CStr;
 
 use crate::limits;
+use crate::put;
 use crate::sys::error::{Call, Error};
 use crate::sys::fs;
-use ufmt::{Formatter, uDisplay, uWrite, uwrite};
+use crate::text::put::{Out, Word};
 
 /// One place more than the largest file: a file that fills it is too large.
 pub type Text = [u8; limits::CONFIG_BYTES + 1];
@@ -18,12 +19,12 @@ pub enum Refused {
     TooLarge,
 }
 
-impl uDisplay for Refused {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+impl Word for Refused {
+    fn write(&self, out: &mut dyn Out) {
         match self {
-            Refused::Error(error) => uDisplay::fmt(&error.errno(), f),
-            Refused::NotAFile => f.write_str("not a regular file"),
-            Refused::TooLarge => uwrite!(f, "too large; write at most {} bytes", limits::CONFIG_BYTES),
+            Refused::Error(error) => error.errno().write(out),
+            Refused::NotAFile => out.write(b"not a regular file"),
+            Refused::TooLarge => put!(out, "too large; write at most {} bytes", limits::CONFIG_BYTES),
         }
     }
 }

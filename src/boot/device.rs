@@ -13,6 +13,7 @@ use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{net, signal};
 use crate::text::duration::Millis;
+use crate::text::put::Out;
 use crate::text::show::Show;
 
 /// So often a wait says what it waits for.
@@ -103,14 +104,14 @@ fn remind(what: &CStr, waited: u64, wait: Wait) {
 pub fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
-    line.write_bytes(b"; block devices:");
+    line.write(b"; block devices:");
     let mut any = false;
     while let Some((name, _)) = names.next_name() {
         any = true;
         put!(line, " {}", Show(name.to_bytes()));
     }
     if !any {
-        line.write_bytes(b" none; is the driver's module listed?");
+        line.write(b" none; is the driver's module listed?");
     }
 }
 

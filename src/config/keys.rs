@@ -146,6 +146,10 @@ impl Field {
     pub const fn bit(self) -> u64 {
         1 << (self as u8 % 64)
     }
+
+    pub fn kind(self) -> Type {
+        FIELDS.get(self as usize).map_or(Type::NotYet, |(_, kind)| *kind)
+    }
 }
 
 impl Table {

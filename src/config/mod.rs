@@ -16,7 +16,7 @@
 
 mod entry;
 pub mod file;
-mod keys;
+pub mod keys;
 pub mod line;
 mod links;
 mod set;

@@ -9,7 +9,7 @@ use crate::text::duration::Millis;
 impl<'a> Config<'a> {
     /// Sets `field` of the top, of the root or mount that came last, or of `service`, to a value that was checked: a
     /// number (of a word its place among [`super::keys::words`]), a text or a list, whichever it has.
-    pub(super) fn set(&mut self, service: Option<usize>, field: Field, number: u64, text: &'a CStr, list: List) {
+    pub fn set(&mut self, service: Option<usize>, field: Field, number: u64, text: &'a CStr, list: List) {
         let yes = number != 0;
         match field {
             Field::Hostname => return self.hostname = Some(text),

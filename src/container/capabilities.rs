@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::text::capability;
-use ufmt::{Formatter, uDisplay, uWrite};
+use crate::text::put::{Out, Word};
 
 pub use crate::text::capability::ALL;
 
@@ -30,32 +30,29 @@ fn union(words: &[&CStr]) -> u64 {
 /// A set, as its names.
 pub struct Names(pub u64);
 
-impl uDisplay for Names {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+impl Word for Names {
+    fn write(&self, out: &mut dyn Out) {
         match self.0 {
-            ALL => return f.write_str("all"),
-            0 => return f.write_str("none"),
+            ALL => return out.write(b"all"),
+            0 => return out.write(b"none"),
             _ => {}
         }
-        let mut space = "";
+        let mut space: &[u8] = b"";
         for name in (0..64).filter(|number| self.0 & (1 << number) != 0).filter_map(capability::name) {
-            f.write_str(space)?;
-            f.write_str(name)?;
-            space = " ";
+            out.write(space);
+            out.write(name.as_bytes());
+            space = b" ";
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::String;
+    use crate::text::put::shown;
 
-    fn names(set: u64) -> String {
-        let mut text = heapless::String::<1000>::new();
-        ufmt::uwrite!(text, "{}", Names(set)).unwrap();
-        String::from(text.as_str())
+    fn names(set: u64) -> std::string::String {
+        shown(&Names(set))
     }
 
     #[test]

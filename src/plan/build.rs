@@ -52,7 +52,7 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
 
 /// How the machine comes to its root. No init: we go on in it.
 pub fn root<'a>(root: &'a Root<'a>, init: Option<&'a CStr>) -> [Step<'a>; 2] {
-    [Step::MountRoot(root), Step::HandOver { init }]
+    [Step::MountRoot(root), init.map_or(Step::GoOn, Step::HandOver)]
 }
 
 /// The `[[mount]]` tables.

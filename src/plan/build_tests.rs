@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::file;
-use std::string::{String, ToString};
+use crate::text::put::shown;
+use std::string::String;
 use std::vec::Vec;
 
 /// The steps of service `web` of `text`, as a person reads them.
@@ -10,20 +11,13 @@ fn steps(text: &str, parent: Parent) -> Vec<String> {
     let mut bytes = text.as_bytes().to_vec();
     let mut config = Config::new();
     let verdict = file::parse(&mut bytes, &mut config, &mut |problem| {
-        let mut line = heapless::String::<500>::new();
-        ufmt::uwrite!(line, "{}", problem.message).unwrap();
-        panic!("{}: {line}", problem.place.line)
+        panic!("{}: {}", problem.place.line, shown(&problem.message))
     });
     assert_eq!(verdict.problems, 0);
     let mut plan = Plan::default();
     service(&mut plan, &config, &config.services[0], Command::Exec, parent, None);
     assert!(!plan.full);
-    let shown = |step: &Step| {
-        let mut line = heapless::String::<1000>::new();
-        ufmt::uwrite!(line, "{}", *step).unwrap();
-        line.to_string()
-    };
-    plan.steps.iter().map(shown).collect()
+    plan.steps.iter().map(|step| shown(step)).collect()
 }
 
 fn position(steps: &[String], start: &str) -> usize {
@@ -126,8 +120,6 @@ fn a_failure_has_its_exit_status_and_its_hint() {
     assert_eq!(exec.hint(libc::ENOEXEC), "a script needs a #! line");
     let mount = Mount { source: c"/dev/vdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"ro") };
     let step = Step::Mount(&mount, Need::Must);
-    let mut line = heapless::String::<100>::new();
-    ufmt::uwrite!(line, "{}", step).unwrap();
-    assert_eq!(line, "mount /dev/vdb on /data (ext4, ro)");
+    assert_eq!(shown(&step), "mount /dev/vdb on /data (ext4, ro)");
     assert_eq!(step.hint(libc::ENODEV), "is the file system built in or its module listed?");
 }

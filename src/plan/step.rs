@@ -4,9 +4,11 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::put;
 use crate::text::duration::Millis;
-use crate::text::show::{Show, Word};
-use ufmt::{Formatter, uDisplay, uWrite, uwrite};
+use crate::text::put::{Out, Word, fill};
+use crate::text::show::{self, Show};
+use crate::text::{bytes, names};
 
 /// Whether a step may find nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,126 +20,142 @@ pub enum Need {
     IfThere,
 }
 
-/// A step. Names are those of the place where it is taken: the container's inside a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
+/// Declares [`Step`], and what `tinyo plan` and a failure call each: `%1` to `%3` are its words, `%(` those after them, in
+/// parentheses; [`Step::words`] gives them.
+macro_rules! steps {
+    ($($(#[$about:meta])* $step:ident $(($($value:ty),*))? $({$($field:ident: $kind:ty),*})? = $text:literal,)*) => {
+        /// A step. Names are those of the place where it is taken: the container's inside a container.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Step<'a> { $($(#[$about])* $step $(($($value),*))? $({$($field: $kind),*})?,)* }
+
+        #[derive(Clone, Copy)]
+        enum Name { $($step),* }
+
+        const TEXTS: &str = concat!($($text, "\n"),*);
+
+        impl Step<'_> {
+            fn name(&self) -> Name {
+                match self { $(Step::$step { .. } => Name::$step,)* }
+            }
+
+            fn text(&self) -> &'static str {
+                names::at(TEXTS, b'\n', self.name() as usize)
+            }
+        }
+    };
+}
+
+steps! {
     // The machine.
     /// `/` of an initramfs is no mount that pivot_root(2) could replace: lay a bind mount of it over it.
-    OwnRoot,
-    Mount(&'a Mount<'a>, Need),
+    OwnRoot = "bind / over itself, if it is an initramfs",
+    Mount(&'a Mount<'a>, Need) = "mount %1 on %2%(",
     /// devtmpfs, else a tmpfs with the nodes that everybody expects.
-    MountDev,
-    Link {
-        target: &'a CStr,
-        path: &'a CStr,
-    },
-    Sysctl(&'a CStr),
-    Module(&'a CStr),
-    MountRoot(&'a Root<'a>),
-    /// Leave the initramfs for the new root. None: go on here as the supervisor.
-    HandOver {
-        init: Option<&'a CStr>,
-    },
-    Hostname(&'a [u8]),
+    MountDev = "mount devtmpfs on /dev (nosuid,mode=0755, else a tmpfs with nodes)",
+    Link { target: &'a CStr, path: &'a CStr } = "link %1 to %2",
+    Sysctl(&'a CStr) = "set sysctl %1",
+    Module(&'a CStr) = "load module %1",
+    MountRoot(&'a Root<'a>) = "mount root %1%(, waiting ",
+    /// Leave the initramfs for the new root and its init.
+    HandOver(&'a CStr) = "hand over to %1",
+    /// Leave the initramfs for the new root, and go on as the supervisor there.
+    GoOn = "go on in the new root",
+    Hostname(&'a [u8]) = "set hostname %1",
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
-    Session {
-        terminal: bool,
-    },
-    Stdio {
-        log: Log<'a>,
-        /// Standard input is what other services log.
-        fed: bool,
-    },
-    Terminal(Option<&'a CStr>),
-    ModeMask(u32),
-    User(&'a CStr),
-    Workdir(&'a CStr),
-    ResetSignals,
-    Ask,
-    Exec {
-        argv: &'a [&'a CStr],
-        env: &'a [&'a CStr],
-        term: Option<&'a CStr>,
-    },
+    Session { terminal: bool } = "new session",
+    /// `fed`: standard input is what other services log.
+    Stdio { log: Log<'a>, fed: bool } = "stdin ",
+    Terminal(Option<&'a CStr>) = "terminal %1",
+    ModeMask(u32) = "umask 0",
+    User(&'a CStr) = "become user %1",
+    Workdir(&'a CStr) = "change directory to %1",
+    ResetSignals = "reset signals",
+    Ask = "wait for Enter",
+    Exec { argv: &'a [&'a CStr], env: &'a [&'a CStr], term: Option<&'a CStr> } = "run",
 
     // A container.
-    PrivateMounts,
+    PrivateMounts = "make mounts private",
     /// Without `devices` no device node in it can be opened.
-    Root {
-        path: &'a CStr,
-        read_only: bool,
-        devices: bool,
-    },
-    Volume {
-        source: &'a [u8],
-        target: &'a [u8],
-        read_only: bool,
-        devices: bool,
-    },
-    Tmpfs {
-        target: &'a [u8],
-        options: &'a [u8],
-    },
-    Devices,
-    Pivot,
-    Proc,
-    Sys {
-        read_only: bool,
-    },
-    DropOldRoot,
+    Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
+    Volume { source: &'a [u8], target: &'a [u8], read_only: bool, devices: bool } = "bind %1 on %2%(",
+    Tmpfs { target: &'a [u8], options: &'a [u8] } = "mount tmpfs on %1%(",
+    Devices = "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
+    Pivot = "pivot root",
+    Proc = "mount proc on /proc (nosuid,nodev,noexec)",
+    Sys { read_only: bool } = "mount sysfs on /sys%(",
+    DropOldRoot = "detach the old root",
     /// Nothing is readable there: an empty file or directory lies over it.
-    Mask(&'a CStr),
-    ReadOnly(&'a CStr),
-    Loopback,
-    Undumpable,
+    Mask(&'a CStr) = "mask %1",
+    ReadOnly(&'a CStr) = "make read-only %1",
+    Loopback = "bring lo up",
+    Undumpable = "become undumpable",
     /// Without the keys of whoever launched it (session-keyring(7)).
-    Keyring,
-    CloseFiles,
+    Keyring = "join a new session keyring",
+    CloseFiles = "close inherited files",
     /// No program started from here on gets another capability than these.
-    Bounding(u64),
+    Bounding(u64) = "bound capabilities to ",
     /// For root; another user has none.
-    Capabilities(u64),
-    DieWithParent,
-    Reaper,
-    NoNewPrivileges,
+    Capabilities(u64) = "keep capabilities ",
+    DieWithParent = "die with the parent",
+    Reaper = "leave a reaper as PID 1",
+    NoNewPrivileges = "no new privileges",
+}
+
+/// What to try when one of these steps fails with one of these errors, each at most four below 256.
+macro_rules! hints {
+    ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
+        static HINTS: &[(u64, [u8; 4])] = &[$(($(1 << Name::$step as u8)|+, errnos(&[$(libc::$errno),+]))),*];
+        const HINT_TEXTS: &str = concat!($($hint, "\n"),*);
+    };
+}
+
+const fn errnos(list: &[i32]) -> [u8; 4] {
+    let mut errnos = [0; 4];
+    let mut at = 0;
+    while at < list.len() {
+        assert!(list[at] < 256);
+        errnos[at] = list[at] as u8;
+        at += 1;
+    }
+    errnos
+}
+
+hints! {
+    Mount | MountRoot, ENODEV => "is the file system built in or its module listed?",
+    Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
+    Mount | MountRoot, ENOTBLK => "the source must be a block device",
+    Module, ENOENT => "is it in modules.dep, and its file in the image?",
+    Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
+    Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
+    Root, ENOENT | ENOTDIR => "the root must be a directory",
+    Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Volume, ENOENT => "a volume's source must exist",
+    Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
+    Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
+    Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
+    PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
+    Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
+    User, ENOENT => "is it in the passwd or group file there?",
+    Exec, ENOENT => "is it in the image, and its interpreter or loader too?",
+    Exec, EACCES => "is it executable?",
+    Exec, ENOEXEC => "a script needs a #! line",
+    Workdir, EXDEV => "it leads out of the root",
+    Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    Stdio, ENOENT => "is its directory there?",
 }
 
 impl Step<'_> {
     /// What to try when this step fails with `errno`.
     pub fn hint(&self, errno: i32) -> &'static str {
-        use libc::*;
-        match (self, errno) {
-            (Step::Mount(..) | Step::MountRoot(_), ENODEV) => "is the file system built in or its module listed?",
-            (Step::Mount(..) | Step::MountRoot(_), ENOENT) => "is the device there, and the mount point?",
-            (Step::Mount(..) | Step::MountRoot(_), EINVAL) => "is it that file system, and does it know these options?",
-            (Step::Mount(..) | Step::MountRoot(_), ENOTBLK) => "the source must be a block device",
-            (Step::Module(_), ENOENT) => "is it in modules.dep, and its file in the image?",
-            (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
-            (Step::Module(_), EOPNOTSUPP | EINVAL) => "compressed modules need CONFIG_MODULE_DECOMPRESS",
-            (Step::Root { .. }, ENOENT | ENOTDIR) => "the root must be a directory",
-            (
-                Step::Root { .. } | Step::Volume { .. } | Step::Tmpfs { .. } | Step::Mask(_) | Step::ReadOnly(_),
-                ENOSYS,
-            ) => "this needs Linux 5.12",
-            (Step::Volume { .. }, ENOENT) => "a volume's source must exist",
-            (Step::Volume { .. }, ENOTDIR | EINVAL) => "source and target must both be directories, or both files",
-            (Step::Volume { .. } | Step::Tmpfs { .. } | Step::Devices | Step::Proc | Step::Sys { .. }, EROFS) => {
-                "the root is read-only and lacks the mount point"
-            }
-            (Step::Devices | Step::Proc | Step::Sys { .. }, ELOOP | ENOTDIR) => {
-                "the image has something else in its place"
-            }
-            (Step::PrivateMounts, EINVAL) => "/ is no mount point; bind it over itself",
-            (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
-            (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
-            (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
-            (Step::Exec { .. }, EACCES) => "is it executable?",
-            (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
-            (Step::Workdir(_), EXDEV) => "it leads out of the root",
-            (Step::Terminal(_), EIO | ENXIO | ENODEV | ENOENT) => "is there such a terminal?",
-            (Step::Stdio { log: Log::Path(_), .. }, ENOENT) => "is its directory there?",
+        let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
+        let fits = |(steps, errnos): &(u64, [u8; 4])| {
+            steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
+        };
+        match HINTS.iter().position(fits) {
+            Some(index) if !log_is_ours => names::at(HINT_TEXTS, b'\n', index),
             _ => "",
         }
     }
@@ -153,15 +171,100 @@ impl Step<'_> {
     }
 }
 
-/// Options after what they belong to: `(ext4, ro)`.
-fn parenthesis<W: uWrite + ?Sized>(f: &mut Formatter<'_, W>, words: &[&[u8]]) -> Result<(), W::Error> {
-    let mut open = false;
-    for word in words.iter().filter(|word| !word.is_empty()) {
-        f.write_str(if open { ", " } else { " (" })?;
-        open = true;
-        uDisplay::fmt(&Show(word), f)?;
+/// How many words a text can have.
+const WORDS: usize = 5;
+
+impl<'a> Step<'a> {
+    /// The words of its text, from the first on; what is empty is left out of parentheses.
+    fn words(&self) -> [&'a [u8]; WORDS] {
+        const NONE: &[u8] = b"";
+        match *self {
+            Step::Mount(&Mount { source, target, fstype, options }, need) => {
+                let need = if need == Need::IfThere { b"if there" } else { NONE };
+                [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
+            }
+            Step::MountRoot(root) => {
+                let ro = if root.read_only { b"ro" } else { b"rw" };
+                [root.source.to_bytes(), of(root.fstype), of(root.options), ro, NONE]
+            }
+            Step::Link { target, path } => [path.to_bytes(), target.to_bytes(), NONE, NONE, NONE],
+            Step::Root { path, read_only, devices } => {
+                let [ro, nodev] = restrictions(read_only, devices);
+                [path.to_bytes(), ro, nodev, NONE, NONE]
+            }
+            Step::Volume { source, target, read_only, devices } => {
+                let [ro, nodev] = restrictions(read_only, devices);
+                [source, target, ro, nodev, NONE]
+            }
+            Step::Tmpfs { target, options } => [target, options, NONE, NONE, NONE],
+            Step::Sys { read_only } => [b"nosuid,nodev,noexec", if read_only { b"ro" } else { NONE }, NONE, NONE, NONE],
+            Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
+            Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
+            Step::Sysctl(word)
+            | Step::Module(word)
+            | Step::HandOver(word)
+            | Step::User(word)
+            | Step::Workdir(word)
+            | Step::Mask(word)
+            | Step::ReadOnly(word) => [word.to_bytes(), NONE, NONE, NONE, NONE],
+            _ => [NONE; WORDS],
+        }
     }
-    if open { f.write_str(")") } else { Ok(()) }
+
+    /// What no word of a text can say, behind it.
+    fn write_rest(&self, out: &mut dyn Out) {
+        match *self {
+            Step::MountRoot(root) => put!(out, "{} for it", Waiting(root.wait)),
+            Step::Session { terminal: true } => out.write(b" with the terminal"),
+            Step::Stdio { log, fed } => {
+                out.write(if fed { b"what services log here, output " } else { b"null, output " });
+                match log {
+                    Log::Kmsg => out.write(b"to the kernel log"),
+                    Log::Console => out.write(b"to the console"),
+                    Log::Null => out.write(b"null"),
+                    Log::Path(path) => put!(out, "appended to {}", show::Word(path.to_bytes())),
+                    Log::Service(name) => put!(out, "to service {}", Show(name.to_bytes())),
+                }
+            }
+            Step::ModeMask(mask) => {
+                for shift in &[6, 3, 0] {
+                    ((mask >> shift) & 7).write(out);
+                }
+            }
+            Step::Exec { argv, .. } => argv.iter().for_each(|word| quote(word.to_bytes(), out)),
+            Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
+            _ => {}
+        }
+    }
+}
+
+impl Word for Step<'_> {
+    fn write(&self, out: &mut dyn Out) {
+        let words = self.words();
+        let mut rest = words.as_slice();
+        fill(out, self.text(), b'%', &mut |out, gap| match rest {
+            _ if gap == b'(' => parenthesis(rest, out),
+            [word, others @ ..] => {
+                show::Word(word).write(out);
+                rest = others;
+            }
+            [] => {}
+        });
+        self.write_rest(out);
+    }
+}
+
+/// Options after what they belong to: `(ext4, ro)`.
+fn parenthesis(words: &[&[u8]], out: &mut dyn Out) {
+    let mut before: &[u8] = b" (";
+    for word in words.iter().filter(|word| !word.is_empty()) {
+        out.write(before);
+        Show(word).write(out);
+        before = b", ";
+    }
+    if before == b", " {
+        out.write(b")");
+    }
 }
 
 fn of(text: Option<&CStr>) -> &[u8] {
@@ -174,130 +277,32 @@ fn restrictions(read_only: bool, devices: bool) -> [&'static [u8]; 2] {
 }
 
 /// A word as the config has it where it would be misread without quotes.
-fn quote<W: uWrite + ?Sized>(word: &[u8], f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-    let plain = |&byte: &u8| !matches!(byte, b' ' | b'"' | b'\\');
-    if !word.is_empty() && word.iter().all(plain) {
-        f.write_str(" ")?;
-        return uDisplay::fmt(&Show(word), f);
+fn quote(word: &[u8], out: &mut dyn Out) {
+    let plain = |byte: u8| !matches!(byte, b' ' | b'"' | b'\\');
+    if !word.is_empty() && bytes::all(word, plain) {
+        return put!(out, " {}", Show(word));
     }
-    f.write_str(" \"")?;
+    out.write(b" \"");
     let mut rest = word;
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
         let (before, after) = rest.split_at_checked(at).unwrap_or_default();
-        uDisplay::fmt(&Show(before), f)?;
-        f.write_str(if after.first() == Some(&b'"') { "\\\"" } else { "\\\\" })?;
+        Show(before).write(out);
+        out.write(if after.first() == Some(&b'"') { b"\\\"" } else { b"\\\\" });
         rest = after.get(1..).unwrap_or_default();
     }
-    uDisplay::fmt(&Show(rest), f)?;
-    f.write_str("\"")
+    Show(rest).write(out);
+    out.write(b"\"");
 }
 
 /// A wait in words.
 pub struct Waiting(pub Wait);
 
-impl uDisplay for Waiting {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+impl Word for Waiting {
+    fn write(&self, out: &mut dyn Out) {
         match self.0.limit() {
-            Some(Millis(ms)) if ms % 1000 == 0 => uwrite!(f, "{} s", ms / 1000),
-            Some(Millis(ms)) => uwrite!(f, "{} ms", ms),
-            None => f.write_str("as long as it takes"),
-        }
-    }
-}
-
-impl uDisplay for Step<'_> {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-        let on = |f: &mut Formatter<'_, W>, verb: &str, what: &[u8]| -> Result<(), W::Error> {
-            f.write_str(verb)?;
-            uDisplay::fmt(&Word(what), f)
-        };
-        match *self {
-            Step::OwnRoot => f.write_str("bind / over itself, if it is an initramfs"),
-            Step::Mount(mount, need) => {
-                on(f, "mount ", mount.source.to_bytes())?;
-                on(f, " on ", mount.target.to_bytes())?;
-                let need: &[u8] = if need == Need::IfThere { b"if there" } else { b"" };
-                parenthesis(f, &[of(mount.fstype), of(mount.options), need])
-            }
-            Step::MountDev => f.write_str("mount devtmpfs on /dev (nosuid,mode=0755, else a tmpfs with nodes)"),
-            Step::Link { target, path } => {
-                on(f, "link ", path.to_bytes())?;
-                on(f, " to ", target.to_bytes())
-            }
-            Step::Sysctl(word) => on(f, "set sysctl ", word.to_bytes()),
-            Step::Module(name) => on(f, "load module ", name.to_bytes()),
-            Step::MountRoot(root) => {
-                on(f, "mount root ", root.source.to_bytes())?;
-                let ro: &[u8] = if root.read_only { b"ro" } else { b"rw" };
-                parenthesis(f, &[of(root.fstype), of(root.options), ro])?;
-                uwrite!(f, ", waiting {} for it", Waiting(root.wait))
-            }
-            Step::HandOver { init: Some(init) } => on(f, "hand over to ", init.to_bytes()),
-            Step::HandOver { init: None } => f.write_str("go on in the new root"),
-            Step::Hostname(name) => on(f, "set hostname ", name),
-            Step::Session { terminal: false } => f.write_str("new session"),
-            Step::Session { terminal: true } => f.write_str("new session with the terminal"),
-            Step::Stdio { log, fed } => {
-                f.write_str(if fed { "stdin what services log here, " } else { "stdin null, " })?;
-                match log {
-                    Log::Kmsg => f.write_str("output to the kernel log"),
-                    Log::Console => f.write_str("output to the console"),
-                    Log::Null => f.write_str("output null"),
-                    Log::Path(path) => on(f, "output appended to ", path.to_bytes()),
-                    Log::Service(name) => on(f, "output to service ", name.to_bytes()),
-                }
-            }
-            Step::Terminal(tty) => on(f, "terminal ", tty.map_or(b"console", CStr::to_bytes)),
-            Step::ModeMask(mask) => {
-                f.write_str("umask 0")?;
-                for shift in &[6, 3, 0] {
-                    uwrite!(f, "{}", (mask >> shift) & 7)?;
-                }
-                Ok(())
-            }
-            Step::User(user) => on(f, "become user ", user.to_bytes()),
-            Step::Workdir(path) => on(f, "change directory to ", path.to_bytes()),
-            Step::ResetSignals => f.write_str("reset signals"),
-            Step::Ask => f.write_str("wait for Enter"),
-            Step::Exec { argv, .. } => {
-                f.write_str("run")?;
-                argv.iter().try_for_each(|word| quote(word.to_bytes(), f))
-            }
-            Step::PrivateMounts => f.write_str("make mounts private"),
-            Step::Root { path, read_only, devices } => {
-                on(f, "take root ", path.to_bytes())?;
-                parenthesis(f, &restrictions(read_only, devices))
-            }
-            Step::Volume { source, target, read_only, devices } => {
-                on(f, "bind ", source)?;
-                on(f, " on ", target)?;
-                parenthesis(f, &restrictions(read_only, devices))
-            }
-            Step::Tmpfs { target, options } => {
-                on(f, "mount tmpfs on ", target)?;
-                parenthesis(f, &[options])
-            }
-            Step::Devices => f.write_str(
-                "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
-            ),
-            Step::Pivot => f.write_str("pivot root"),
-            Step::Proc => f.write_str("mount proc on /proc (nosuid,nodev,noexec)"),
-            Step::Sys { read_only } => {
-                f.write_str("mount sysfs on /sys")?;
-                parenthesis(f, &[b"nosuid,nodev,noexec", if read_only { b"ro" } else { b"" }])
-            }
-            Step::DropOldRoot => f.write_str("detach the old root"),
-            Step::Mask(path) => on(f, "mask ", path.to_bytes()),
-            Step::ReadOnly(path) => on(f, "make read-only ", path.to_bytes()),
-            Step::Loopback => f.write_str("bring lo up"),
-            Step::Keyring => f.write_str("join a new session keyring"),
-            Step::Undumpable => f.write_str("become undumpable"),
-            Step::CloseFiles => f.write_str("close inherited files"),
-            Step::Bounding(set) => uwrite!(f, "bound capabilities to {}", Names(set)),
-            Step::Capabilities(set) => uwrite!(f, "keep capabilities {}", Names(set)),
-            Step::DieWithParent => f.write_str("die with the parent"),
-            Step::Reaper => f.write_str("leave a reaper as PID 1"),
-            Step::NoNewPrivileges => f.write_str("no new privileges"),
+            Some(Millis(ms)) if ms % 1000 == 0 => put!(out, "{} s", ms / 1000),
+            Some(Millis(ms)) => put!(out, "{} ms", ms),
+            None => out.write(b"as long as it takes"),
         }
     }
 }

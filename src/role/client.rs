@@ -13,6 +13,7 @@ use crate::sys::fd::Fd;
 use crate::sys::local;
 use crate::text::bytes::cut;
 use crate::text::number;
+use crate::text::put::Out;
 use crate::text::show::{Show, Word};
 use crate::wire::{self, Fields, PACKET, Packet, Record, Verb};
 
@@ -165,7 +166,7 @@ fn write_lines(out: &mut Output, asked: &Asked, name: &[u8], text: &[u8]) {
         if asked.several {
             put!(out, "{}: ", Show(name));
         }
-        out.bytes(line);
-        out.bytes(b"\n");
+        out.write(line);
+        out.write(b"\n");
     }
 }

@@ -1,10 +1,8 @@
 //! Standard output, for words.
 
-use core::convert::Infallible;
-
 use super::exit;
 use crate::sys::fd;
-use ufmt::uWrite;
+use crate::text::put::Out;
 
 /// Standard output, written as it fills up.
 pub struct Output {
@@ -28,16 +26,6 @@ impl Output {
         self.buffer.clear();
     }
 
-    /// Writes bytes as they are.
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            if self.buffer.push(byte).is_err() {
-                self.flush();
-                let _ = self.buffer.push(byte);
-            }
-        }
-    }
-
     /// The exit status, once all is written: a reader that went away is no failure of ours to hide.
     pub fn end(mut self) -> u8 {
         self.flush();
@@ -45,18 +33,20 @@ impl Output {
     }
 }
 
-impl uWrite for Output {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        self.bytes(text.as_bytes());
-        Ok(())
+impl Out for Output {
+    fn write(&mut self, text: &[u8]) {
+        for &byte in text {
+            if self.buffer.push(byte).is_err() {
+                self.flush();
+                let _ = self.buffer.push(byte);
+            }
+        }
     }
 }
 
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> u8 {
     let mut out = Output::new();
-    let Ok(()) = out.write_str(text);
+    out.write(text.as_bytes());
     out.end()
 }

@@ -9,6 +9,7 @@ use crate::sys::poll;
 use crate::sys::tty;
 use crate::text::bytes;
 use crate::text::number;
+use crate::text::put::Out;
 use crate::text::show::Show;
 use crate::wire::Record;
 
@@ -64,7 +65,7 @@ impl Report {
             self.open(out, name);
             member(out, "began_ms", began);
             member(out, "ended_ms", ended);
-            out.bytes(b"}");
+            out.write(b"}");
             self.first = false;
         } else {
             self.row(name, began, ended);
@@ -80,11 +81,11 @@ impl Report {
     /// After the last record.
     pub fn end(&self, out: &mut Output) {
         if self.format == Format::Json {
-            out.bytes(if self.first { b"[]\n" } else { b"]\n" });
+            out.write(if self.first { b"[]\n" } else { b"]\n" });
         }
         let last = self.rows.iter().map(|row| row.ended.max(row.began)).max().unwrap_or(0);
         if last > 0 {
-            out.bytes(b"NAME            BEGAN     TOOK\n");
+            out.write(b"NAME            BEGAN     TOOK\n");
         }
         for row in &self.rows {
             let ended = if row.ended == 0 { last } else { row.ended };
@@ -96,15 +97,15 @@ impl Report {
             }
             let scale = |at: u64| at.saturating_mul(BAR) / last.max(1);
             for at in 0..=scale(ended) {
-                out.bytes(if at < scale(row.began) { b" " } else { b"=" });
+                out.write(if at < scale(row.began) { b" " } else { b"=" });
             }
-            out.bytes(if row.ended == 0 { b">\n" } else { b"\n" });
+            out.write(if row.ended == 0 { b">\n" } else { b"\n" });
         }
     }
 
     fn line(&self, out: &mut Output, record: &Record) {
         if self.first {
-            out.bytes(b"NAME            STATE     PID     SINCE  RESTARTS MEMORY  LAST EXIT\n");
+            out.write(b"NAME            STATE     PID     SINCE  RESTARTS MEMORY  LAST EXIT\n");
         }
         column(out, record.name, NAME);
         let colour = match record.state {
@@ -123,13 +124,13 @@ impl Report {
         let (memory, unit) = memory(record.name).map(scaled).unzip();
         number_column(out, memory, unit.unwrap_or_default(), 8);
         let exit: &[u8] = if record.exit.is_empty() { b"-" } else { record.exit };
-        out.bytes(exit);
+        out.write(exit);
         for (before, text) in [("; root ", record.root), ("; ", record.status)] {
             if !text.is_empty() {
                 put!(out, "{}{}", before, Show(text));
             }
         }
-        out.bytes(b"\n");
+        out.write(b"\n");
     }
 
     fn json(&self, out: &mut Output, record: &Record) {
@@ -150,7 +151,7 @@ impl Report {
         for (name, value) in [("exit", record.exit), ("root", record.root), ("status", record.status)] {
             text(out, name, value);
         }
-        out.bytes(b"}");
+        out.write(b"}");
     }
 
     /// The beginning of an object.
@@ -164,7 +165,7 @@ impl Report {
 fn column(out: &mut Output, text: &[u8], width: usize) {
     put!(out, "{}", Show(text));
     for _ in 0..width.saturating_sub(text.len()).max(1) {
-        out.bytes(b" ");
+        out.write(b" ");
     }
 }
 
@@ -220,17 +221,17 @@ fn text(out: &mut Output, name: &str, value: &[u8]) {
 /// A JSON string (RFC 8259). Bytes that are no UTF-8 are question marks.
 fn quote(out: &mut Output, text: &[u8]) {
     let is_text = core::str::from_utf8(text).is_ok();
-    out.bytes(b"\"");
+    out.write(b"\"");
     for byte in text {
         match byte {
-            b'"' | b'\\' => out.bytes(&[b'\\', *byte]),
+            b'"' | b'\\' => out.write(&[b'\\', *byte]),
             0..=0x1f => {
                 let digit = |half: u8| b"0123456789abcdef".get(usize::from(half)).copied().unwrap_or(b'0');
-                out.bytes(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+                out.write(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
             }
-            0x80.. if !is_text => out.bytes(b"?"),
-            _ => out.bytes(core::slice::from_ref(byte)),
+            0x80.. if !is_text => out.write(b"?"),
+            _ => out.write(core::slice::from_ref(byte)),
         }
     }
-    out.bytes(b"\"");
+    out.write(b"\"");
 }

@@ -3,8 +3,9 @@
 use core::ffi::CStr;
 
 use super::boot::{CONFIG, term};
+use super::exit;
 use super::leftovers::Absent;
-use super::{exit, options};
+use super::options::{self, Asked};
 use crate::container::{reaper, shield};
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Report};
@@ -37,9 +38,10 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 #[inline(never)]
 pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    let Some(parsed) = options::parse(&args, config) else { return exit::LAUNCHER };
-    if parsed.help {
-        return super::output::print(USAGE);
+    match options::parse(&args, config) {
+        Some(Asked::Run) => {}
+        Some(Asked::Help) => return super::output::print(USAGE),
+        None => return exit::LAUNCHER,
     }
     if !user::is_root() {
         say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
@@ -47,18 +49,17 @@ pub fn run(args: Args) -> u8 {
     }
     signal::block_all();
     signal::take_child_signals();
-    if !parsed.container.privileged
+    let Some(service) = config.services.first() else { return exit::LAUNCHER };
+    if service.container.as_ref().is_some_and(|container| !container.privileged)
         && let Err(error) = shield::raise(&args)
     {
         let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
         say!(Failure, "run: shielding the executable: {}{}", error, hint);
         return exit::LAUNCHER;
     }
-    let mut service = parsed.service;
-    service.container = Some(parsed.container);
     let term = term(&args);
     let mut plan = Plan::default();
-    build::service(&mut plan, config, &service, Command::Exec, Parent::Launcher, term);
+    build::service(&mut plan, config, service, Command::Exec, Parent::Launcher, term);
     if plan.full {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;

@@ -10,6 +10,7 @@ use crate::sys::error::Result;
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll;
 use crate::text::duration::Millis;
+use crate::text::put::Out;
 
 /// A longer line is split: each record stays well under the kernel's bound, with the name in front.
 const LONGEST: usize = 512;
@@ -99,7 +100,7 @@ impl Lines {
             self.count += 1;
             let mut line = Line::bare(Level::Info);
             for part in [name.as_bytes(), b": ", &self.held] {
-                line.write_bytes(part);
+                line.write(part);
             }
             line.send();
         } else {

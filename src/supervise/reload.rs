@@ -4,8 +4,6 @@
 //! its memory grow. What is gone or changed is stopped under the old config; once that is down, the loop ends with the
 //! text that was checked, and begins anew with it.
 
-use core::convert::Infallible;
-
 use super::control::{Client, Wish};
 use super::member::Member;
 use super::service::State;
@@ -21,7 +19,7 @@ use crate::source;
 use crate::sys::fd::Fd;
 use crate::sys::fs;
 use crate::sys::process::{self, Exit, Forked, Pid};
-use ufmt::uWrite;
+use crate::text::put::Out;
 
 /// A reload at work.
 pub struct Reload {
@@ -197,7 +195,8 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
     let written = out.write(text) == Ok(text.len());
     let mut new = Config::new();
     let verdict = file::parse(text, &mut new, &mut |problem| {
-        let words: [&dyn crate::log::Word; 4] = [&name, &problem.place.line, &problem.place.column, &problem.message];
+        let words: [&dyn crate::text::put::Word; 4] =
+            [&name, &problem.place.line, &problem.place.column, &problem.message];
         client.tell(&Text::of("{}:{}:{}: {}", &words));
     });
     if verdict.problems > 0 {
@@ -232,12 +231,9 @@ impl Fingerprint {
     }
 }
 
-impl uWrite for Fingerprint {
-    type Error = Infallible;
-
-    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
-        self.add(text.as_bytes());
-        Ok(())
+impl Out for Fingerprint {
+    fn write(&mut self, text: &[u8]) {
+        self.add(text);
     }
 }
 

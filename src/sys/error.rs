@@ -2,8 +2,8 @@
 
 use core::num::NonZeroU32;
 
+use crate::text::put::{Out, Word};
 use crate::text::{bytes, names, number};
-use ufmt::{Formatter, uDisplay, uWrite};
 
 pub type Result<T> = core::result::Result<T, Error>;
 
@@ -158,12 +158,12 @@ const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no 
                      exceeded;123 no medium;126 key not available;129 key was rejected";
 
 impl Errno {
-    fn name(self) -> Option<&'static str> {
+    fn name(self) -> Option<&'static [u8]> {
         let mut rest = Some(NAMES.as_bytes());
         while let Some((entry, more)) = rest.map(|rest| bytes::cut(rest, b';')) {
             let (number, name) = bytes::cut(entry, b' ');
             if number::decimal(number) == Some(self.0.into()) {
-                return core::str::from_utf8(name?).ok();
+                return name;
             }
             rest = more;
         }
@@ -171,41 +171,35 @@ impl Errno {
     }
 }
 
-impl uDisplay for Errno {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> core::result::Result<(), W::Error> {
+impl Word for Errno {
+    fn write(&self, out: &mut dyn Out) {
         match self.name() {
-            Some(name) => f.write_str(name),
+            Some(name) => out.write(name),
             None => {
-                f.write_str("error ")?;
-                uDisplay::fmt(&self.0, f)
+                out.write(b"error ");
+                self.0.write(out);
             }
         }
     }
 }
 
-impl uDisplay for Error {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> core::result::Result<(), W::Error> {
-        f.write_str(self.call())?;
-        f.write_str(": ")?;
-        uDisplay::fmt(&self.errno(), f)
+impl Word for Error {
+    fn write(&self, out: &mut dyn Out) {
+        out.write(self.call().as_bytes());
+        out.write(b": ");
+        self.errno().write(out);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::String;
-
-    fn text(error: Error) -> String {
-        let mut out = heapless::String::<200>::new();
-        ufmt::uwrite!(out, "{}", error).unwrap();
-        String::from(out.as_str())
-    }
+    use crate::text::put::shown;
 
     #[test]
     fn an_error_names_its_call_and_its_reason() {
-        assert_eq!(text(Error::new(Call::Mount, libc::ENODEV)), "mount: no such device");
-        assert_eq!(text(Error::new(Call::Read, 4095)), "read: error 4095");
+        assert_eq!(shown(&Error::new(Call::Mount, libc::ENODEV)), "mount: no such device");
+        assert_eq!(shown(&Error::new(Call::Read, 4095)), "read: error 4095");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod notify;
 pub mod number;
 pub mod options;
 pub mod passwd;
+pub mod put;
 pub mod show;
 pub mod signal;
 pub mod toml;

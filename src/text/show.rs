@@ -2,7 +2,8 @@
 //! line nor speak to a terminal.
 
 use core::ffi::CStr;
-use ufmt::{Formatter, uDisplay, uWrite};
+
+use super::put::{self, Out};
 
 /// The longest text shown, in bytes of it; what is longer ends in `...`.
 pub const SHOWN: usize = 200;
@@ -23,13 +24,12 @@ impl<'a> From<&'a str> for Show<'a> {
     }
 }
 
-impl Show<'_> {
-    /// Gives `out` the text character by character.
-    pub fn write(self, out: &mut dyn FnMut(&str)) {
+impl put::Word for Show<'_> {
+    fn write(&self, out: &mut dyn Out) {
         let mut rest = self.0;
         while let [first, ..] = rest {
             if self.0.len().wrapping_sub(rest.len()) >= SHOWN {
-                return out("...");
+                return out.write(b"...");
             }
             let length = match first {
                 0xc0..=0xdf => 2,
@@ -39,8 +39,8 @@ impl Show<'_> {
             };
             let (character, tail) = rest.split_at_checked(length).unwrap_or((rest, &[]));
             match core::str::from_utf8(character) {
-                Ok(text) if is_harmless(character) => {
-                    out(text);
+                Ok(_) if is_harmless(character) => {
+                    out.write(character);
                     rest = tail;
                 }
                 _ => {
@@ -57,43 +57,20 @@ fn is_harmless(character: &[u8]) -> bool {
     !matches!(character, [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9])
 }
 
-fn escape(byte: u8, out: &mut dyn FnMut(&str)) {
-    out("\\x");
-    for digit in [byte >> 4, byte & 15] {
-        let start = usize::from(digit);
-        out("0123456789abcdef".get(start..=start).unwrap_or("?"));
-    }
-}
-
-impl uDisplay for Show<'_> {
-    fn fmt<W: uWrite + ?Sized>(&self, formatter: &mut Formatter<'_, W>) -> Result<(), W::Error> {
-        pieces(formatter, |out| self.write(out))
-    }
-}
-
-/// Gives a formatter what `write` says piece by piece.
-pub fn pieces<W: uWrite + ?Sized>(
-    formatter: &mut Formatter<'_, W>,
-    write: impl FnOnce(&mut dyn FnMut(&str)),
-) -> Result<(), W::Error> {
-    let mut result = Ok(());
-    write(&mut |text| {
-        if result.is_ok() {
-            result = formatter.write_str(text);
-        }
-    });
-    result
+fn escape(byte: u8, out: &mut dyn Out) {
+    let digit = |half: u8| if half < 10 { half.wrapping_add(b'0') } else { half.wrapping_add(b'a' - 10) };
+    out.write(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
 }
 
 /// Shows bytes that somebody wrote as one word: an empty one must not look like nothing.
 #[derive(Clone, Copy)]
 pub struct Word<'a>(pub &'a [u8]);
 
-impl uDisplay for Word<'_> {
-    fn fmt<W: uWrite + ?Sized>(&self, formatter: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+impl put::Word for Word<'_> {
+    fn write(&self, out: &mut dyn Out) {
         match self.0 {
-            b"" => formatter.write_str("\"\""),
-            word => uDisplay::fmt(&Show(word), formatter),
+            b"" => out.write(b"\"\""),
+            word => Show(word).write(out),
         }
     }
 }
@@ -105,9 +82,7 @@ mod tests {
     use std::string::String;
 
     fn show(text: &[u8]) -> String {
-        let mut shown = String::new();
-        Show(text).write(&mut |piece| shown.push_str(piece));
-        shown
+        put::shown(&Show(text))
     }
 
     #[test]

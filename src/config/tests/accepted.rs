@@ -1,5 +1,5 @@
 use super::super::{
-    Container, CrashLimit, Kind, List, Log, Mount, Network, OnExit, OnFailure, Restart, Root, Service, Set, Wait,
+    Container, CrashLimit, Kind, List, Log, Mount, Network, OnExit, OnFailure, Ready, Restart, Root, Service, Set, Wait,
 };
 use super::{accept, words};
 use crate::text::duration::Millis;

@@ -5,6 +5,7 @@ use std::vec::Vec;
 use super::super::line::*;
 use super::super::{Config, OnExit, Root, Wait};
 use crate::text::duration::Millis;
+use crate::text::put::shown;
 use proptest::prelude::*;
 
 const NAMES: &str = "root rootfstype rootflags rootwait rootdelay init loglevel panic console hostname ip tinyo.config tinyo.log \
@@ -14,9 +15,7 @@ fn read(line: &str) -> (BootLine<'static>, Vec<String>) {
     let mut warnings = Vec::new();
     let text = std::format!("{line}\n").into_bytes().leak();
     let line = parse(text, &mut |message| {
-        let mut warning = String::new();
-        message.write(&mut |piece| warning.push_str(piece));
-        warnings.push(warning.strip_prefix("kernel command line: ").unwrap().into());
+        warnings.push(shown(message).strip_prefix("kernel command line: ").unwrap().into());
     });
     (line, warnings)
 }
@@ -170,7 +169,7 @@ fn the_line_wins() {
 proptest! {
     #[test]
     fn any_bytes(mut line in prop::collection::vec(any::<u8>(), 0..64)) {
-        parse(&mut line, &mut |message| message.write(&mut |_| {}));
+        parse(&mut line, &mut |message| drop(shown(message)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 use super::file::{self, Verdict};
 use super::{Config, List};
+use crate::text::put::shown;
 
 /// Reads `text`; each error is `LINE:COLUMN [in SERVICE] MESSAGE`.
 fn read(text: &[u8]) -> (Box<Config<'static>>, Verdict, Vec<String>) {
@@ -23,7 +24,7 @@ fn read(text: &[u8]) -> (Box<Config<'static>>, Verdict, Vec<String>) {
         if let Some(service) = problem.service {
             line = format!("{line}in {service} ");
         }
-        problem.message.write(&mut |piece| line.push_str(piece));
+        line.push_str(&shown(&problem.message));
         problems.push(line);
     });
     (config, verdict, problems)

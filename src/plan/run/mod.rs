@@ -174,7 +174,7 @@ pub fn say_failure(who: &str, step: &Step, errno: Errno) {
     let hint = step.hint(i32::from(errno.0));
     let after_who = if who.is_empty() { "" } else { ": " };
     let before_hint = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}{}{}: {}{}{}", who, after_who, step, errno, before_hint, hint);
+    say!(Failure, "{}{}{}: {}{}{}", who, after_who, *step, errno, before_hint, hint);
 }
 
 /// Takes one step that needs nothing of another.
@@ -193,7 +193,9 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::MountRoot(_) | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
+        Step::Module(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn => {
+            Err(Error::new(Call::Plan, libc::ENOSYS))
+        }
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio { log, fed } => command::stdio(log, fed, place),

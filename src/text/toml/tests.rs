@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::text::message::Message;
+use crate::text::put::shown;
 
 /// The events of `text`, each on a line: where, what.
 fn events(text: &str) -> Vec<String> {
@@ -30,9 +31,7 @@ fn bytes(text: &[u8]) -> Vec<String> {
             Event::Open => "(".into(),
             Event::Close => ")".into(),
             Event::Wrong(what, text) => {
-                let mut message = "! ".to_string();
-                Message { what: what.text(), with: [text, &[], &[]] }.write(&mut |piece| message.push_str(piece));
-                message
+                format!("! {}", shown(&Message { what: what.text(), with: [text, &[], &[]] }))
             }
         };
         lines.push(format!("{line}:{column} {what}"));
