@@ -34,14 +34,19 @@ rust_target() {
 
 # Debian's packages that go onto the host: given as PROGRAM:PACKAGE, those whose program is missing.
 host_packages() {
-    local pair missing=()
+    local pair package missing=()
     for pair; do have "${pair%%:*}" || missing+=("${pair#*:}"); done
     [ ${#missing[@]} -gt 0 ] || return 0
     have apt-get || no_apt "${missing[*]}"
+    # QEMU's programs share modules of their own build only: one that is there already moves along with a new one.
+    for package in qemu-system-x86 qemu-system-arm; do
+        ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed' || missing+=("$package")
+    done
     say "installing ${missing[*]}"
-    as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
-    as_root apt-get update -qq
-    as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null
+    # The lists first: what stale ones name may be gone, or of another build than what is installed next.
+    # Never by the private index below, whose status says that nothing is installed: apt would put every library anew.
+    as_root env -u APT_CONFIG apt-get update -qq
+    as_root env -u APT_CONFIG apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # A package index of our own for both architectures: the host's dpkg learns of no foreign one.

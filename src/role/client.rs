@@ -32,7 +32,10 @@ struct Asked {
 #[inline(never)]
 pub fn ask(args: Args, verb: Verb, first: usize) -> u8 {
     let Some(asked) = parse(&args, verb, first) else { return exit::USAGE };
-    let socket = match local::connect(wire::CONTROL) {
+    // From here on it may wait: it is a program for people.
+    let connected =
+        local::connect(wire::CONTROL, local::CONNECTIONS).and_then(|socket| socket.set_blocking().map(|()| socket));
+    let socket = match connected {
         Ok(socket) => socket,
         Err(error) => {
             let hint = if error.is(libc::EACCES) { "this needs root" } else { "is tinyo PID 1 here?" };

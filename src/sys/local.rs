@@ -32,8 +32,12 @@ fn socket(kind: i32) -> Result<Fd> {
         .map(|raw| Fd::own(raw as i32))
 }
 
-/// A socket that others reach at `path`, with these rights, in place of whatever file was there. It never blocks.
+/// A socket that others reach at `path`, with these rights, in place of what was there; EADDRINUSE where somebody still
+/// answers. It never blocks.
 pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
+    if connect(path, kind).is_ok() {
+        return Err(Error::new(Call::Bind, libc::EADDRINUSE));
+    }
     let (address, socket) = (address(path)?, socket(kind)?);
     let _ = fs::remove(At::Cwd, path, false);
     // The file is made with these rights: there is no moment with others.
@@ -64,10 +68,9 @@ pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
     Ok(socket)
 }
 
-/// A connection to the socket at `path`. It blocks, as a program for people may.
-pub fn connect(path: &CStr) -> Result<Fd> {
-    let (address, socket) = (address(path)?, socket(CONNECTIONS)?);
-    socket.set_blocking()?;
+/// A connection to the socket at `path`. It does not block: EAGAIN when its queue is full.
+pub fn connect(path: &CStr, kind: i32) -> Result<Fd> {
+    let (address, socket) = (address(path)?, socket(kind)?);
     // SAFETY: an address of the size given.
     check_long(Call::Connect, unsafe {
         libc::syscall(libc::SYS_connect, socket.raw(), &raw const address, size_of::<libc::sockaddr_un>())

@@ -17,7 +17,7 @@ use crate::house::{Ended, House, OWN_CGROUP, ended, find_cgroups, finish, soon};
 
 /// busybox's unshare stays outside, and ends as what it started ends; the config lies on a private /etc.
 const ENTER: &str = "exec $busybox unshare -m -p -f --mount-proc $busybox sh -c \
-                     '$busybox mount -t tmpfs none /etc && $busybox cp $root/../config /etc/tinyo.toml && $more exec $tinyo'";
+                     '$busybox mount -t tmpfs none /run && $busybox mount -t tmpfs none /etc && $busybox cp $root/../config /etc/tinyo.toml && $more exec $tinyo'";
 
 fn start(house: &House, config: &str, more: &str) -> Child {
     fs::write(house.beside("config"), config).unwrap();
