@@ -3,7 +3,7 @@
 use super::keys::{Field, Table, Type};
 use super::links::Link;
 use super::wrong::Wrong;
-use super::{Config, Container, Mount, Restart, Root, Service, Set};
+use super::{Config, Container, Mount, Ready, Restart, Root, Service, Set};
 use crate::limits;
 use crate::text::bytes::all;
 use crate::text::message::Message;
@@ -266,6 +266,7 @@ impl<'a> Parser<'a, '_> {
         let Some(table) = self.section else { return };
         let here = core::mem::replace(&mut self.here, self.head);
         let mut seen = self.seen;
+        let mut taken = false;
         if let Some(service) = self.service.and_then(|index| self.config.services.get_mut(index))
             && let Some(contained) = self.service.and_then(|index| self.contained.get_mut(index))
         {
@@ -274,9 +275,17 @@ impl<'a> Parser<'a, '_> {
                 if seen & Field::From.bit() != 0 {
                     seen |= Field::ContainerRoot.bit();
                 }
-            } else if seen & Field::Restart.bit() == 0 {
-                service.restart = Restart::of(service.kind);
+            } else {
+                if seen & Field::Restart.bit() == 0 {
+                    service.restart = Restart::of(service.kind);
+                }
+                // Sockets are at 3 and up (sd_listen_fds(3)).
+                let sockets = service.listen.len().saturating_add(3);
+                taken = matches!(service.ready, Ready::Fd(number) if usize::from(number) < sockets);
             }
+        }
+        if taken {
+            self.wrong(Wrong::ReadyTaken, &[], &[]);
         }
         for (of, field, name, example) in &NEEDS {
             if *of == table && seen & field.bit() == 0 {

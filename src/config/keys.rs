@@ -36,6 +36,7 @@ pub enum Type {
     Restart,
     OnFailure,
     OnExit,
+    Ready,
     /// The name of one service.
     Name,
     /// Known, and to come.
@@ -54,13 +55,14 @@ pub enum Item {
     Volume,
     Tmpfs,
     Capability,
+    Address,
     /// The names of services.
     Names,
 }
 
 macro_rules! keys {
     ($($table:ident { $field0:ident $name0:literal $kind0:expr, $($field:ident $name:literal $kind:expr,)* })*) => {
-        /// One per key: fewer than 64, so that a set of them is one `u64`.
+        /// One per key: of each table fewer than 64, one behind the other, so that a set of them is one `u64`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Field { $($field0, $($field,)*)* }
@@ -120,6 +122,9 @@ keys! {
         CrashLimit "crash-limit" Type::CrashLimit,
         ServiceOnFailure "on-failure" Type::OnFailure,
         OnExit "on-exit" Type::OnExit,
+        Listen "listen" Type::List(Item::Address),
+        Ready "ready" Type::Ready,
+        ServiceWatchdog "watchdog" Type::Time,
     }
     Container {
         ContainerRoot "root" Type::Path,
@@ -139,7 +144,7 @@ keys! {
 
 impl Field {
     pub const fn bit(self) -> u64 {
-        1 << self as u8
+        1 << (self as u8 % 64)
     }
 }
 
@@ -152,8 +157,8 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip watchdog overlay group-add env-file umask ulimit memory cpus pids-limit cgroup ready listen devices \
-                         seccomp userns oom-score-adj";
+pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup devices seccomp userns \
+                         oom-score-adj";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes.
 pub const fn words(kind: Type) -> &'static str {
@@ -163,6 +168,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Network => "none host",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
+        Type::Ready => "none notify fd:N",
         Type::Log => "kmsg console null",
         _ => "",
     }

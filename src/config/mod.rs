@@ -44,6 +44,10 @@ impl List {
     pub const fn is_empty(self) -> bool {
         self.len == 0
     }
+
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
 }
 
 /// A set of services, by index.
@@ -222,6 +226,11 @@ pub struct Service<'a> {
     pub crash_limit: Option<CrashLimit>,
     pub on_failure: OnFailure,
     pub on_exit: OnExit,
+    /// [`Address`](crate::text::address::Address) words.
+    pub listen: List,
+    pub ready: Ready,
+    /// A sign of life must come within this time, again and again.
+    pub watchdog: Option<Millis>,
     pub container: Option<Container<'a>>,
     /// The file had an error in this service: it is named and never started.
     pub broken: bool,
@@ -250,6 +259,9 @@ impl<'a> Service<'a> {
             crash_limit: None,
             on_failure: OnFailure::Unset,
             on_exit: OnExit::None,
+            listen: List::EMPTY,
+            ready: Ready::None,
+            watchdog: None,
             container: None,
             broken: false,
         }
@@ -361,6 +373,18 @@ pub enum OnExit {
     Poweroff,
     Reboot,
     Halt,
+}
+
+/// `ready`: what makes a service Ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// Its execve.
+    #[default]
+    None,
+    /// `READY=1` of sd_notify(3).
+    Notify,
+    /// What it writes to this descriptor: 3 to 255, above those of its sockets.
+    Fd(u8),
 }
 
 /// `crash-limit = "5 in 60s"`.

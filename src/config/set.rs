@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Restart, Wait, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -87,6 +87,16 @@ impl<'a> Config<'a> {
                 };
                 return;
             }
+            Field::Listen => return service.listen = list,
+            Field::Ready => {
+                service.ready = match number {
+                    0 => Ready::None,
+                    1 => Ready::Notify,
+                    _ => Ready::Fd(number as u8),
+                };
+                return;
+            }
+            Field::ServiceWatchdog => return service.watchdog = Some(Millis(number)).filter(|time| time.0 > 0),
             _ => {}
         }
         let Some(container) = &mut service.container else { return };

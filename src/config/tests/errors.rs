@@ -22,7 +22,7 @@ fn told(table: &[(&str, &[&str])]) {
 }
 
 /// One key of a service that is right otherwise.
-fn told_of_service(table: &[(&str, &str)]) {
+pub fn told_of_service(table: &[(&str, &str)]) {
     for (line, expected) in table {
         let expected = expected.replace("@", "3:").replacen(' ', " in x ", 1);
         assert_eq!(problems(&format!("[service.x]\nexec = ['x']\n{line}\n")), [expected], "{line}");
@@ -351,7 +351,7 @@ fn foreign_text_is_harmless() {
 /// Every text is asserted above.
 #[test]
 fn every_error_is_asserted() {
-    let source = concat!(include_str!("errors.rs"), include_str!("containers.rs"));
+    let source = concat!(include_str!("errors.rs"), include_str!("containers.rs"), include_str!("handed.rs"));
     for line in include_str!("../wrong.rs").lines().filter(|line| line.starts_with("    ") && line.ends_with("\",")) {
         let text = line.split_once(" = \"").unwrap().1.trim_end_matches("\",");
         for piece in text.split('%').flat_map(|piece| piece.split(['[', ']', '"', '\\'])) {
