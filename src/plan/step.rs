@@ -90,6 +90,12 @@ pub enum Step<'a> {
     Undumpable,
     /// Without the keys of whoever launched it (session-keyring(7)).
     Keyring,
+    /// What [`CloseFiles`](Step::CloseFiles) leaves open for the command: listening sockets, at 3 and up.
+    Sockets(&'a [&'a CStr]),
+    /// And the end of a pipe at this number, to write to when it is ready.
+    Readiness(u8),
+    /// The command is told where sd_notify(3) is heard, and how often it must be.
+    Notify(Option<Millis>),
     CloseFiles,
     /// No program started from here on gets another capability than these.
     Bounding(u64),
@@ -282,6 +288,20 @@ impl uDisplay for Step<'_> {
             Step::Loopback => f.write_str("bring lo up"),
             Step::Keyring => f.write_str("join a new session keyring"),
             Step::Undumpable => f.write_str("become undumpable"),
+            Step::Sockets(words) => {
+                let mut text = "hand over sockets ";
+                for (number, word) in (3u8..).zip(words) {
+                    on(f, text, word.to_bytes())?;
+                    uwrite!(f, " as {}", number)?;
+                    text = ", ";
+                }
+                Ok(())
+            }
+            Step::Readiness(number) => uwrite!(f, "hand over readiness as {}", number),
+            Step::Notify(None) => f.write_str("hand over /run/tinyo/notify"),
+            Step::Notify(Some(every)) => {
+                uwrite!(f, "hand over /run/tinyo/notify, watched every {}", Waiting(Wait::For(every)))
+            }
             Step::CloseFiles => f.write_str("close inherited files"),
             Step::Bounding(set) => uwrite!(f, "bound capabilities to {}", Names(set)),
             Step::Capabilities(set) => uwrite!(f, "keep capabilities {}", Names(set)),

@@ -2,15 +2,16 @@
 
 use super::cgroup::{Cgroup, Cgroups};
 use super::lines::Lines;
+use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Kind, Log, Service};
+use crate::config::{Kind, Log, Ready, Service};
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::run::{self, Child, Report};
+use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
 use crate::sys::error::{Call, Errno, Error};
-use crate::sys::fd::Fd;
+use crate::sys::fd::{self, Fd};
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
@@ -39,6 +40,9 @@ pub struct Member {
     /// Of the process that is being set up.
     report: Option<Child>,
     lines: Option<Lines>,
+    sockets: Sockets,
+    /// What its process writes to when it is ready.
+    ready: Option<Fd>,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
     /// The process group of its last process: all that there is of it without a cgroup.
@@ -56,6 +60,8 @@ impl Member {
             history,
             report: None,
             lines: None,
+            sockets: Sockets::new(),
+            ready: None,
             cgroup: None,
             killed: None,
             group: None,
@@ -140,6 +146,9 @@ impl Member {
             Action::None => {}
             Action::Spawn => {
                 self.killed = None;
+                if self.sockets.open(set.config, service).is_err() {
+                    return Some(Event::NotSpawned);
+                }
                 match self.spawn(Command::Exec, service, set, cgroups) {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
@@ -159,6 +168,9 @@ impl Member {
             Action::Over | Action::GiveUp | Action::Clear => {
                 self.report = None;
                 self.kill_left();
+                if action != Action::Clear {
+                    self.sockets.close(set.config, service);
+                }
             }
         }
         None
@@ -182,7 +194,16 @@ impl Member {
         let mut attempt = || {
             let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
             let log = self.lines.as_ref().map(Lines::writer).transpose()?;
-            let child = run::spawn(&plan, cgroup.as_ref().map(Cgroup::main), log)?;
+            let mut handed = Handed { cgroup: cgroup.as_ref().map(Cgroup::main), log, ..Handed::default() };
+            if command == Command::Exec {
+                handed.sockets = self.sockets.files();
+                if let Ready::Fd(_) = service.ready {
+                    let (reader, writer) = fd::pipe(0)?;
+                    reader.set_non_blocking()?;
+                    (self.ready, handed.ready) = (Some(reader), Some(writer));
+                }
+            }
+            let child = run::spawn(&plan, handed)?;
             self.cgroup = cgroup;
             Ok(child)
         };

@@ -6,6 +6,7 @@
 mod cgroup;
 mod finish;
 mod lines;
+mod listen;
 mod member;
 mod order;
 mod service;
