@@ -17,14 +17,19 @@ pub const WORDS: usize = 1024;
 /// Words of one list: the longest `exec` or `env`.
 pub const LIST: usize = 256;
 /// An array of words for execve(2): all that a config, or the caller of `tinyo init`, can give, with PATH, HOME and TERM,
-/// and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
-pub const EXEC_WORDS: usize = WORDS + 4;
+/// the six about what is handed over, and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
+pub const EXEC_WORDS: usize = WORDS + 10;
+/// Listening sockets of a service: a few ports, and as many Unix sockets. With 64 such services PID 1 would meet its limit of
+/// open files (1,024), which is an error of the service that does.
+pub const SOCKETS: usize = 16;
+/// The path of a Unix socket with its NUL: `sun_path` (unix(7)).
+pub const SOCKET_PATH_BYTES: usize = 108;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;
 /// Bytes of a path with its NUL: `PATH_MAX`.
 pub const PATH_BYTES: usize = 4096;
-/// Steps of one plan: 25 of a hardened container, 16 masked and read-only paths, 64 volumes and tmpfs mounts; the
+/// Steps of one plan: 28 of a hardened container, 16 masked and read-only paths, 64 volumes and tmpfs mounts; the
 /// machine: 12 early mounts, 32 modules, 32 sysctls, 32 mounts.
 pub const STEPS: usize = 128;
 /// Bytes of one log line: the kernel refuses /dev/kmsg records over 1,024 with their prefix.

@@ -107,6 +107,9 @@ impl<'a> Parser<'a, '_> {
         let link = if key.field == Field::After { LinkKind::After } else { LinkKind::Requires };
         if let Err(what) = value::check_item(kind, self.items == 1, text.to_bytes()) {
             self.wrong_value(key, what, text.to_bytes());
+        } else if kind == Item::Address && self.items > limits::SOCKETS {
+            self.wrong(Wrong::ManySockets, &[], &[]);
+            self.key = None;
         } else if kind == Item::Names {
             self.name_service(link, text);
         } else if self.items > limits::LIST || self.config.words.push(text).is_err() {

@@ -270,6 +270,7 @@ impl<'a> Parser<'a, '_> {
         let Some(table) = self.section else { return };
         let here = core::mem::replace(&mut self.here, self.head);
         let mut seen = self.seen;
+        let mut taken = false;
         if let Some(service) = self.service.and_then(|index| self.config.services.get_mut(index))
             && let Some(contained) = self.service.and_then(|index| self.contained.get_mut(index))
         {
@@ -286,7 +287,13 @@ impl<'a> Parser<'a, '_> {
                 if seen & Field::StartTimeout.bit() == 0 && service.ready != Ready::None {
                     service.start_timeout = Some(READY_TIME);
                 }
+                // Sockets are at 3 and up (sd_listen_fds(3)).
+                let sockets = service.listen.len().saturating_add(3);
+                taken = matches!(service.ready, Ready::Fd(number) if usize::from(number) < sockets);
             }
+        }
+        if taken {
+            self.wrong(Wrong::ReadyTaken, &[], &[]);
         }
         for (of, field, name, example) in &NEEDS {
             if *of == table && seen & field.bit() == 0 {

@@ -31,12 +31,12 @@ pub enum Type {
     Wait,
     CrashLimit,
     Log,
-    Ready,
     Network,
     Kind,
     Restart,
     OnFailure,
     OnExit,
+    Ready,
     /// The name of one service.
     Name,
     /// Known, and to come.
@@ -55,6 +55,7 @@ pub enum Item {
     Volume,
     Tmpfs,
     Capability,
+    Address,
     /// The names of services.
     Names,
 }
@@ -120,11 +121,12 @@ keys! {
         StopTimeout "stop-timeout" Type::Time,
         StartTimeout "start-timeout" Type::Time,
         ReloadSignal "reload-signal" Type::Signal,
-        Ready "ready" Type::Ready,
-        Watchdog "watchdog" Type::Time,
         CrashLimit "crash-limit" Type::CrashLimit,
         ServiceOnFailure "on-failure" Type::OnFailure,
         OnExit "on-exit" Type::OnExit,
+        Listen "listen" Type::List(Item::Address),
+        Ready "ready" Type::Ready,
+        ServiceWatchdog "watchdog" Type::Time,
     }
     Container {
         ContainerRoot "root" Type::Path,
@@ -161,8 +163,8 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup listen devices \
-                         seccomp userns oom-score-adj";
+pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup devices seccomp userns \
+                         oom-score-adj";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes.
 pub const fn words(kind: Type) -> &'static str {
@@ -172,8 +174,8 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Network => "none host",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
+        Type::Ready => "none notify fd:N",
         Type::Log => "kmsg console null",
-        Type::Ready => "none notify",
         _ => "",
     }
 }

@@ -44,6 +44,10 @@ impl List {
     pub const fn is_empty(self) -> bool {
         self.len == 0
     }
+
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
 }
 
 /// A set of services, by index.
@@ -223,13 +227,14 @@ pub struct Service<'a> {
     pub start_timeout: Option<Millis>,
     /// The signal that `tinyo reload NAME` sends.
     pub reload_signal: Option<u8>,
-    /// When it is Ready.
-    pub ready: Ready,
-    /// The longest time between two of its signs of life.
-    pub watchdog: Option<Millis>,
     pub crash_limit: Option<CrashLimit>,
     pub on_failure: OnFailure,
     pub on_exit: OnExit,
+    /// [`Address`](crate::text::address::Address) words.
+    pub listen: List,
+    pub ready: Ready,
+    /// A sign of life must come within this time, again and again.
+    pub watchdog: Option<Millis>,
     pub container: Option<Container<'a>>,
     /// The file had an error in this service: it is named and never started.
     pub broken: bool,
@@ -257,11 +262,12 @@ impl<'a> Service<'a> {
             stop_timeout: Millis(5000),
             start_timeout: None,
             reload_signal: None,
-            ready: Ready::None,
-            watchdog: None,
             crash_limit: None,
             on_failure: OnFailure::Unset,
             on_exit: OnExit::None,
+            listen: List::EMPTY,
+            ready: Ready::None,
+            watchdog: None,
             container: None,
             broken: false,
         }
@@ -312,18 +318,6 @@ pub enum Kind {
     Daemon,
     Oneshot,
     Console,
-}
-
-/// `ready`: when a service counts as Ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ready {
-    /// Once its execve has succeeded.
-    #[default]
-    None,
-    /// Once it says so by sd_notify(3).
-    Notify,
-    /// Once it writes a newline to this descriptor, as s6 has it.
-    Fd(u8),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -387,6 +381,18 @@ pub enum OnExit {
     Poweroff,
     Reboot,
     Halt,
+}
+
+/// `ready`: what makes a service Ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// Its execve.
+    #[default]
+    None,
+    /// `READY=1` of sd_notify(3).
+    Notify,
+    /// What it writes to this descriptor: 3 to 255, above those of its sockets.
+    Fd(u8),
 }
 
 /// `crash-limit = "5 in 60s"`.

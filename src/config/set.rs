@@ -79,15 +79,6 @@ impl<'a> Config<'a> {
             Field::StopTimeout => return service.stop_timeout = Millis(number),
             Field::StartTimeout => return service.start_timeout = Some(Millis(number)),
             Field::ReloadSignal => return service.reload_signal = Some(number as u8),
-            Field::Ready => {
-                service.ready = match number {
-                    0 => Ready::None,
-                    1 => Ready::Notify,
-                    fd => Ready::Fd(fd as u8),
-                };
-                return;
-            }
-            Field::Watchdog => return service.watchdog = Some(Millis(number)),
             Field::CrashLimit => return service.crash_limit = value::crash_limit(text.to_bytes()),
             Field::ServiceOnFailure => return service.on_failure = on_failure(number),
             Field::OnExit => {
@@ -99,6 +90,16 @@ impl<'a> Config<'a> {
                 };
                 return;
             }
+            Field::Listen => return service.listen = list,
+            Field::Ready => {
+                service.ready = match number {
+                    0 => Ready::None,
+                    1 => Ready::Notify,
+                    _ => Ready::Fd(number as u8),
+                };
+                return;
+            }
+            Field::ServiceWatchdog => return service.watchdog = Some(Millis(number)).filter(|time| time.0 > 0),
             _ => {}
         }
         let Some(container) = &mut service.container else { return };

@@ -8,7 +8,7 @@ use super::wrong::Wrong;
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has};
 use crate::text::duration::{self, Millis};
-use crate::text::{capability, names, number, passwd, signal};
+use crate::text::{address, capability, names, number, passwd, signal};
 
 /// What is wrong with it, or the number that it becomes: of a word its place among [`words`].
 pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
@@ -30,15 +30,19 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Signal => return signal::parse(text).map(u64::from).ok_or(Wrong::Signal),
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
+        Type::Ready if text.starts_with(b"fd:") => {
+            let number = after(text, b"fd:").and_then(number::decimal);
+            return number.filter(|number| (3..=255).contains(number)).ok_or(Wrong::Ready);
+        }
         Type::Log if is_path(text) => return Ok(u64::MAX),
         // Whether it is one is seen when all services are known.
         Type::Log if text.starts_with(b"service:") => return Ok(TO_SERVICE),
-        Type::Ready if text.starts_with(b"fd:") => return ready_fd(text).map(u64::from).ok_or(Wrong::ReadyFd),
         Type::Log | Type::Ready | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
             let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
             let what = match kind {
                 Type::Network if later => Wrong::Later,
                 Type::Log => Wrong::Log,
+                Type::Ready => Wrong::Ready,
                 _ => Wrong::Choice,
             };
             return names::position(words(kind), text).map(|index| index as u64).ok_or(what);
@@ -61,6 +65,7 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
         Item::Volume => (volume(text).is_some(), Wrong::Volume),
         Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
+        Item::Address => (address::parse(text).is_some(), Wrong::Address),
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
     };
     if holds { Ok(()) } else { Err(what) }
@@ -73,12 +78,6 @@ pub const TO_SERVICE: u64 = 3;
 pub fn after_colon(text: &CStr) -> &CStr {
     let start = text.to_bytes().iter().position(|&byte| byte == b':').map_or(0, |at| at.saturating_add(1));
     text.to_bytes_with_nul().get(start..).and_then(crate::text::bytes::terminated).unwrap_or_default()
-}
-
-/// `fd:N`: above standard error, and below what a table of files is made for.
-fn ready_fd(text: &[u8]) -> Option<u8> {
-    let number = u8::try_from(number::decimal(after(text, b"fd:")?)?).ok()?;
-    (number > 2).then_some(number)
 }
 
 /// A directory of outside in a container.

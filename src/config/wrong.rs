@@ -7,6 +7,7 @@ use crate::text::toml::wrong::texts;
 const _: () =
     assert!(limits::WORDS == 1024 && limits::LIST == 256 && limits::SERVICES == 64 && limits::NAME_BYTES == 32);
 const _: () = assert!(limits::MOUNTS == 32 && limits::ROOTS == 4 && limits::PATH_BYTES == 4096);
+const _: () = assert!(limits::SOCKETS == 16);
 
 texts!(Wrong {
     TooMuch = "more is wrong than is shown; correct this first",
@@ -55,7 +56,6 @@ texts!(Wrong {
     HostName = "\"%2\" is no host name; write at most 64 letters, digits, - and dots, a letter or digit first",
     Source = "\"%2\" is no device; write /dev/NAME",
     Log = "%1 cannot be \"%2\"; write one of %3, service:NAME, or an absolute path",
-    ReadyFd = "%1 cannot be \"%2\"; write a descriptor from 3 to 255, as %1 = \"fd:3\"",
     ReadyOneshot = "%1 does not go with type = \"oneshot\", which is done when it has ended; remove it",
     Module = "\"%2\" is no module; write a name of letters, digits, - and _",
     Variable = "\"%2\" has no value; write \"NAME=VALUE\"",
@@ -64,6 +64,10 @@ texts!(Wrong {
     NamedVolume = "\"%2\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
     Tmpfs = "\"%2\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\"",
     Capability = "\"%2\" is no capability; write a name of capabilities(7), or ALL",
+    Address = "\"%2\" is no address; write \"tcp:PORT\", \"udp:PORT\" or \"unix:/PATH\"",
+    ManySockets = "too many addresses; write at most 16 for one service",
+    Ready = "%1 cannot be \"%2\"; write one of %3, N being 3 to 255",
+    ReadyTaken = "ready names the number of a socket of listen; write ready = \"fd:19\"",
     Near = "\"%2\" is not known in %1; did you mean \"%3\"",
 
     ManyLinks = "too many names of services; write at most 256 in all after, requires and from of a file",

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Root, Service};
+use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
 
@@ -98,7 +98,7 @@ pub fn service<'c>(
     let mut kept = None;
     match &service.container {
         Some(container) => {
-            enter(plan, config, service, container, parent);
+            enter(plan, config, service, container, command, parent);
             if inside {
                 plan.push(Step::Stdio { log: service.log, fed });
             }
@@ -112,7 +112,7 @@ pub fn service<'c>(
             plan.push(Step::User(service.user.unwrap_or(c"0:0")));
         }
         None => {
-            plan.push(Step::CloseFiles);
+            close_files(plan, config, service, command);
             if let Some(user) = service.user {
                 plan.push(Step::User(user));
             }
@@ -141,8 +141,35 @@ pub fn service<'c>(
     plan.push(Step::Exec { argv: config.list(words), env: config.list(service.env), term });
 }
 
+/// All but what the command is handed. A stop command is nobody to listen, or to be ready.
+fn close_files<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &Service, command: Command) {
+    if command == Command::Exec {
+        if !service.listen.is_empty() {
+            plan.push(Step::Sockets(config.list(service.listen)));
+        }
+        if let Ready::Fd(number) = service.ready {
+            plan.push(Step::Readiness(number));
+        }
+        if notifies(service) {
+            plan.push(Step::Notify(service.watchdog));
+        }
+    }
+    plan.push(Step::CloseFiles);
+}
+
+fn notifies(service: &Service) -> bool {
+    service.ready == Ready::Notify || service.watchdog.is_some()
+}
+
 /// The namespaces, the root, and what lies in it.
-fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, container: &'c Container, parent: Parent) {
+fn enter<'c>(
+    plan: &mut Plan<'c>,
+    config: &'c Config,
+    service: &'c Service,
+    container: &'c Container,
+    command: Command,
+    parent: Parent,
+) {
     plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
     plan.push(Step::PrivateMounts);
     if parent == Parent::Launcher {
@@ -168,6 +195,10 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
         let (target, options) = split(rest);
         plan.push(Step::Volume { source, target, read_only: options == b"ro", devices });
     }
+    if command == Command::Exec && notifies(service) {
+        // A path: an abstract name would belong to the host's network namespace.
+        plan.push(Step::Volume { source: NOTIFY, target: NOTIFY, read_only: false, devices });
+    }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
     if !container.privileged {
@@ -178,8 +209,12 @@ fn enter<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service, cont
     if container.network == Network::None {
         plan.push(Step::Loopback);
     }
-    plan.extend(&[Step::Undumpable, Step::CloseFiles]);
+    plan.push(Step::Undumpable);
+    close_files(plan, config, service, command);
 }
+
+/// Where PID 1 hears sd_notify(3), inside a container too.
+const NOTIFY: &[u8] = b"/run/tinyo/notify";
 
 /// `A:B` to A and B; B is empty without a colon.
 fn split(word: &[u8]) -> (&[u8], &[u8]) {

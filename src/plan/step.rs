@@ -93,6 +93,12 @@ steps! {
     Undumpable = "become undumpable",
     /// Without the keys of whoever launched it (session-keyring(7)).
     Keyring = "join a new session keyring",
+    /// What [`CloseFiles`](Step::CloseFiles) leaves open for the command: listening sockets, at 3 and up.
+    Sockets(&'a [&'a CStr]) = "hand over sockets",
+    /// And the end of a pipe at this number, to write to when it is ready.
+    Readiness(u8) = "hand over readiness as ",
+    /// The command is told where sd_notify(3) is heard, and how often it must be.
+    Notify(Option<Millis>) = "hand over /run/tinyo/notify",
     CloseFiles = "close inherited files",
     /// No program started from here on gets another capability than these.
     Bounding(u64) = "bound capabilities to ",
@@ -232,6 +238,15 @@ impl<'a> Step<'a> {
                 }
             }
             Step::Exec { argv, .. } => argv.iter().for_each(|word| quote(word.to_bytes(), out)),
+            Step::Sockets(words) => {
+                let mut before = " ";
+                for (number, word) in (3u8..).zip(words) {
+                    put!(out, "{}{} as {}", before, show::Word(word.to_bytes()), number);
+                    before = ", ";
+                }
+            }
+            Step::Readiness(number) => number.write(out),
+            Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
             _ => {}
         }

@@ -8,7 +8,7 @@ use super::leftovers::Absent;
 use super::options::{self, Asked};
 use crate::container::{reaper, shield};
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::run::{self, Report};
+use crate::plan::run::{self, Handed, Report};
 use crate::plan::{Plan, Step};
 use crate::say;
 use crate::sys::args::Args;
@@ -112,7 +112,7 @@ struct Failed {
 
 /// Spawns `plan` and attends to it until it ends.
 fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, run::Handed::default())?, signals)));
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
     let (child, signals) = match attended {
         Ok(made) => made,
         Err(error) => {

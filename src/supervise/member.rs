@@ -2,6 +2,7 @@
 
 use super::cgroup::{Cgroup, Cgroups};
 use super::lines::{Hear, Lines};
+use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::words::{How, say_change, say_failure};
 use super::{HELD_BY_KERNEL, Set};
@@ -40,6 +41,7 @@ pub struct Member {
     lines: Option<Lines>,
     /// Where it writes a newline once it is ready.
     readiness: Option<Fd>,
+    sockets: Sockets,
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
     /// The process group of its last process: all that there is of it without a cgroup.
@@ -77,6 +79,7 @@ impl Member {
             report: None,
             lines: None,
             readiness: None,
+            sockets: Sockets::new(),
             cgroup: None,
             killed: None,
             group: None,
@@ -159,6 +162,9 @@ impl Member {
             Action::None => {}
             Action::Spawn => {
                 self.killed = None;
+                if self.sockets.open(set.config, service).is_err() {
+                    return Some(Event::NotSpawned);
+                }
                 match self.spawn(Command::Exec, service, set, cgroups, pipes) {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
@@ -179,6 +185,9 @@ impl Member {
             Action::Over | Action::GiveUp | Action::Clear => {
                 self.report = None;
                 self.kill_left();
+                if action != Action::Clear {
+                    self.sockets.close(set.config, service);
+                }
             }
         }
         None
@@ -200,23 +209,23 @@ impl Member {
         if self.lines.is_none() && service.log == Log::Kmsg && service.kind != Kind::Console {
             self.lines = Some(Lines::new()?);
         }
-        let mut writer = None;
-        if command == Command::Exec && matches!(service.ready, Ready::Fd(_)) {
-            let (reader, end) = fd::pipe(libc::O_NONBLOCK)?;
-            (self.readiness, writer) = (Some(reader), Some(end));
-        }
         let mut attempt = || {
             let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
             let log = match &pipes.output {
                 Some(output) => Some(fd::duplicate(output.number())?),
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
-            let handed = Handed {
-                cgroup: cgroup.as_ref().map(Cgroup::main),
-                log,
-                input: pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?,
-                ready: writer.as_ref(),
-            };
+            let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
+            let cgroup_file = cgroup.as_ref().map(Cgroup::main);
+            let mut handed = Handed { cgroup: cgroup_file, log, input, ..Handed::default() };
+            if command == Command::Exec {
+                handed.sockets = self.sockets.files();
+                if let Ready::Fd(_) = service.ready {
+                    let (reader, writer) = fd::pipe(0)?;
+                    reader.set_non_blocking()?;
+                    (self.readiness, handed.ready) = (Some(reader), Some(writer));
+                }
+            }
             let child = run::spawn(&plan, handed)?;
             self.cgroup = cgroup;
             Ok(child)

@@ -8,6 +8,7 @@ mod cgroup;
 mod control;
 mod finish;
 mod lines;
+mod listen;
 mod member;
 mod notify;
 mod order;

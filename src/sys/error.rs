@@ -41,6 +41,7 @@ pub enum Call {
     Ioperm,
     Keyctl,
     Kill,
+    Listen,
     Lookup,
     MemfdCreate,
     Mkdir,
@@ -80,7 +81,7 @@ pub enum Call {
 
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
-                          finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
+                          finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot recvmsg send \
                           setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
                           symlink umount unlink waitpid write";
@@ -153,7 +154,7 @@ const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no 
                      illegal seek;30 read-only file system;31 too many links;32 broken pipe;34 out of range;36 name \
                      too long;38 not in this kernel;39 directory not empty;40 a symbolic link, or too many of \
                      them;61 no data;71 protocol error;74 bad message;75 value too large;87 too many users;95 not \
-                     supported;98 address in use;101 network is unreachable;104 connection reset;110 timed out;111 \
+                     supported;97 address family not supported;98 address in use;99 address not available;101 network is unreachable;104 connection reset;110 timed out;111 \
                      connection refused;116 stale file handle;117 the file system needs checking;122 quota \
                      exceeded;123 no medium;126 key not available;129 key was rejected";
 

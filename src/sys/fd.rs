@@ -96,6 +96,12 @@ impl Fd {
 }
 
 impl Fd {
+    /// Becomes descriptor `number`, whatever that was.
+    pub fn move_onto(self, number: i32) -> Result<Fd> {
+        self.dup_onto(number, true)?;
+        Ok(if self.0 == number { self } else { Fd(number) })
+    }
+
     /// Becomes standard input, output and error.
     pub fn onto_standard(&self) -> Result<()> {
         (0..3).try_for_each(|number| self.dup_onto(number, false))
@@ -129,22 +135,33 @@ pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
 
 /// A second descriptor for the same open file, numbered 3 or more.
 pub fn duplicate(number: i32) -> Result<Fd> {
-    control(number, libc::F_DUPFD_CLOEXEC, 3).map(|raw| Fd(raw as i32))
+    duplicate_above(number, 3)
 }
 
-/// close_range(2) from `first` to the end; Linux < 5.9: one by one up to the limit of open files.
+/// A second descriptor for the same open file, numbered `least` or more; EINVAL past the limit of open files.
+pub fn duplicate_above(number: i32, least: i32) -> Result<Fd> {
+    control(number, libc::F_DUPFD_CLOEXEC, least).map(|raw| Fd(raw as i32))
+}
+
+/// Closes `first` and all above it.
 pub fn close_from(first: i32) {
+    close_between(first, i32::MAX);
+}
+
+/// close_range(2) from `first` to the one before `end`; Linux < 5.9: one by one up to the limit of open files.
+pub fn close_between(first: i32, end: i32) {
     // SAFETY: the caller has no use for these descriptors any more.
     unsafe {
-        if libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) == 0 {
+        // None, which the kernel would call invalid.
+        if first >= end || libc::syscall(libc::SYS_close_range, first, end - 1, 0) == 0 {
             return;
         }
         let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-        let end = match libc::prlimit(0, libc::RLIMIT_NOFILE, core::ptr::null(), limit.as_mut_ptr()) {
+        let limit = match libc::prlimit(0, libc::RLIMIT_NOFILE, core::ptr::null(), limit.as_mut_ptr()) {
             0 => i32::try_from(limit.assume_init().rlim_cur).unwrap_or(i32::MAX).min(1 << 20),
             _ => 1024,
         };
-        for number in first..end {
+        for number in first..end.min(limit) {
             libc::close(number);
         }
     }

@@ -156,6 +156,10 @@ impl Status {
         self.0.st_mode & libc::S_IFMT == libc::S_IFREG
     }
 
+    pub fn is_socket(&self) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
     /// Any of the three execute bits.
     pub fn is_executable(&self) -> bool {
         self.is_regular() && self.0.st_mode & 0o111 != 0

@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod address;
 pub mod bytes;
 pub mod capability;
 pub mod cmdline;

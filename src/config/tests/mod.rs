@@ -3,6 +3,7 @@
 mod accepted;
 mod containers;
 mod errors;
+mod handed;
 mod law;
 mod line;
 

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use super::Place;
+use super::handed::Own;
 use crate::config::Log;
 use crate::container::capabilities;
 use crate::limits;
@@ -209,11 +210,11 @@ pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:
 
 /// execve(2) of `argv` by PATH. It only returns to say why not.
 #[inline(never)]
-pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Identity) -> Error {
-    let mut home = heapless::Vec::<u8, 264>::new();
+pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place) -> Error {
+    let mut texts = Texts::default();
     let mut words = Words::<{ limits::EXEC_WORDS }>::default();
     let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
-    match prepare(argv, env, term, identity, &mut home, &mut words, &mut environment) {
+    match prepare(argv, env, term, place, &mut texts, &mut words, &mut environment) {
         Ok(()) => {}
         Err(error) => return error,
     }
@@ -247,6 +248,13 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
     found
 }
 
+/// What words of the environment lie in.
+#[derive(Default)]
+struct Texts {
+    home: heapless::Vec<u8, 264>,
+    own: Own,
+}
+
 /// `NAME` of `NAME=VALUE`.
 fn name_of(word: &CStr) -> &[u8] {
     bytes::cut(word.to_bytes(), b'=').0
@@ -256,8 +264,8 @@ fn prepare<'w>(
     argv: &[&'w CStr],
     env: &[&'w CStr],
     term: Option<&'w CStr>,
-    identity: &Identity,
-    home: &'w mut heapless::Vec<u8, 264>,
+    place: &Place,
+    texts: &'w mut Texts,
     words: &mut Words<'w, { limits::EXEC_WORDS }>,
     environment: &mut Words<'w, { limits::EXEC_WORDS }>,
 ) -> Result<()> {
@@ -265,20 +273,26 @@ fn prepare<'w>(
         words.push(word)?;
     }
     words.end()?;
-    let place: &[u8] = if identity.home.is_empty() { b"/" } else { &identity.home };
-    let fits = [b"HOME=".as_slice(), place, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
+    let Texts { home, own } = texts;
+    let at: &[u8] = if place.identity.home.is_empty() { b"/" } else { &place.identity.home };
+    let fits = [b"HOME=".as_slice(), at, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
     for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
         if !env.iter().any(|word| name_of(word) == name_of(default)) {
             environment.push(default)?;
         }
     }
+    own.fill(&place.told);
+    let own = &*own;
     for (index, word) in env.iter().enumerate() {
-        // The last of several with one name wins, as with docker run.
-        let later = env.get(index + 1..).unwrap_or_default();
-        if !later.iter().any(|other| name_of(other) == name_of(word)) {
+        // The last of several with one name wins, as with docker run; what is said of this very process wins over all.
+        let mut later = env.get(index + 1..).unwrap_or_default().iter().copied().chain(own.words());
+        if !later.any(|other| name_of(other) == name_of(word)) {
             environment.push(word)?;
         }
+    }
+    for word in own.words() {
+        environment.push(word)?;
     }
     environment.end()
 }

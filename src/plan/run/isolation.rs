@@ -51,7 +51,7 @@ fn restrict(tree: &Fd, read_only: bool, devices: bool) -> Result<()> {
     }
 }
 
-fn root(place: &Place) -> Result<&Fd> {
+fn root<'f>(place: &'f Place) -> Result<&'f Fd> {
     place.root.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))
 }
 

@@ -5,10 +5,13 @@
 //! closes means that execve succeeded; without it, that the child has died.
 
 mod command;
+mod handed;
 mod isolation;
 pub mod machine;
 
 use core::cell::Cell;
+
+pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper;
@@ -19,15 +22,16 @@ use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
 
-/// Where a child's report goes: above standard error, and the only file that outlives `CloseFiles`.
-const REPORT: i32 = 3;
-
 /// What earlier steps left for later ones.
 #[derive(Default)]
-pub struct Place {
+pub struct Place<'p> {
     /// The writing end of the pipe that its output goes to, and the reading end of the one that its input comes from.
-    pub log: Option<Fd>,
-    pub input: Option<Fd>,
+    log: Option<Fd>,
+    input: Option<Fd>,
+    sockets: &'p [Fd],
+    ready: Option<Fd>,
+    told: handed::Told<'p>,
+    /// Where a child's report goes.
     report: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
@@ -39,15 +43,6 @@ pub struct Place {
     identity: command::Identity,
     /// Our reaper has this child to end with.
     child: Option<Pid>,
-}
-
-/// What a child is given.
-#[derive(Default)]
-pub struct Handed<'h> {
-    pub cgroup: Option<&'h Fd>,
-    pub log: Option<Fd>,
-    pub input: Option<Fd>,
-    pub ready: Option<&'h Fd>,
 }
 
 /// A child on its way to its execve.
@@ -81,8 +76,8 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         Forked::Parent(pid) => Ok(Child { pid, report: reader, armed: Cell::new(false) }),
         Forked::Child => {
             drop(reader);
-            let Handed { log, input, .. } = handed;
-            child(plan, Place { log, input, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, .. } = handed;
+            child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
         }
     }
 }
@@ -99,7 +94,7 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
 }
 
 /// The life of a child: the steps, of which the last is execve. It never returns.
-fn child(plan: &Plan, mut place: Place) -> ! {
+fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
     for (number, step) in plan.steps.iter().enumerate() {
         if matches!(step, Step::Exec { .. }) {
             tell(&place, ARMED, 0);
@@ -123,9 +118,8 @@ const ARMED: u16 = u16::MAX;
 fn tell(place: &Place, step: u16, errno: u16) {
     let (step, errno) = (step.to_ne_bytes(), errno.to_ne_bytes());
     let record = [step[0], step[1], errno[0], errno[1]];
-    match &place.report {
-        Some(report) => drop(report.write(&record)),
-        None => drop(fd::write_to(REPORT, &record)),
+    if let Some(report) = &place.report {
+        let _ = report.write(&record);
     }
 }
 
@@ -184,7 +178,7 @@ pub fn take_alone(step: &Step) -> Result<()> {
 }
 
 /// Takes one step in this process.
-pub fn take(step: &Step, place: &mut Place) -> Result<()> {
+pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
     match *step {
         Step::OwnRoot => machine::own_root(),
         Step::Mount(mount, need) => machine::mount(mount, need),
@@ -213,10 +207,10 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
             Ok(())
         }
         Step::Ask => command::ask(),
-        Step::Exec { argv, env, term } => Err(command::execute(argv, env, term, &place.identity)),
+        Step::Exec { argv, env, term } => Err(command::execute(argv, env, term, place)),
         Step::DieWithParent => {
             process::die_with_parent(libc::SIGKILL as u8)?;
-            parent_lives()
+            parent_lives(place)
         }
         Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
@@ -227,7 +221,19 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
             }
             Ok(())
         }
-        Step::CloseFiles => close_files(place),
+        Step::Sockets(words) => {
+            place.told.sockets = words;
+            given(place.sockets.len() == words.len())
+        }
+        Step::Readiness(number) => {
+            place.told.readiness = Some(number);
+            given(place.ready.is_some())
+        }
+        Step::Notify(watchdog) => {
+            (place.told.notify, place.told.watchdog) = (true, watchdog);
+            Ok(())
+        }
+        Step::CloseFiles => handed::close_files(place),
 
         Step::PrivateMounts => isolation::make_private(place),
         Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
@@ -246,28 +252,15 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
     }
 }
 
-/// Everything but standard input, output, error and the report pipe.
-fn close_files(place: &mut Place) -> Result<()> {
-    if let Some(report) = place.report.take() {
-        report.dup_onto(REPORT, true)?;
-        // On that number already: the copy is the file itself, and must not be closed as the other one.
-        if report.number() == REPORT {
-            report.leak();
-        }
-    }
-    // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, old_root, .. } = place;
-    for file in [log, input, source, launch, null, root, old_root] {
-        file.take().map(Fd::leak);
-    }
-    fd::close_from(REPORT + 1);
-    Ok(())
+/// The parent has the same plan: that it gave something else is a bug of its own.
+fn given(all: bool) -> Result<()> {
+    if all { Ok(()) } else { Err(Error::new(Call::Plan, libc::EBADF)) }
 }
 
 /// The parent may have died before PDEATHSIG was set: then nobody holds the reading end of the report pipe.
-fn parent_lives() -> Result<()> {
-    let report = fd::duplicate(REPORT)?;
-    let mut files = [Interest::readable(&report)];
+fn parent_lives(place: &Place) -> Result<()> {
+    let Some(report) = &place.report else { return Ok(()) };
+    let mut files = [Interest::readable(report)];
     poll::wait(&mut files, Some(crate::text::duration::Millis(0)))?;
     if files[0].is_hung_up() { Err(Error::new(Call::Prctl, libc::ESRCH)) } else { Ok(()) }
 }

@@ -1,0 +1,116 @@
+//! What a process is handed by its parent: open files at numbers that it knows, and the words that tell it of them
+//! (sd_listen_fds(3), sd_notify(3)).
+
+use core::ffi::CStr;
+
+use super::Place;
+use crate::limits;
+use crate::put;
+use crate::sys::error::Result;
+use crate::sys::fd::{self, Fd};
+use crate::sys::process;
+use crate::text::bytes;
+use crate::text::duration::Millis;
+use crate::text::put::Out;
+use heapless::Vec;
+
+/// The first number behind standard input, output and error (`SD_LISTEN_FDS_START`).
+const FIRST: i32 = 3;
+
+/// What a parent gives its child. What is owned is the child's alone, once it was made.
+#[derive(Default)]
+pub struct Handed<'h> {
+    pub cgroup: Option<&'h Fd>,
+    /// The ends of pipes that its output goes to and its input comes from.
+    pub log: Option<Fd>,
+    pub input: Option<Fd>,
+    /// For [`Step::Sockets`](crate::plan::Step::Sockets), as many as it names.
+    pub sockets: &'h [Fd],
+    /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
+    pub ready: Option<Fd>,
+}
+
+/// What the steps say about it.
+#[derive(Default)]
+pub struct Told<'p> {
+    /// The words of its sockets.
+    pub sockets: &'p [&'p CStr],
+    pub readiness: Option<u8>,
+    pub notify: bool,
+    pub watchdog: Option<Millis>,
+}
+
+/// Puts everything in its place and closes the rest: standard input, output and error stay, the sockets lie at 3 and up,
+/// the readiness pipe at its number, and the report pipe, which execve closes, above them.
+pub fn close_files(place: &mut Place) -> Result<()> {
+    let behind = FIRST + place.sockets.len() as i32;
+    let readiness = place.told.readiness.map_or(behind, i32::from).max(behind);
+    let report = if place.told.readiness.is_some() { readiness + 1 } else { behind };
+    // A file may lie on the place of another: all go above all places first.
+    let mut high = Vec::<Fd, { limits::SOCKETS }>::new();
+    for socket in place.sockets {
+        // As many as the config can have.
+        let _ = high.push(fd::duplicate_above(socket.number(), report)?);
+    }
+    let ready = place.ready.take().map(|ready| fd::duplicate_above(ready.leak(), report)).transpose()?;
+    if let Some(own) = place.report.take() {
+        let own = if own.number() < report { fd::duplicate_above(own.leak(), report)? } else { own };
+        place.report = Some(own);
+    }
+    for (number, socket) in (FIRST..).zip(&high) {
+        socket.dup_onto(number, false)?;
+    }
+    if let Some(ready) = &ready {
+        ready.dup_onto(readiness, false)?;
+    }
+    // Before the report may take their numbers.
+    drop((high, ready));
+    if let Some(own) = place.report.take() {
+        place.report = Some(own.move_onto(report)?);
+    }
+    // Their numbers are closed below, all at once.
+    let Place { log, input, source, launch, null, root, old_root, .. } = place;
+    for file in [log, input, source, launch, null, root, old_root] {
+        file.take().map(Fd::leak);
+    }
+    fd::close_between(behind, readiness);
+    fd::close_from(report + 1);
+    Ok(())
+}
+
+/// The words of an environment that are ours to say, each with a NUL behind it: 16 names of sockets, and 142 bytes.
+#[derive(Default)]
+pub struct Own(Vec<u8, { limits::SOCKETS * (b"unix:".len() + limits::SOCKET_PATH_BYTES) + 160 }>);
+
+impl Out for Own {
+    fn write(&mut self, text: &[u8]) {
+        // There is room for all of it.
+        let _ = self.0.extend_from_slice(text);
+    }
+}
+
+impl Own {
+    /// For the process that execve will run in: the numbers in it are meant for nobody else.
+    pub fn fill(&mut self, told: &Told) {
+        let pid = process::id();
+        if !told.sockets.is_empty() {
+            put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES", told.sockets.len(), pid);
+            for (index, word) in told.sockets.iter().enumerate() {
+                let _ = self.0.push(if index == 0 { b'=' } else { b':' });
+                // A colon stands between two names, so none may be in one.
+                self.0.extend(word.to_bytes().iter().map(|&byte| if byte == b':' { b'-' } else { byte }));
+            }
+            let _ = self.0.push(0);
+        }
+        if told.notify {
+            put!(self, "NOTIFY_SOCKET=/run/tinyo/notify\0");
+        }
+        if let Some(every) = told.watchdog {
+            put!(self, "WATCHDOG_USEC={}\0WATCHDOG_PID={}\0", every.0.saturating_mul(1000), pid);
+        }
+    }
+
+    pub fn words(&self) -> impl Iterator<Item = &CStr> {
+        self.0.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated)
+    }
+}
