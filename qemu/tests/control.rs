@@ -27,6 +27,7 @@ reload-signal = "HUP"
 
 [service.crasher]
 exec = ["/bin/sh", "-c", "echo crasher says so; exit 3"]
+ready = "fd:3"
 autostart = false
 
 [service.talker]
@@ -70,12 +71,13 @@ check typo test "$(tinyo stop wbe)" = "tinyo: wbe: no such service; did you mean
 
 check stop /init stop web
 check stopped is web stopped
-check no-process sh -c '! pgrep -f "sleep 100000"'
+check no-process sh -c '! grep -q "sleep.10000[0]" /proc/[1-9]*/cmdline'
 check start /init start web
 check started is web ready
-old=$(pgrep -f 'sleep 100000')
+pid() { tinyo status --json $1 | grep -o '"pid":[0-9]*' | cut -d: -f2; }
+old=$(pid web)
 check restart /init restart web
-check restarted sh -c "[ \"\$(pgrep -f 'sleep 100000')\" != $old ]"
+check restarted test $(pid web) != $old
 check restarts test "$(tinyo status --json web | grep -o '"restarts":[0-9]*')" = '"restarts":1'
 
 check dependents-said test "$(tinyo stop db)" = "tinyo: app: stopping too: it requires what stops"
@@ -113,7 +115,7 @@ check readiness test -s /run/after-late
 ready=$(tinyo status --json late | grep -o '"ready_ms":[0-9]*' | cut -d: -f2)
 began=$(tinyo status --json late | grep -o '"began_ms":[0-9]*' | cut -d: -f2)
 check readiness-took-its-time test $((ready - began)) -ge 290
-say timeline "$(tinyo timeline | tr '\n' '|')"
+say timeline "$(tinyo timeline | head -n 3 | tr '\n' '|')"
 check timeline-json sh -c '/init timeline --json | grep -q "\"name\":\"early mounts\""'
 
 rm /run/tinyo/control
@@ -130,12 +132,86 @@ static ASKED: Shared = LazyLock::new(|| guest(Arch::X86_64, |boot| boot.config(C
 fn every_question_has_its_answer() {
     let Some(guest) = ASKED.outcome() else { return };
     guest.says("case: over").ends(End::PowerOff);
+    guest.says_in_order(&["tinyo: app: stopped", "tinyo: db: stopped", "case: required-started held"]);
+    guest.says_in_order(&["tinyo: poweroff: stopping", "tinyo: source: stopped", "tinyo: sink: stopped"]);
     let failed: Vec<_> =
-        guest.transcript.lines().filter(|line| line.contains("case: ") && line.contains(" failed")).collect();
+        guest.transcript.lines().filter(|line| line.contains("case: ") && line.ends_with(" failed")).collect();
     assert!(failed.is_empty(), "{failed:#?}\n{}", guest.shown());
     for name in ["status-of-one", "typo", "stop", "restart", "dependents-said", "failed-start-says-why", "follow"] {
         guest.held(name);
     }
+}
+
+/// Services of each fate that a reload can bring.
+const BEFORE: &str = r#"
+[service.stays]
+exec = ["/bin/sleep", "100000"]
+
+[service.changes]
+exec = ["/bin/sh", "-c", "echo old >>/run/changes; exec sleep 100001"]
+
+[service.goes]
+exec = ["/bin/sleep", "100002"]
+
+[service.rules]
+exec = ["/bin/sleep", "100003"]
+
+[service.broken]
+exec = ["/bin/no-such-program"]
+crash-limit = "2 in 60s"
+
+[service.checker]
+exec = ["/check"]
+type = "oneshot"
+after = ["stays", "changes", "goes", "rules"]
+on-exit = "poweroff"
+"#;
+
+const RELOAD: &str = r#"
+state() { /init status --json "$1" 2>&1 | grep -o '"state":"[a-z]*"' | cut -d'"' -f4; }
+pid() { /init status --json $1 | grep -o '"pid":[0-9]*' | cut -d: -f2; }
+config=/etc/tinyo.toml
+stays=$(pid stays) rules=$(pid rules)
+
+cp $config /run/good
+printf '[service.stays]\nexec = 5\nrestrat = "x"\n[service.new]\nexce = ["x"]\n' >$config
+/init reload 2>/run/why; check wrong-is-100 test $? = 100
+check every-error-is-said test "$(grep -c '^tinyo: /etc/tinyo.toml:' /run/why)" = 4
+check nothing-changed-is-said grep -q 'nothing was changed' /run/why
+check nothing-changed test "$(pid stays)" = $stays
+rm $config; /init reload 2>/run/why; check missing-is-100 test $? = 100
+check missing-is-said grep -q '/etc/tinyo.toml: no such file or directory' /run/why
+
+soon '[ "$(state broken)" = failed ]'
+sed -e 's/echo old/echo new/' -e 's/^\[service.goes\]/[service.comes]/' -e 's/"goes"/"comes"/' -e 's/no-such-program"/sleep", "100009"/' -e 's/100002/100022/' /run/good >$config
+sed -i 's/^\[service.rules\]/&\nstop-timeout = "1s"\ncrash-limit = "9 in 60s"/' $config
+/init reload 2>/run/said; check reload-is-0 test $? = 0
+say reloaded "$(sort /run/said | tr '\n' '|')"
+check what-stays-runs-on test "$(pid stays)" = $stays
+check rules-need-no-restart test "$(pid rules)" = $rules
+check changed soon '[ "$(tail -n 1 /run/changes)" = new ]'
+check gone sh -c '/init status goes 2>&1 | grep -q "no such service"'
+check gone-process sh -c '! grep -q "sleep.10000[2]" /proc/[1-9]*/cmdline'
+check come soon '[ "$(state comes)" = ready ]'
+check mended soon '[ "$(state broken)" != failed ]'
+/init reload; check same-is-0 test $? = 0
+check same-changes-nothing test "$(pid stays)" = $stays
+i=0; while [ $i -lt 20 ]; do /init reload || say reload-$i failed; i=$((i+1)); done
+check many-reloads test "$(pid stays)" = $stays
+say over
+"#;
+
+#[test]
+fn a_reload_changes_what_has_changed_and_nothing_else() {
+    let run = guest(Arch::X86_64, |boot| boot.config(BEFORE).script("/check", RELOAD).run());
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: over").ends(End::PowerOff);
+    guest.says(
+        r"case: reloaded tinyo: broken: changed\|tinyo: changes: changed\|tinyo: comes: new\|tinyo: goes: gone\|",
+    );
+    let failed: Vec<_> =
+        guest.transcript.lines().filter(|line| line.contains("case: ") && line.ends_with(" failed")).collect();
+    assert!(failed.is_empty(), "{failed:#?}\n{}", guest.shown());
 }
 
 #[test]

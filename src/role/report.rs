@@ -121,7 +121,7 @@ impl Report {
         let (age, unit) = age(self.now.saturating_sub(record.since));
         number_column(out, Some(age), unit, 7);
         number_column(out, Some(record.restarts), b"", 9);
-        let (memory, unit) = memory(record.name).map(scaled).unzip();
+        let (memory, unit) = memory(record).map(scaled).unzip();
         number_column(out, memory, unit.unwrap_or_default(), 8);
         let exit: &[u8] = if record.exit.is_empty() { b"-" } else { record.exit };
         out.write(exit);
@@ -140,7 +140,7 @@ impl Report {
             ("pid", record.pid),
             ("since_ms", record.since),
             ("restarts", record.restarts),
-            ("memory", memory(record.name).unwrap_or(0)),
+            ("memory", memory(record).unwrap_or(0)),
             ("began_ms", record.began),
             ("ready_ms", record.ready),
             ("ended_ms", record.ended),
@@ -201,12 +201,19 @@ fn scaled(bytes: u64) -> (u64, &'static [u8]) {
     }
 }
 
-/// What the service's cgroup holds, where there are cgroups with a memory controller.
-fn memory(name: &[u8]) -> Option<u64> {
-    let mut buffer = bytes::Path::new();
-    let path: &CStr = bytes::path(&[b"/sys/fs/cgroup/tinyo/", name, b"/memory.current"], &mut buffer)?;
-    let mut value = [0u8; 24];
-    number::decimal(fs::read_file(path, &mut value).ok()?.strip_suffix(b"\n")?)
+/// What the service's cgroup holds; where the memory controller is not at work, what its main process does (proc(5) statm).
+fn memory(record: &Record) -> Option<u64> {
+    const PAGE: u64 = 4096;
+    let mut text = [0u8; 64];
+    let mut path = bytes::Path::new();
+    let file = bytes::path(&[b"/sys/fs/cgroup/tinyo/", record.name, b"/memory.current"], &mut path)?;
+    if let Ok(bytes) = fs::read_file(file, &mut text) {
+        return number::decimal(bytes.strip_suffix(b"\n")?);
+    }
+    path.clear();
+    put!(&mut |piece: &[u8]| drop(path.extend_from_slice(piece)), "/proc/{}/statm\0", record.pid);
+    let resident = fs::read_file(bytes::terminated(&path)?, &mut text).ok()?.split(|&byte| byte == b' ').nth(1)?;
+    number::decimal(resident)?.checked_mul(PAGE)
 }
 
 fn member(out: &mut Output, name: &str, value: u64) {

@@ -137,6 +137,7 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> Outcome {
     }
     loop {
         this.schedule();
+        this.answer();
         if let Some(end) = this.end.filter(|_| this.is_down()) {
             return Outcome::End(end);
         }
@@ -176,8 +177,8 @@ impl<'s> Loop<'s> {
             for index in 0..self.members.len() {
                 let event = match (self.leaving.contains(index), self.state(index)) {
                     (true, State::Starting { .. } | State::Ready { .. } | State::Stopping { .. }) => {
-                        let leaving = self.leaving;
-                        let runs = |i| leaving.contains(i) && self.is_running(i, now);
+                        let stops = |i| self.leaving.contains(i) || matches!(self.state(i), State::Stopping { .. });
+                        let runs = |i| stops(i) && self.is_running(i, now);
                         if !order::may_stop(index, &self.set.config.services, runs) {
                             continue;
                         }
@@ -343,7 +344,6 @@ impl<'s> Loop<'s> {
         self.serve(ready);
         self.reap();
         self.expire();
-        self.answer();
     }
 
     fn obey_signals(&mut self) {
