@@ -24,7 +24,7 @@ pub struct Handed<'h> {
     pub cgroup: Option<&'h Fd>,
     /// The writing end of a service's log pipe.
     pub log: Option<Fd>,
-    /// For [`Step::Sockets`](crate::plan::Step::Sockets), as many as it names.
+    /// For [`Step::Sockets`](crate::plan::Step::Sockets), as many as it names, opened in that order.
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
@@ -44,27 +44,23 @@ pub struct Told<'p> {
 /// the readiness pipe at its number, and the report pipe, which execve closes, above them.
 pub fn close_files(place: &mut Place) -> Result<()> {
     let behind = FIRST + place.sockets.len() as i32;
-    let readiness = place.told.readiness.map_or(behind, i32::from).max(behind);
-    let report = if place.told.readiness.is_some() { readiness + 1 } else { behind };
-    // A file may lie on the place of another: all go above all places first.
-    let mut high = Vec::<Fd, { limits::SOCKETS }>::new();
-    for socket in place.sockets {
-        // As many as the config can have.
-        let _ = high.push(fd::duplicate_above(socket.number(), report)?);
-    }
-    let ready = place.ready.take().map(|ready| fd::duplicate_above(ready.leak(), report)).transpose()?;
-    if let Some(own) = place.report.take() {
-        let own = if own.number() < report { fd::duplicate_above(own.leak(), report)? } else { own };
-        place.report = Some(own);
-    }
-    for (number, socket) in (FIRST..).zip(&high) {
+    let (readiness, report) = match place.told.readiness {
+        Some(number) => (number.into(), i32::from(number) + 1),
+        None => (behind, behind),
+    };
+    // They may lie on the place of a socket. Not so a socket on that of one before it: see `are_in_order`.
+    let out_of_the_way = |file: Option<Fd>| match file {
+        Some(file) if file.number() < report => fd::duplicate_above(file.leak(), report).map(Some),
+        file => Ok(file),
+    };
+    let ready = out_of_the_way(place.ready.take())?;
+    place.report = out_of_the_way(place.report.take())?;
+    for (number, socket) in (FIRST..).zip(place.sockets) {
         socket.dup_onto(number, false)?;
     }
-    if let Some(ready) = &ready {
+    if let Some(ready) = ready {
         ready.dup_onto(readiness, false)?;
     }
-    // Before the report may take their numbers.
-    drop((high, ready));
     if let Some(own) = place.report.take() {
         place.report = Some(own.move_onto(report)?);
     }
@@ -76,6 +72,13 @@ pub fn close_files(place: &mut Place) -> Result<()> {
     fd::close_between(behind, readiness);
     fd::close_from(report + 1);
     Ok(())
+}
+
+/// Each has a higher number than the one before it, and so none a lower one than its place: laid down one after the other,
+/// none covers one to come. Sockets that were opened one after the other are, for the kernel gives the lowest number that is
+/// free.
+pub fn are_in_order(sockets: &[Fd]) -> bool {
+    sockets.is_sorted_by_key(Fd::number)
 }
 
 /// The words of an environment that are ours to say, each with a NUL behind it: 16 names of sockets, and 142 bytes.
