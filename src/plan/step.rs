@@ -139,6 +139,7 @@ impl Step<'_> {
             (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
             (Step::Workdir(_), EXDEV) => "it leads out of the root",
             (Step::Terminal(_), EIO | ENXIO | ENODEV | ENOENT) => "is there such a terminal?",
+            (Step::CloseFiles, EINVAL | EMFILE) => "is the limit of open files above them?",
             (Step::Stdio(Log::Path(_)), ENOENT) => "is its directory there?",
             _ => "",
         }

@@ -294,3 +294,14 @@ fn what_cannot_be_had_is_said() {
     assert_eq!(fs::read_to_string(house.beside("file")).unwrap(), "kept");
     UnixStream::connect(house.beside("live.sock")).unwrap();
 }
+
+#[test]
+fn a_number_past_the_limit_of_open_files_is_told() {
+    let Some(house) = House::build() else { return };
+    let keys = "ready = \"fd:200\"\ncrash-limit = \"1 in 60s\"\non-failure = \"poweroff\"";
+    let config = config(&house, &[("web", keys, "touch @/ran")]);
+    let said = house.clean(|| finish(start(&house, &config, "ulimit -n 100 &&")));
+    let why = "close inherited files: invalid argument; is the limit of open files above them?";
+    assert!(said.err.contains(&format!("tinyo: web: {why}\n")), "{said:?}");
+    assert!(!house.beside("ran").exists());
+}

@@ -48,17 +48,17 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         Some(number) => (number.into(), i32::from(number) + 1),
         None => (behind, behind),
     };
-    // They may lie on the place of a socket. Not so a socket on that of one before it: see `are_in_order`.
-    let out_of_the_way = |file: Option<Fd>| match file {
-        Some(file) if file.number() < report => fd::duplicate_above(file.leak(), report).map(Some),
-        file => Ok(file),
-    };
-    let ready = out_of_the_way(place.ready.take())?;
-    place.report = out_of_the_way(place.report.take())?;
+    // They may lie on the place of a socket. Not so a socket on that of one to come: see `are_in_order`.
+    for file in [&mut place.report, &mut place.ready] {
+        if let Some(low) = file.as_ref().filter(|file| file.number() < report) {
+            let high = fd::duplicate_above(low.number(), report)?;
+            file.replace(high).map(Fd::leak);
+        }
+    }
     for (number, socket) in (FIRST..).zip(place.sockets) {
         socket.dup_onto(number, false)?;
     }
-    if let Some(ready) = ready {
+    if let Some(ready) = place.ready.take() {
         ready.dup_onto(readiness, false)?;
     }
     if let Some(own) = place.report.take() {
@@ -97,16 +97,24 @@ impl uWrite for Own {
 
 impl Own {
     /// For the process that execve will run in: the numbers in it are meant for nobody else.
+    #[inline(never)]
     pub fn write(&mut self, told: &Told) {
         let pid = process::id();
         if !told.sockets.is_empty() {
-            put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES", told.sockets.len(), pid);
-            for (index, word) in told.sockets.iter().enumerate() {
-                let _ = self.0.push(if index == 0 { b'=' } else { b':' });
-                // A colon stands between two names, so none may be in one.
-                self.0.extend(word.to_bytes().iter().map(|&byte| if byte == b':' { b'-' } else { byte }));
+            put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES=", told.sockets.len(), pid);
+            for word in told.sockets {
+                for &byte in word.to_bytes_with_nul() {
+                    // A colon stands between two names, so none may be in one.
+                    let _ = self.0.push(match byte {
+                        b':' => b'-',
+                        0 => b':',
+                        byte => byte,
+                    });
+                }
             }
-            let _ = self.0.push(0);
+            if let Some(last) = self.0.last_mut() {
+                *last = 0;
+            }
         }
         if told.notify {
             put!(self, "NOTIFY_SOCKET=/run/tinyo/notify\0");
