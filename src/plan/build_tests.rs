@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::file;
 use crate::text::put::shown;
-use std::string::String;
+use std::format;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 /// The steps of service `web` of `text`, as a person reads them.
@@ -99,6 +100,49 @@ fn a_plain_service_takes_few_steps() {
             "run /bin/web \"two words\" \"\"",
         ]
     );
+}
+
+#[test]
+fn what_is_handed_over_stays_open() {
+    let text =
+        "[service.web]\nexec = [\"/bin/web\"]\nlisten = [\"tcp:8080\", \"unix:/run/web.sock\"]\nready = \"fd:9\"\n";
+    let plain = steps(text, Parent::Init);
+    assert_eq!(
+        plain[1..4],
+        [
+            "hand over sockets tcp:8080 as 3, unix:/run/web.sock as 4",
+            "hand over readiness as 9",
+            "close inherited files"
+        ]
+    );
+    let notify = "[service.web]\nexec = [\"/bin/web\"]\nwatchdog = \"15s\"\nready = \"notify\"\n";
+    assert_eq!(steps(notify, Parent::Init)[1], "hand over /run/tinyo/notify, watched every 15 s");
+    let steps = steps(&format!("{notify}{}", HARDENED.split_once("log = \"/log\"\n").unwrap().1), Parent::Init);
+    let order = [
+        // Over the tmpfs on /run, and whatever the image or its volumes have there.
+        "mount tmpfs on /run",
+        "bind /a on /b",
+        "bind /run/tinyo/notify on /run/tinyo/notify (nodev)",
+        "pivot root",
+        "hand over /run/tinyo/notify",
+        "close inherited files",
+        "leave a reaper",
+    ];
+    let positions: Vec<usize> = order.iter().map(|start| position(&steps, start)).collect();
+    assert!(positions.is_sorted(), "{order:#?}\n{steps:#?}");
+}
+
+/// A stop command is nobody to listen, or to be ready.
+#[test]
+fn a_stop_command_is_handed_nothing() {
+    let text = "[service.web]\nexec = ['x']\nstop = ['y']\nlisten = ['tcp:80']\nready = 'notify'\nwatchdog = 5\n";
+    let mut bytes = text.as_bytes().to_vec();
+    let mut config = Config::new();
+    file::parse(&mut bytes, &mut config, &mut |_| panic!());
+    let mut plan = Plan::default();
+    service(&mut plan, &config, &config.services[0], Command::Stop, Parent::Init, None);
+    let handed = |step: &Step| matches!(step, Step::Sockets(_) | Step::Readiness(_) | Step::Notify(_));
+    assert!(!plan.steps.iter().any(handed));
 }
 
 #[test]

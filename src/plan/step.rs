@@ -150,6 +150,7 @@ hints! {
     Exec, ENOEXEC => "a script needs a #! line",
     Workdir, EXDEV => "it leads out of the root",
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
 }
 

@@ -10,7 +10,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::net;
-use crate::text::address::{self, Address};
+use crate::text::address;
 use crate::text::bytes;
 use crate::text::show::Show;
 use heapless::Vec;
@@ -30,6 +30,7 @@ impl Sockets {
     }
 
     /// Opens what is not open yet. Which one cannot be had, and why, was said then, and none is kept.
+    #[inline(never)]
     pub fn open(&mut self, config: &Config, service: &Service) -> Result<()> {
         for word in config.list(service.listen).iter().skip(self.0.len()) {
             match open(word) {
@@ -48,11 +49,9 @@ impl Sockets {
     /// Closes all that is open. From here on connections are refused, and paths are free.
     pub fn close(&mut self, config: &Config, service: &Service) {
         for word in config.list(service.listen).iter().take(self.0.len()) {
-            if let Some(Address::Unix(path)) = address::parse(word.to_bytes()) {
-                let mut buffer = bytes::Path::new();
-                // Somebody else may have removed it, or its directory.
-                let _ = bytes::path(&[path], &mut buffer).map(|path| fs::remove(At::Cwd, path, false));
-            }
+            let path = bytes::after(word.to_bytes_with_nul(), b"unix:").and_then(bytes::terminated);
+            // Somebody else may have removed it, or its directory.
+            let _ = path.map(|path| fs::remove(At::Cwd, path, false));
         }
         self.0.clear();
     }

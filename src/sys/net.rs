@@ -4,9 +4,10 @@ use super::error::{Call, Error, Result, check, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
 use crate::limits;
-use crate::text::address::{Address, Host};
-use core::ffi::CStr;
+use crate::text::address::{Address, Family, V4_BYTES};
+use crate::text::bytes;
 use core::mem::size_of;
+use heapless::Vec;
 
 fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
@@ -68,41 +69,7 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// What bind(2) and connect(2) take: `sockaddr_in`, `sockaddr_in6` and `sockaddr_un` are all a family and bytes.
-#[repr(C, align(4))]
-struct Name {
-    family: u16,
-    rest: [u8; limits::SOCKET_PATH_BYTES],
-    len: libc::socklen_t,
-}
-
-impl Name {
-    /// The family, and `parts` as they lie behind it in memory.
-    fn new(family: i32, parts: [&[u8]; 4]) -> Self {
-        let mut name = Name { family: family as u16, rest: [0; limits::SOCKET_PATH_BYTES], len: 2 };
-        for (to, from) in name.rest.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-            name.len += 1;
-        }
-        name
-    }
-
-    /// bind(2) or connect(2).
-    fn give(&self, call: Call, socket: &Fd) -> Result<()> {
-        let pointer = (&raw const *self).cast();
-        // SAFETY: an address of the length given, all of it in `family` and `rest`.
-        check(call, unsafe {
-            match call {
-                Call::Connect => libc::connect(socket.raw(), pointer, self.len),
-                _ => libc::bind(socket.raw(), pointer, self.len),
-            }
-        })
-        .map(drop)
-    }
-}
-
-fn set_option(socket: &Fd, level: i32, option: i32, value: bool) -> Result<()> {
-    let value = i32::from(value);
+fn set_option(socket: &Fd, level: i32, option: i32, value: i32) -> Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: these options read an int.
     let done = unsafe { libc::setsockopt(socket.raw(), level, option, (&raw const value).cast(), size) };
@@ -110,7 +77,7 @@ fn set_option(socket: &Fd, level: i32, option: i32, value: bool) -> Result<()> {
 }
 
 /// A socket that a service accepts or receives on: bound, and, but for `udp`, listening; blocking, as sd_listen_fds(3)
-/// hands it over. Without a host it hears IPv4 and IPv6, as far as the kernel has them; with one in brackets only IPv6.
+/// hands it over. One for IPv6 leaves IPv4 to others; one for both families is for IPv4 where the kernel has no other.
 ///
 /// # Errors
 ///
@@ -118,77 +85,79 @@ fn set_option(socket: &Fd, level: i32, option: i32, value: bool) -> Result<()> {
 /// family. For a path, ENOENT: its directory is missing; EEXIST: what lies there is no socket.
 #[inline(never)]
 pub fn listen(address: &Address) -> Result<Fd> {
-    let (datagrams, host, port) = match *address {
-        Address::Internet { datagrams, host, port } => (datagrams, host, port),
-        Address::Unix(path) => return listen_at(path),
+    let kind = if address.datagrams { libc::SOCK_DGRAM } else { libc::SOCK_STREAM };
+    let mut name = address.name.as_slice();
+    let mut family = match address.family {
+        Family::V4 => libc::AF_INET,
+        Family::V6 | Family::Both => libc::AF_INET6,
+        Family::Unix => libc::AF_UNIX,
     };
-    let number = port.to_be_bytes();
-    let (family, name) = match host {
-        Host::V4(host) => (libc::AF_INET, Name::new(libc::AF_INET, [&number, &host, &[0; 8], &[]])),
-        // Before it a flow, behind it a scope.
-        Host::V6(host) => (libc::AF_INET6, Name::new(libc::AF_INET6, [&number, &[0; 4], &host, &[0; 4]])),
-        Host::Any => (libc::AF_INET6, Name::new(libc::AF_INET6, [&number, &[0; 24], &[], &[]])),
-    };
-    let kind = if datagrams { libc::SOCK_DGRAM } else { libc::SOCK_STREAM };
-    let socket = match socket(family, kind, 0) {
-        Err(error) if error.is(libc::EAFNOSUPPORT) && host == Host::Any => {
-            return listen(&Address::Internet { datagrams, host: Host::V4([0; 4]), port });
+    let mut made = socket(family, kind, 0);
+    if address.family == Family::Both && made.as_ref().is_err_and(|error| error.is(libc::EAFNOSUPPORT)) {
+        name = name.get(..V4_BYTES).unwrap_or_default();
+        family = libc::AF_INET;
+        made = socket(family, kind, 0);
+    }
+    let socket = made?;
+    if family == libc::AF_INET6 {
+        // The system's default is not what was written.
+        let only = i32::from(address.family == Family::V6);
+        set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, only)?;
+    }
+    if !address.datagrams {
+        // Connections that linger in TIME_WAIT keep nobody out. (Of datagrams a second socket could take a share.)
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    }
+    match bind(&socket, family, name) {
+        Err(error) if family == libc::AF_UNIX && error.is(libc::EADDRINUSE) => {
+            clear(name)?;
+            bind(&socket, family, name)?;
         }
         done => done?,
-    };
-    if family == libc::AF_INET6 {
-        // The system's default is not the machine's word: what is written in brackets leaves IPv4 to others.
-        set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, host != Host::Any)?;
     }
-    if datagrams {
-        // With SO_REUSEADDR a second socket could take its datagrams away.
-        name.give(Call::Bind, &socket)?;
-        return Ok(socket);
+    if !address.datagrams {
+        // The longest queue that a kernel has by default: connections wait in it while the service starts again.
+        // SAFETY: plain numbers.
+        check(Call::Listen, unsafe { libc::listen(socket.raw(), 4096) })?;
     }
-    // Connections of its last life that linger in TIME_WAIT keep nobody out.
-    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, true)?;
-    name.give(Call::Bind, &socket)?;
-    start(socket)
+    Ok(socket)
 }
 
-fn listen_at(path: &[u8]) -> Result<Fd> {
-    let name = Name::new(libc::AF_UNIX, [path, b"\0", &[], &[]]);
-    let socket = socket(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
-    let bind = || {
-        // Everybody may connect, as to a port; whom to keep out is for the directory to say.
-        // SAFETY: cannot fail, and there is no other thread that could make a file meanwhile.
-        let mask = unsafe { libc::umask(0o111) };
-        let done = name.give(Call::Bind, &socket);
-        fs::set_mode_mask(mask as u32);
-        done
-    };
-    match bind() {
-        Err(error) if error.is(libc::EADDRINUSE) => {
-            clear(&name)?;
-            bind()?;
+/// Everybody may connect to a path, as to a port: whom to keep out is for its directory to say.
+fn bind(socket: &Fd, family: i32, name: &[u8]) -> Result<()> {
+    // SAFETY: cannot fail, and there is no other thread that could make a file meanwhile.
+    let mask = unsafe { libc::umask(0o111) };
+    let done = give(Call::Bind, socket, family, name);
+    fs::set_mode_mask(mask as u32);
+    done
+}
+
+/// bind(2) or connect(2) with the name behind its family.
+fn give(call: Call, socket: &Fd, family: i32, name: &[u8]) -> Result<()> {
+    let mut address = Vec::<u8, { 2 + limits::SOCKET_PATH_BYTES }, u8>::new();
+    // They fit: the longest name is a path.
+    let _ = address.extend_from_slice(&(family as libc::sa_family_t).to_ne_bytes());
+    let _ = address.extend_from_slice(name);
+    let (pointer, len) = (address.as_ptr().cast(), address.len() as libc::socklen_t);
+    // SAFETY: the kernel copies that many bytes, from wherever they are.
+    check(call, unsafe {
+        match call {
+            Call::Connect => libc::connect(socket.raw(), pointer, len),
+            _ => libc::bind(socket.raw(), pointer, len),
         }
-        done => done?,
-    }
-    start(socket)
+    })
+    .map(drop)
 }
 
 /// Removes a socket that nobody has open any more: the end of whoever made it leaves its name behind.
-fn clear(name: &Name) -> Result<()> {
-    let path = CStr::from_bytes_until_nul(&name.rest).unwrap_or_default();
+fn clear(name: &[u8]) -> Result<()> {
+    let path = bytes::terminated(name).unwrap_or_default();
     if !fs::link_status(At::Cwd, path)?.is_socket() {
         return Err(Error::new(Call::Bind, libc::EEXIST));
     }
     let probe = socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
-    match name.give(Call::Connect, &probe) {
+    match give(Call::Connect, &probe, libc::AF_UNIX, name) {
         Err(error) if error.is(libc::ECONNREFUSED) => fs::remove(At::Cwd, path, false),
         _ => Err(Error::new(Call::Bind, libc::EADDRINUSE)),
     }
-}
-
-/// listen(2), with the longest queue that a kernel has by default (SOMAXCONN since Linux 5.4): it is where connections wait
-/// while the service starts again.
-fn start(socket: Fd) -> Result<Fd> {
-    // SAFETY: plain numbers.
-    check(Call::Listen, unsafe { libc::listen(socket.raw(), 4096) })?;
-    Ok(socket)
 }

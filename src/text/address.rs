@@ -1,53 +1,70 @@
 //! Where a service listens: `tcp:[HOST:]PORT`, `udp:[HOST:]PORT` or `unix:/PATH`, a host being a number, never a name.
 
-use super::bytes::{after, cut};
-use super::number;
+use super::bytes::{after, cut, has};
+use super::{names, number};
 use crate::limits;
 use heapless::Vec;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Address<'a> {
-    Internet {
-        datagrams: bool,
-        host: Host,
-        /// Never 0, which would be any port that is free.
-        port: u16,
-    },
-    /// Absolute, of no directory, and short enough for the kernel with the NUL behind it.
-    Unix(&'a [u8]),
+/// What stands behind the family in `sockaddr_in`, `sockaddr_in6` or `sockaddr_un`.
+pub type Name = Vec<u8, { limits::SOCKET_PATH_BYTES }, u8>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub family: Family,
+    /// As against connections.
+    pub datagrams: bool,
+    pub name: Name,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// Every address of the machine, of both families.
-    Any,
-    V4([u8; 4]),
-    V6([u8; 16]),
+pub enum Family {
+    V4,
+    V6,
+    /// Each address of the machine, of both. Its name is one of [`V6`](Family::V6), and the beginning one of
+    /// [`V4`](Family::V4).
+    Both,
+    Unix,
 }
 
-pub fn parse(word: &[u8]) -> Option<Address<'_>> {
+/// Bytes of a name of [`Family::V4`]: port, host, padding; of the others: port, flow, host, scope.
+pub const V4_BYTES: usize = 2 + 4 + 8;
+const V6_BYTES: usize = 2 + 4 + 16 + 4;
+
+pub fn parse(word: &[u8]) -> Option<Address> {
     let (kind, rest) = cut(word, b':');
     let rest = rest?;
-    let datagrams = match kind {
-        b"tcp" => false,
-        b"udp" => true,
-        b"unix" => {
-            let possible = rest.len() < limits::SOCKET_PATH_BYTES && matches!(rest, [b'/', .., last] if *last != b'/');
-            return possible.then_some(Address::Unix(rest));
+    let mut name = Name::new();
+    let datagrams = match names::position("tcp udp unix", kind)? {
+        2 => {
+            // What ends in a slash is no file.
+            let possible = matches!(rest, [b'/', .., last] if *last != b'/');
+            name.extend_from_slice(rest).and_then(|()| name.extend_from_slice(b"\0")).ok()?;
+            return possible.then_some(Address { family: Family::Unix, datagrams: false, name });
         }
-        _ => return None,
+        kind => kind == 1,
     };
-    let (host, port) = match (rest, cut(rest, b':')) {
+    let (family, host, port) = match (rest, cut(rest, b':')) {
         // It has colons of its own.
         ([b'[', rest @ ..], _) => {
             let (host, port) = cut(rest, b']');
-            (Host::V6(v6(host)?), after(port?, b":")?)
+            (Family::V6, host, after(port?, b":")?)
         }
-        (_, (host, Some(port))) => (Host::V4(v4(host)?), port),
-        (port, (_, None)) => (Host::Any, port),
+        (_, (host, Some(port))) => (Family::V4, host, port),
+        (port, (_, None)) => (Family::Both, b"::".as_slice(), port),
     };
+    // 0 would be any port that is free, where nobody finds it.
     let port = u16::try_from(number::decimal(port)?).ok().filter(|&port| port > 0)?;
-    Some(Address::Internet { datagrams, host, port })
+    name.extend_from_slice(&port.to_be_bytes()).ok()?;
+    let bytes = if family == Family::V4 {
+        name.extend_from_slice(&v4(host)?).ok()?;
+        V4_BYTES
+    } else {
+        name.resize(6, 0).ok()?;
+        v6(host, &mut name)?;
+        V6_BYTES
+    };
+    name.resize(bytes, 0).ok()?;
+    Some(Address { family, datagrams, name })
 }
 
 /// Four numbers, dots between.
@@ -62,37 +79,35 @@ fn v4(text: &[u8]) -> Option<[u8; 4]> {
     rest.is_none().then_some(bytes)
 }
 
-/// Each form of RFC 4291, 2.2: eight groups of up to four hexadecimal digits, once `::` for one group of zeros or more,
-/// the last two perhaps as a [`v4`].
-fn v6(text: &[u8]) -> Option<[u8; 16]> {
-    let mut groups: Vec<u8, 16, u8> = Vec::new();
-    let mut gap = after(text, b"::").map(|_| 0);
-    let mut rest = after(text, b"::").or(Some(text)).filter(|rest| gap.is_none() || !rest.is_empty());
+/// Adds 16 bytes. Each form of RFC 4291, 2.2: eight groups of up to four hexadecimal digits, the last two perhaps as a
+/// [`v4`], and once `::` for as many groups of zeros as are missing, one at least.
+fn v6(text: &[u8], name: &mut Name) -> Option<()> {
+    let end = name.len().saturating_add(16);
+    let Some(gap) = text.windows(2).position(|pair| pair == b"::") else {
+        groups(text, name)?;
+        return (name.len() == end).then_some(());
+    };
+    let (before, behind) = text.split_at_checked(gap)?;
+    let mut tail = Name::new();
+    groups(before, name).filter(|()| !has(before, b'.'))?;
+    groups(after(behind, b"::")?, &mut tail)?;
+    let start = end.checked_sub(tail.len()).filter(|start| name.len() < *start)?;
+    name.resize(start, 0).ok()?;
+    name.extend_from_slice(&tail).ok()
+}
+
+/// Adds two bytes for each group; for none in an empty text.
+fn groups(text: &[u8], name: &mut Name) -> Option<()> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
     while let Some((group, more)) = rest.map(|rest| cut(rest, b':')) {
         match v4(group) {
-            Some(bytes) if more.is_none() => groups.extend_from_slice(&bytes).ok()?,
+            Some(bytes) if more.is_none() => name.extend_from_slice(&bytes).ok()?,
             _ if group.len() > 4 => return None,
-            _ => groups.extend_from_slice(&(number::digits(group, 16)? as u16).to_be_bytes()).ok()?,
+            _ => name.extend_from_slice(&(number::digits(group, 16)? as u16).to_be_bytes()).ok()?,
         }
         rest = more;
-        if let (Some([b':', tail @ ..]), None) = (more, gap) {
-            gap = Some(groups.len());
-            rest = Some(tail).filter(|tail| !tail.is_empty());
-        }
     }
-    let (before, behind) = groups.split_at_checked(gap.unwrap_or(groups.len()))?;
-    // The gap is a group at least, and the only reason for having less than eight.
-    if groups.len() > 14 && gap.is_some() || groups.len() < 16 && gap.is_none() {
-        return None;
-    }
-    let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(before) {
-        *to = *from;
-    }
-    for (to, from) in bytes.iter_mut().rev().zip(behind.iter().rev()) {
-        *to = *from;
-    }
-    Some(bytes)
+    Some(())
 }
 
 #[cfg(test)]
@@ -104,25 +119,29 @@ mod tests {
 
     #[test]
     fn words() {
-        let internet = |datagrams, host, port| Some(Address::Internet { datagrams, host, port });
-        let mut one = [0; 16];
-        one[15] = 1;
+        let address = |family, datagrams, parts: &[&[u8]]| {
+            Some(Address { family, datagrams, name: Name::from_slice(&parts.concat()).unwrap() })
+        };
+        let one = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let both = |datagrams, port: u16| address(Family::Both, datagrams, &[&port.to_be_bytes(), &[0; 24]]);
+        let unix = |path: &str| address(Family::Unix, false, &[path.as_bytes(), b"\0"]);
         let longest = std::format!("unix:/{}", "p".repeat(106));
         let table = [
-            ("tcp:8080", internet(false, Host::Any, 8080)),
-            ("tcp:1", internet(false, Host::Any, 1)),
-            ("udp:65535", internet(true, Host::Any, 65535)),
-            ("tcp:127.0.0.1:80", internet(false, Host::V4([127, 0, 0, 1]), 80)),
-            ("udp:0.0.0.0:514", internet(true, Host::V4([0; 4]), 514)),
-            ("tcp:[::1]:80", internet(false, Host::V6(one), 80)),
-            ("udp:[::]:80", internet(true, Host::V6([0; 16]), 80)),
-            ("unix:/run/web.sock", Some(Address::Unix(b"/run/web.sock"))),
-            ("unix:/a:b", Some(Address::Unix(b"/a:b"))),
-            (longest.as_str(), Some(Address::Unix(&longest.as_bytes()[5..]))),
+            ("tcp:8080", both(false, 8080)),
+            ("tcp:1", both(false, 1)),
+            ("udp:65535", both(true, 65535)),
+            ("tcp:127.0.0.1:80", address(Family::V4, false, &[&[0, 80, 127, 0, 0, 1], &[0; 8]])),
+            ("udp:0.0.0.0:514", address(Family::V4, true, &[&[2, 2], &[0; 12]])),
+            ("tcp:[::1]:80", address(Family::V6, false, &[&[0, 80], &[0; 4], &one, &[0; 4]])),
+            ("udp:[::]:80", address(Family::V6, true, &[&[0, 80], &[0; 24]])),
+            ("unix:/run/web.sock", unix("/run/web.sock")),
+            ("unix:/a:b", unix("/a:b")),
+            (longest.as_str(), unix(&longest[5..])),
         ];
-        for (word, address) in table {
-            assert_eq!(parse(word.as_bytes()), address, "{word}");
+        for (word, expected) in table {
+            assert_eq!(parse(word.as_bytes()), expected, "{word}");
         }
+        assert_eq!(parse(b"tcp:7").unwrap().name[..V4_BYTES], parse(b"tcp:0.0.0.0:7").unwrap().name[..]);
     }
 
     #[test]
@@ -177,16 +196,12 @@ mod tests {
 
     /// What std makes of a host.
     fn agrees(host: &str) {
-        let ours = |word: String| match parse(word.as_bytes()) {
-            Some(Address::Internet { host, port: 7, datagrams: false }) => Some(host),
-            other => {
-                assert_eq!(other, None, "{word}");
-                None
-            }
-        };
-        let v6 = host.parse::<Ipv6Addr>().ok().map(|address| Host::V6(address.octets()));
+        let ours = |word: String| parse(word.as_bytes()).map(|address| (address.family, address.name.to_vec()));
+        let v6 = host.parse::<Ipv6Addr>().ok();
+        let v6 = v6.map(|v6| (Family::V6, [&[0, 7, 0, 0, 0, 0], &v6.octets()[..], &[0; 4]].concat()));
         assert_eq!(ours(std::format!("tcp:[{host}]:7")), v6, "{host}");
-        let v4 = host.parse::<Ipv4Addr>().ok().map(|address| Host::V4(address.octets()));
+        let v4 = host.parse::<Ipv4Addr>().ok();
+        let v4 = v4.map(|v4| (Family::V4, [&[0, 7], &v4.octets()[..], &[0; 8]].concat()));
         assert_eq!(ours(std::format!("tcp:{host}:7")), v4, "{host}");
     }
 
@@ -266,9 +281,8 @@ mod tests {
         #[test]
         fn ports_as_std_reads_them(port in "[+ ]?0{0,1}[0-9]{0,6}") {
             let strict = port.parse::<u16>().ok().filter(|&port| port > 0).filter(|value| value.to_string() == port);
-            let expected = strict.map(|port| Address::Internet { datagrams: true, host: Host::Any, port });
-            let word = std::format!("udp:{port}");
-            prop_assert_eq!(parse(word.as_bytes()), expected);
+            let ours = parse(std::format!("udp:{port}").as_bytes());
+            prop_assert_eq!(ours.map(|address| address.name[..2].to_vec()), strict.map(|port| port.to_be_bytes().to_vec()));
         }
 
         #[test]

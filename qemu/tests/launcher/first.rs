@@ -19,20 +19,20 @@ use crate::house::{Ended, House, OWN_CGROUP, ended, find_cgroups, finish, soon};
 const ENTER: &str = "exec $busybox unshare -m -p -f --mount-proc $busybox sh -c \
                      '$busybox mount -t tmpfs none /run && $busybox mount -t tmpfs none /etc && $busybox cp $root/../config /etc/tinyo.toml && $more exec $tinyo'";
 
-fn start(house: &House, config: &str, more: &str) -> Child {
+pub fn start(house: &House, config: &str, more: &str) -> Child {
     fs::write(house.beside("config"), config).unwrap();
     let mut command = house.host(&ENTER.replace("$more", more));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The namespace's PID 1, by its number outside.
-fn first(child: &Child) -> Pid {
+pub fn first(child: &Child) -> Pid {
     let path = format!("/proc/{0}/task/{0}/children", child.id());
     Pid::from_raw(fs::read_to_string(path).unwrap().trim().parse().unwrap())
 }
 
 /// A config whose services run busybox of the host and say what they do in a file beside the image.
-fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
+pub fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
     let shell = house.busybox.display();
     let table = |(name, keys, script): &(&str, &str, &str)| {
         let script = script.replace("@", &house.beside("").display().to_string());

@@ -24,7 +24,7 @@ pub struct Handed<'h> {
     /// The ends of pipes that its output goes to and its input comes from.
     pub log: Option<Fd>,
     pub input: Option<Fd>,
-    /// For [`Step::Sockets`](crate::plan::Step::Sockets), as many as it names.
+    /// For [`Step::Sockets`](crate::plan::Step::Sockets), as many as it names, opened in that order.
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
@@ -44,27 +44,23 @@ pub struct Told<'p> {
 /// the readiness pipe at its number, and the report pipe, which execve closes, above them.
 pub fn close_files(place: &mut Place) -> Result<()> {
     let behind = FIRST + place.sockets.len() as i32;
-    let readiness = place.told.readiness.map_or(behind, i32::from).max(behind);
-    let report = if place.told.readiness.is_some() { readiness + 1 } else { behind };
-    // A file may lie on the place of another: all go above all places first.
-    let mut high = Vec::<Fd, { limits::SOCKETS }>::new();
-    for socket in place.sockets {
-        // As many as the config can have.
-        let _ = high.push(fd::duplicate_above(socket.number(), report)?);
+    let (readiness, report) = match place.told.readiness {
+        Some(number) => (number.into(), i32::from(number) + 1),
+        None => (behind, behind),
+    };
+    // They may lie on the place of a socket. Not so a socket on that of one to come: see `are_in_order`.
+    for file in [&mut place.report, &mut place.ready] {
+        if let Some(low) = file.as_ref().filter(|file| file.number() < report) {
+            let high = fd::duplicate_above(low.number(), report)?;
+            file.replace(high).map(Fd::leak);
+        }
     }
-    let ready = place.ready.take().map(|ready| fd::duplicate_above(ready.leak(), report)).transpose()?;
-    if let Some(own) = place.report.take() {
-        let own = if own.number() < report { fd::duplicate_above(own.leak(), report)? } else { own };
-        place.report = Some(own);
-    }
-    for (number, socket) in (FIRST..).zip(&high) {
+    for (number, socket) in (FIRST..).zip(place.sockets) {
         socket.dup_onto(number, false)?;
     }
-    if let Some(ready) = &ready {
+    if let Some(ready) = place.ready.take() {
         ready.dup_onto(readiness, false)?;
     }
-    // Before the report may take their numbers.
-    drop((high, ready));
     if let Some(own) = place.report.take() {
         place.report = Some(own.move_onto(report)?);
     }
@@ -76,6 +72,13 @@ pub fn close_files(place: &mut Place) -> Result<()> {
     fd::close_between(behind, readiness);
     fd::close_from(report + 1);
     Ok(())
+}
+
+/// Each has a higher number than the one before it, and so none a lower one than its place: laid down one after the other,
+/// none covers one to come. Sockets that were opened one after the other are, for the kernel gives the lowest number that is
+/// free.
+pub fn are_in_order(sockets: &[Fd]) -> bool {
+    sockets.is_sorted_by_key(Fd::number)
 }
 
 /// The words of an environment that are ours to say, each with a NUL behind it: 16 names of sockets, and 142 bytes.
@@ -91,16 +94,24 @@ impl Out for Own {
 
 impl Own {
     /// For the process that execve will run in: the numbers in it are meant for nobody else.
+    #[inline(never)]
     pub fn fill(&mut self, told: &Told) {
         let pid = process::id();
         if !told.sockets.is_empty() {
-            put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES", told.sockets.len(), pid);
-            for (index, word) in told.sockets.iter().enumerate() {
-                let _ = self.0.push(if index == 0 { b'=' } else { b':' });
-                // A colon stands between two names, so none may be in one.
-                self.0.extend(word.to_bytes().iter().map(|&byte| if byte == b':' { b'-' } else { byte }));
+            put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES=", told.sockets.len(), pid);
+            for word in told.sockets {
+                for &byte in word.to_bytes_with_nul() {
+                    // A colon stands between two names, so none may be in one.
+                    let _ = self.0.push(match byte {
+                        b':' => b'-',
+                        0 => b':',
+                        byte => byte,
+                    });
+                }
             }
-            let _ = self.0.push(0);
+            if let Some(last) = self.0.last_mut() {
+                *last = 0;
+            }
         }
         if told.notify {
             put!(self, "NOTIFY_SOCKET=/run/tinyo/notify\0");

@@ -223,7 +223,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         }
         Step::Sockets(words) => {
             place.told.sockets = words;
-            given(place.sockets.len() == words.len())
+            given(place.sockets.len() == words.len() && handed::are_in_order(place.sockets))
         }
         Step::Readiness(number) => {
             place.told.readiness = Some(number);
