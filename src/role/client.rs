@@ -117,7 +117,11 @@ fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
     let mut out = Output::new();
     let mut buffer = [0u8; PACKET];
     loop {
-        let (packet, _) = local::receive(socket, &mut buffer)?;
+        let packet = match local::receive(socket, &mut buffer) {
+            // It was not heard, and what it was told instead comes next.
+            Err(error) if error.is(libc::ECONNRESET) => local::receive(socket, &mut buffer)?.0,
+            done => done?.0,
+        };
         let mut fields = Fields::of(packet);
         match (fields.as_mut().and_then(Iterator::next), fields) {
             (Some(b"say"), Some(mut fields)) => say!(Failure, "{}", Show(fields.next().unwrap_or_default())),

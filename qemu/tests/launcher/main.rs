@@ -1,6 +1,7 @@
 //! `tinyo run` and `tinyo init` as they are shipped, on this kernel: what a container sees, how it ends, what it cannot
 //! do, and that nothing is left behind, whether it worked or not.
 
+mod clients;
 mod devices;
 mod errors;
 mod escape;
@@ -10,6 +11,7 @@ mod house;
 mod init;
 mod isolation;
 mod listen;
+mod notify;
 mod options;
 mod rights;
 mod signals;

@@ -1,0 +1,163 @@
+//! Clients of the control socket that mean no good: none of them can delay PID 1, or keep a place from those who ask.
+
+use std::{
+    os::fd::{AsRawFd, OwnedFd},
+    path::PathBuf,
+    process::Child,
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, kill},
+        socket::{
+            AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt,
+        },
+        time::TimeVal,
+    },
+};
+
+use crate::{
+    first::{first, start},
+    house::{House, finish, soon},
+};
+
+const CONFIG: &str = "[service.chatter]\nexec = [\"$busybox\", \"sh\", \"-c\", \"while :; do echo one line of many; usleep 1000; done\"]\n\
+                      [service.idle]\nexec = [\"$busybox\", \"sleep\", \"100000\"]\n";
+
+struct Supervisor {
+    child: Child,
+    control: PathBuf,
+}
+
+impl Supervisor {
+    fn start(house: &House) -> Supervisor {
+        let child = start(house, &CONFIG.replace("$busybox", &house.busybox.display().to_string()), "");
+        soon("the supervisor has started", || {
+            let path = format!("/proc/{0}/task/{0}/children", child.id());
+            std::fs::read_to_string(path).is_ok_and(|children| !children.trim().is_empty())
+        });
+        let control = PathBuf::from(format!("/proc/{}/root/run/tinyo/control", first(&child)));
+        soon("it listens", || control.exists());
+        Supervisor { child, control }
+    }
+
+    /// A connection that gives up after five seconds: far more than any answer takes.
+    fn connect(&self) -> OwnedFd {
+        let client = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).unwrap();
+        let limit = TimeVal::new(5, 0);
+        setsockopt(&client, sockopt::SendTimeout, &limit).unwrap();
+        setsockopt(&client, sockopt::ReceiveTimeout, &limit).unwrap();
+        connect(client.as_raw_fd(), &UnixAddr::new(&self.control).unwrap()).unwrap();
+        client
+    }
+
+    /// What a well-behaved client hears: the packets until the last.
+    fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
+        let client = self.connect();
+        let _ = send(client.as_raw_fd(), request, MsgFlags::MSG_NOSIGNAL);
+        let mut packets = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            match recv(client.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                Ok(n @ 1..) => packets.push(buffer[..n].to_vec()),
+                // Sent away before it was heard; what it was told comes next.
+                Err(Errno::ECONNRESET) => continue,
+                _ => break,
+            }
+            if buffer.starts_with(b"end\0") {
+                break;
+            }
+        }
+        packets
+    }
+
+    #[track_caller]
+    fn answers(&self) {
+        let packets = self.ask(b"1\0status\0\0idle\0");
+        assert_eq!(packets.len(), 2, "{packets:?}");
+        assert!(packets[0].starts_with(b"service\0idle\0ready\0"), "{packets:?}");
+        assert_eq!(packets[1], b"end\x000\0");
+    }
+
+    fn end(self) {
+        kill(first(&self.child), Signal::SIGTERM).unwrap();
+        assert_eq!(finish(self.child).code, 0);
+    }
+}
+
+#[test]
+fn a_thousand_who_say_nothing_keep_nobody_out() {
+    let Some(house) = House::build() else { return };
+    let supervisor = Supervisor::start(&house);
+    let silent: Vec<_> = (0..1000).map(|_| supervisor.connect()).collect();
+    supervisor.answers();
+    drop(silent);
+    supervisor.answers();
+    supervisor.end();
+}
+
+#[test]
+fn who_speaks_another_language_is_told_so_or_dropped() {
+    let Some(house) = House::build() else { return };
+    let supervisor = Supervisor::start(&house);
+    let strange: [&[u8]; 6] =
+        [b"\0", b"1\0sing\0\0", b"9\0status\0\0", b"1\0status\0", b"GET / HTTP/1.1\r\n\r\n", &[0xff; 2000]];
+    for request in strange {
+        let packets = supervisor.ask(request);
+        assert!(
+            packets[0].starts_with(b"say\0this is no request of this version of tinyo"),
+            "{request:?}: {packets:?}"
+        );
+        assert_eq!(packets[1], b"end\x00100\0");
+    }
+    // More than any request can have: it is not looked at.
+    assert_eq!(supervisor.ask(&[b'x'; 60_000]), [[]; 0] as [[u8; 0]; 0]);
+    for seed in 0..200_u32 {
+        let noise: Vec<u8> =
+            (0..seed).map(|at| (at.wrapping_mul(seed).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let client = supervisor.connect();
+        let _ = send(client.as_raw_fd(), &noise, MsgFlags::MSG_NOSIGNAL);
+    }
+    supervisor.answers();
+    supervisor.end();
+}
+
+#[test]
+fn who_never_reads_misses_lines_and_delays_nobody() {
+    let Some(house) = House::build() else { return };
+    let supervisor = Supervisor::start(&house);
+    let deaf: Vec<_> = (0..15).map(|_| supervisor.connect()).collect();
+    for client in &deaf {
+        send(client.as_raw_fd(), b"1\0log\0follow\0chatter\0", MsgFlags::MSG_NOSIGNAL).unwrap();
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    supervisor.answers();
+    // All places are taken by those who wait for something: the next one is told, not kept waiting.
+    let last = supervisor.connect();
+    send(last.as_raw_fd(), b"1\0log\0follow\0chatter\0", MsgFlags::MSG_NOSIGNAL).unwrap();
+    let mut buffer = [0; 4096];
+    recv(last.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap();
+    let refused = supervisor.ask(b"1\0status\0\0");
+    assert!(refused[0].starts_with(b"say\0too many clients at once"), "{refused:?}");
+    drop(deaf);
+    soon("there are places again", || supervisor.ask(b"1\0status\0\0").len() == 3);
+    supervisor.end();
+}
+
+#[test]
+fn whoever_hangs_up_is_forgotten() {
+    let Some(house) = House::build() else { return };
+    let supervisor = Supervisor::start(&house);
+    for _ in 0..200 {
+        let client = supervisor.connect();
+        // Whether it is heard or not, and gone before the answer.
+        match send(client.as_raw_fd(), b"1\0restart\0wait\0idle\0", MsgFlags::MSG_NOSIGNAL) {
+            Ok(_) | Err(Errno::EPIPE) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    soon("it is up again", || supervisor.ask(b"1\0status\0\0idle\0")[0].starts_with(b"service\0idle\0ready\0"));
+    supervisor.end();
+}
