@@ -1,7 +1,5 @@
 //! What `status` and `timeline` print: a table, bars, or JSON.
 
-use core::ffi::CStr;
-
 use super::output::Output;
 use crate::put;
 use crate::sys::fs;

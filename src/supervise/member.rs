@@ -45,7 +45,7 @@ pub struct Member {
     cgroup: Option<Cgroup>,
     killed: Option<Millis>,
     /// The process group of its last process: all that there is of it without a cgroup.
-    pub group: Option<Pid>,
+    group: Option<Pid>,
     /// Its stop command at work.
     stopper: Option<Child>,
     /// Its standard input, which services with `log = "service:NAME"` write to: the reading and the writing end.

@@ -17,6 +17,11 @@ impl Pid {
         u32::try_from(raw).ok().and_then(NonZeroU32::new).map(Pid)
     }
 
+    /// A number read somewhere.
+    pub fn of(number: u64) -> Option<Pid> {
+        i32::try_from(number).ok().and_then(Pid::new)
+    }
+
     pub const fn number(self) -> u32 {
         self.0.get()
     }
@@ -215,12 +220,6 @@ pub fn kill_all(signal: u8) -> Result<()> {
 pub fn id() -> u32 {
     // SAFETY: cannot fail.
     unsafe { libc::getpid() as u32 }
-}
-
-/// getpgid(2): the leader of the process group that `pid` is in.
-pub fn group_of(pid: Pid) -> Option<Pid> {
-    // SAFETY: plain numbers.
-    Pid::new(unsafe { libc::syscall(libc::SYS_getpgid, pid.number()) } as i32)
 }
 
 /// setsid(2): a session and process group of its own, without a terminal.

@@ -50,6 +50,13 @@ pub fn service_of(cgroup: &[u8]) -> Option<&[u8]> {
     Some(cut(line.get(OURS.len()..)?, b'/').0)
 }
 
+/// The parent, in digits, of a process, by its /proc/PID/stat (proc(5)): the second field behind the name, which may hold
+/// anything but ends with the last parenthesis.
+pub fn parent(stat: &[u8]) -> Option<&[u8]> {
+    let name = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(name.saturating_add(1)..)?.split(|&byte| byte == b' ').nth(2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +101,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_process_has_a_parent() {
+        for (text, expected) in [
+            ("42 (sh) S 41 42 42 0", Some("41")),
+            ("42 (a ) (b) R 1 0 0", Some("1")),
+            ("42 (sh", None),
+            ("42 (sh)", None),
+            ("", None),
+        ] {
+            assert_eq!(parent(text.as_bytes()), expected.map(str::as_bytes), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_breaks_it(text in prop::collection::vec(any::<u8>(), 0..200)) {
             notices(&text);
             service_of(&text);
+            parent(&text);
         }
     }
 }

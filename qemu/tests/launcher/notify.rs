@@ -16,10 +16,14 @@ fn played(house: &House, config: &str, until: Option<&str>) -> Ended {
     let config =
         config.replace('@', &notifier.display().to_string()).replace('$', &house.busybox.display().to_string());
     let errors = house.beside("errors");
-    let mut said = house.clean(|| {
+    let mut said = house.clean_but_tree(|| {
         let child = start(house, &config, &format!("exec 2>{} &&", errors.display()));
         if let Some(line) = until {
-            soon(line, || fs::read_to_string(&errors).is_ok_and(|text| text.contains(line)));
+            soon(line, || {
+                let text = fs::read_to_string(&errors).unwrap_or_default();
+                assert!(!text.contains("failed"), "{text}");
+                text.contains(line)
+            });
             kill(first(&child), Signal::SIGTERM).unwrap();
         }
         finish(child)
@@ -119,4 +123,30 @@ fn what_a_service_is_told() {
         &played(&house, config, None),
         &["app: NOTIFY_SOCKET=/run/tinyo/notify", "app: WATCHDOG_USEC=5000000", "app: ready"],
     );
+}
+
+/// In a container the command is a child of the reaper, and the socket is the host's, bound in.
+#[test]
+fn a_container_says_it_too() {
+    let Some(house) = House::build() else { return };
+    let library = |path: &str| {
+        let target = house.root().join(path.trim_start_matches('/'));
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(path, target).unwrap();
+    };
+    // The notifier is linked to this host's C library.
+    for line in crate::house::ended(house.host(&format!("ldd {}", env!("CARGO_BIN_EXE_notifier")))).out.lines() {
+        if let Some(path) = line.split_whitespace().find(|word| word.starts_with('/')) {
+            library(path);
+        }
+    }
+    fs::copy(env!("CARGO_BIN_EXE_notifier"), house.root().join("notifier")).unwrap();
+    for init in ["true", "false"] {
+        let config = format!(
+            "[service.app]\nexec = [\"/notifier\", \"READY=1\", \"stay\"]\nready = \"notify\"\nlog = \"null\"\n\
+             [service.app.container]\nroot = \"{}\"\ninit = {init}\n",
+            house.root().display()
+        );
+        says(&played(&house, &config, Some("tinyo: app: ready")), &["tinyo: app: ready, pid "]);
+    }
 }
