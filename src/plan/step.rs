@@ -58,6 +58,19 @@ pub enum Step<'a> {
         term: Option<&'a CStr>,
     },
 
+    /// A process group of its own, with the terminal where the group that it leaves had it.
+    Group,
+    /// Signals as whoever started us had them (`signal::restore`).
+    RestoreSignals {
+        blocked: u64,
+        child_ignored: bool,
+    },
+    /// The words that we were given ourselves, but for the first `skip`, in our environment: however many there are.
+    ExecGiven {
+        name: &'a CStr,
+        skip: usize,
+    },
+
     // A container.
     PrivateMounts,
     /// Without `devices` no device node in it can be opened.
@@ -128,9 +141,11 @@ impl Step<'_> {
             (Step::PrivateMounts, EINVAL) => "/ is no mount point; bind it over itself",
             (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
             (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
-            (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
-            (Step::Exec { .. }, EACCES) => "is it executable?",
-            (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
+            (Step::Exec { .. } | Step::ExecGiven { .. }, ENOENT) => {
+                "is it in the image, and its interpreter or loader too?"
+            }
+            (Step::Exec { .. } | Step::ExecGiven { .. }, EACCES) => "is it executable?",
+            (Step::Exec { .. } | Step::ExecGiven { .. }, ENOEXEC) => "a script needs a #! line",
             (Step::Workdir(_), EXDEV) => "it leads out of the root",
             (Step::Terminal(_), EIO | ENXIO | ENODEV | ENOENT) => "is there such a terminal?",
             (Step::Stdio(Log::Path(_)), ENOENT) => "is its directory there?",
@@ -141,11 +156,16 @@ impl Step<'_> {
     /// The exit status of a launcher whose child failed at this step: 127 not found, 126 found but not executable,
     /// 125 everything before that.
     pub fn exit_status(&self, errno: i32) -> u8 {
-        match (self, errno) {
-            (Step::Exec { .. }, libc::ENOENT | libc::ENOTDIR) => 127,
-            (Step::Exec { .. }, _) => 126,
-            _ => 125,
+        match errno {
+            _ if !self.is_last() => 125,
+            libc::ENOENT | libc::ENOTDIR => 127,
+            _ => 126,
         }
+    }
+
+    /// An execve(2), after which there is no step.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
     }
 }
 
@@ -253,6 +273,12 @@ impl uDisplay for Step<'_> {
                 f.write_str("run")?;
                 argv.iter().try_for_each(|word| quote(word.to_bytes(), f))
             }
+            Step::ExecGiven { name, .. } => {
+                f.write_str("run")?;
+                quote(name.to_bytes(), f)
+            }
+            Step::Group => f.write_str("new process group"),
+            Step::RestoreSignals { .. } => f.write_str("restore signals"),
             Step::PrivateMounts => f.write_str("make mounts private"),
             Step::Root { path, read_only, devices } => {
                 on(f, "take root ", path.to_bytes())?;

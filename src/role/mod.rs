@@ -3,10 +3,12 @@
 mod boot;
 mod choose;
 mod handover;
+mod init;
 mod leftovers;
 mod options;
 mod run;
 mod source;
+mod tini;
 mod words;
 
 use crate::say;
@@ -36,7 +38,7 @@ pub fn main(args: Args) -> u8 {
         Role::Machine => boot::machine(args),
         Role::Supervisor => boot::supervisor(args),
         Role::Run => run::run(args),
-        Role::Init(first) => run::init(args, first),
+        Role::Init(first) => init::init(args, first),
         Role::Check => words::check(args),
         Role::Plan => words::plan(args),
         Role::Help => words::help(),
