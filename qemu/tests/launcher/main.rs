@@ -13,5 +13,7 @@ mod options;
 mod rights;
 mod signals;
 mod status;
+mod terminal;
+mod tini;
 mod users;
 mod volumes;
