@@ -16,7 +16,7 @@ pub const ROOTS: usize = 4;
 pub const WORDS: usize = 1024;
 /// Words of one list: the longest `exec` or `env`.
 pub const LIST: usize = 256;
-/// An array of words for execve(2): all that a config, or the caller of `tinyo init`, can give, with PATH, HOME and TERM,
+/// An array of words for execve(2): all that a config can give, with PATH, HOME and TERM,
 /// and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
 pub const EXEC_WORDS: usize = WORDS + 4;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a

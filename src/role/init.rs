@@ -25,9 +25,7 @@ Environment: TINI_SUBREAPER (-s), TINI_KILL_PROCESS_GROUP (-g), TINI_VERBOSITY=0
 Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
 ";
 
-const LICENCE: &str = "tinyo is free software under the MIT licence or the Apache License 2.0, as you like
-(SPDX-License-Identifier: MIT OR Apache-2.0). It comes without any warranty.
-";
+const LICENCE: &str = "SPDX-License-Identifier: MIT OR Apache-2.0\n";
 
 /// Runs the words from `first` on and ends as their command ends.
 #[inline(never)]

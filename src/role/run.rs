@@ -76,7 +76,7 @@ pub struct Failed {
 /// Spawns `plan` and attends to it until it ends.
 pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, None, None)?, signals)));
-    let (child, signals) = match attended {
+    let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
             say!(Failure, "{}: {}", name, error);
@@ -106,15 +106,16 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
                 _ => exit::LAUNCHER,
             },
         }),
-        _ if manner.job => {
-            say!(Info, "{}: the command runs as pid {}", name, pid.number());
-            drop(child);
-            // What the caller had open is the command's now, and no directory stays busy because of us.
-            let signals = fd::close_all_but(signals);
-            let _ = fs::change_directory(c"/");
+        _ => {
+            if manner.job {
+                say!(Info, "{}: the command runs as pid {}", name, pid.number());
+                // What the caller had open is the command's now, and no directory stays busy because of us.
+                drop(child);
+                signals = fd::close_all_but(signals);
+                let _ = fs::change_directory(c"/");
+            }
             Ok(reaper::attend(pid, &signals, manner).status())
         }
-        _ => Ok(reaper::attend(pid, &signals, manner).status()),
     };
     if manner.job {
         // Back to whoever shares our group, a script as a rule: the group that has it is gone.
