@@ -57,20 +57,14 @@ pub fn attend(child: Pid, signals: &Fd, manner: Manner) -> Exit {
 }
 
 /// Every signal to us goes on to `child`, but the news of a child's end, and TTIN and TTOU, which somebody of our group
-/// brought on by using a terminal that is not his. `asked`: the last of them was to stop.
+/// brought on by using a terminal that is not his. `asked`: the last one was to stop.
 pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) {
     while let Ok(Some(number)) = signal::next(signals) {
-        match i32::from(number) {
-            libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU => continue,
-            libc::SIGTSTP => *asked = true,
-            libc::SIGCONT => {
-                *asked = false;
-                if manner.job {
-                    give_terminal(child);
-                }
-            }
-            _ => {}
+        let signal = i32::from(number);
+        if matches!(signal, libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU) {
+            continue;
         }
+        *asked = signal == libc::SIGTSTP;
         say!(Debug, "init: passing signal {} on", number);
         // ESRCH: it has just ended, which the next look sees, or it does not lead its group yet.
         if !manner.group || process::kill_group(child, number).is_err() {

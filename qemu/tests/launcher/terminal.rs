@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::unix::process::CommandExt,
+    os::{fd::AsRawFd, unix::process::CommandExt},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -28,6 +28,10 @@ struct Terminal {
 impl Terminal {
     fn start(mut command: Command) -> Terminal {
         let pty = openpty(None, None).unwrap();
+        for end in [&pty.master, &pty.slave] {
+            // SAFETY: plain numbers. Other tests' processes must not hold it open.
+            unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
         command.stdin(slave()).stdout(slave()).stderr(slave());
         let control = || {
@@ -58,13 +62,9 @@ impl Terminal {
 
     /// busybox's shell with job control, and `tinyo` and `busybox` to call.
     fn shell(house: &House) -> Terminal {
-        let mut command = house.host("");
-        command = {
-            let mut interactive = Command::new(&house.busybox);
-            interactive.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            interactive.args(["sh", "-i"]).env("PS1", "shell> ").current_dir("/");
-            interactive
-        };
+        let mut command = Command::new(&house.busybox);
+        command.args(["sh", "-i"]).env_clear().env("PS1", "shell> ").current_dir("/");
+        command.env("tinyo", &house.tinyo).env("busybox", &house.busybox);
         let mut terminal = Terminal::start(command);
         terminal.expect("shell> ");
         terminal
@@ -160,7 +160,12 @@ fn job_control_works_inside() {
 
 /// The state letter of the process whose words end so, of those that have to do with this house.
 fn state(house: &House, words: &str) -> Option<char> {
-    let line = house.processes().into_iter().find(|line| line.trim_end().ends_with(words) && !line.contains("init"))?;
+    let is_it = |line: &String| line.trim_end().ends_with(words) && !line.contains("init");
+    letter(&house.processes().into_iter().find(is_it)?)
+}
+
+/// The same of the process in this line of [`House::processes`].
+fn letter(line: &str) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", line.split(' ').next()?)).ok()?;
     stat.rsplit(") ").next()?.chars().next()
 }
@@ -220,6 +225,11 @@ fn a_background_job_takes_nothing() {
     let mut terminal = Terminal::shell(&house);
     terminal.enter("$tinyo init -- $busybox cat &\n");
     soon("it wants to read", || state(&house, "busybox cat") == Some('T'));
+    // And the shell knows.
+    let is_tinyo = |line: &String| line.contains("init --");
+    soon("tinyo is stopped", || {
+        house.processes().iter().find(|line| is_tinyo(line)).and_then(|line| letter(line)) == Some('T')
+    });
     terminal.enter("echo still $((40+2))\n");
     terminal.expect("still 42");
     terminal.enter("fg\n");
@@ -230,6 +240,28 @@ fn a_background_job_takes_nothing() {
     terminal.expect("shell> ");
     terminal.enter("exit\n");
     assert_eq!(terminal.end(), 0);
+}
+
+/// In front before it wants to read: it is not stopped on the way.
+#[test]
+fn a_job_that_came_to_the_front_reads() {
+    let Some(house) = House::build() else { return };
+    let flag = house.beside("flag");
+    let mut terminal = Terminal::shell(&house);
+    let script = format!("until [ -e {} ]; do $busybox usleep 2000; done; read x; echo got $x", flag.display());
+    terminal.enter(&format!("$tinyo init -- $busybox sh -c '{script}' &\n"));
+    terminal.expect("shell> ");
+    terminal.enter("fg\n");
+    let shell = terminal.leader.as_ref().unwrap().id();
+    let in_front =
+        || std::fs::read_to_string(format!("/proc/{shell}/stat")).unwrap().split(' ').nth(7).unwrap().to_owned();
+    soon("another is in front", || in_front() != shell.to_string());
+    std::fs::write(flag, "").unwrap();
+    terminal.enter("words\n");
+    terminal.expect("got words\r\n");
+    terminal.expect("shell> ");
+    terminal.enter("exit 4\n");
+    assert_eq!(terminal.end(), 4);
 }
 
 /// A script without job control reads on after it, whether the command ran or not.
