@@ -1,22 +1,47 @@
 //! One child that matters, and any number of orphans that do not: forward signals to it, reap them all, end as it ends.
 
+use crate::say;
 use crate::sys::fd::Fd;
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Pid, Waited};
-use crate::sys::signal;
+use crate::sys::{signal, tty};
+
+/// How the child is attended to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Signals go to its process group.
+    pub group: bool,
+    /// The end of an orphan is worth a warning.
+    pub warn: bool,
+    /// It leads a job in our session, as a shell's child does: the terminal goes with it, and we stop as it is stopped.
+    pub job: bool,
+}
 
 /// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
 /// end can be missed: many deaths are one SIGCHLD, so every one of them means "look until there is no more".
-pub fn attend(child: Pid, signals: &Fd) -> Exit {
+pub fn attend(child: Pid, signals: &Fd, manner: Manner) -> Exit {
+    let mut asked = false;
     loop {
+        let mut stopped = None;
+        let mut see = |pid, by| {
+            if pid == child && manner.job {
+                stopped = Some(by);
+            }
+        };
         loop {
-            match process::reap() {
+            match process::reap_or_stopped(&mut see) {
                 Waited::Ended(pid, exit) if pid == child => return exit,
+                Waited::Ended(pid, _) if manner.warn => say!(Warning, "init: reaped orphan {}", pid.number()),
                 Waited::Ended(..) => {}
                 Waited::NoneYet => break,
                 // Someone else took it (a debugger that let go): there is nothing left to attend.
                 Waited::NoChildren => return Exit::Code(125),
             }
+        }
+        if let Some(by) = stopped {
+            stop_with(child, by, core::mem::take(&mut asked));
+            // It may have ended meanwhile.
+            continue;
         }
         let mut files = [Interest::readable(signals)];
         if poll::wait(&mut files, None).is_err() {
@@ -27,16 +52,52 @@ pub fn attend(child: Pid, signals: &Fd) -> Exit {
                 _ => return Exit::Code(125),
             }
         }
-        forward(child, signals);
+        forward(child, signals, manner, &mut asked);
     }
 }
 
-/// Every signal to us but the news of a child's end goes on to `child`.
-pub fn forward(child: Pid, signals: &Fd) {
+/// Every signal to us goes on to `child`, but the news of a child's end, and TTIN and TTOU, which somebody of our group
+/// brought on by using a terminal that is not his. `asked`: the last one was to stop.
+pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) {
     while let Ok(Some(number)) = signal::next(signals) {
-        if i32::from(number) != libc::SIGCHLD {
-            // ESRCH: it has just ended; the next look sees it.
+        let signal = i32::from(number);
+        if matches!(signal, libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU) {
+            continue;
+        }
+        *asked = signal == libc::SIGTSTP;
+        say!(Debug, "init: passing signal {} on", number);
+        // ESRCH: it has just ended, which the next look sees, or it does not lead its group yet.
+        if !manner.group || process::kill_group(child, number).is_err() {
             let _ = process::kill(child, number);
         }
+    }
+}
+
+/// The terminal, if our group has it, is `child`'s.
+fn give_terminal(child: Pid) -> bool {
+    tty::pass(process::group(), child.number() as i32)
+}
+
+/// `child` was stopped by the signal `by`. If that was its terminal, our whole group stops as well, as it would have done
+/// had the child stayed in it, and a shell sees its job stopped; if we were `asked` and passed it on, we stop alone. It goes
+/// on when we are continued.
+fn stop_with(child: Pid, by: u8, asked: bool) {
+    let typed = match i32::from(by) {
+        libc::SIGTSTP => true,
+        // It used the terminal from the background, and not any more if that has come to us meanwhile.
+        libc::SIGTTIN | libc::SIGTTOU => false,
+        _ => return,
+    };
+    let asked = asked && typed;
+    if !asked && tty::foreground().is_none() {
+        return;
+    }
+    let goes_on = !typed && give_terminal(child)
+        || process::id() != 1 && signal::stop(by, !asked)
+        // Nobody could continue us, so the kernel does not stop us: what is typed does not stop the child then either.
+        || typed && !asked;
+    if goes_on {
+        give_terminal(child);
+        let _ = process::kill_group(child, libc::SIGCONT as u8);
     }
 }

@@ -74,6 +74,12 @@ steps! {
     ResetSignals = "reset signals",
     Ask = "wait for Enter",
     Exec { argv: &'a [&'a CStr], env: &'a [&'a CStr], term: Option<&'a CStr> } = "run",
+    /// A process group of its own, with the terminal where the group that it leaves had it.
+    Group = "new process group",
+    /// Signals as whoever started us had them (`signal::restore`).
+    RestoreSignals { blocked: u64, child_ignored: bool } = "restore signals",
+    /// The words that we were given ourselves, but for the first `skip`, in our environment: however many there are.
+    ExecGiven { name: &'a CStr, skip: usize } = "run %1",
 
     // A container.
     PrivateMounts = "make mounts private",
@@ -145,9 +151,9 @@ hints! {
     PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
     Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
     User, ENOENT => "is it in the passwd or group file there?",
-    Exec, ENOENT => "is it in the image, and its interpreter or loader too?",
-    Exec, EACCES => "is it executable?",
-    Exec, ENOEXEC => "a script needs a #! line",
+    Exec | ExecGiven, ENOENT => "is it in the image, and its interpreter or loader too?",
+    Exec | ExecGiven, EACCES => "is it executable?",
+    Exec | ExecGiven, ENOEXEC => "a script needs a #! line",
     Workdir, EXDEV => "it leads out of the root",
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
@@ -170,11 +176,16 @@ impl Step<'_> {
     /// The exit status of a launcher whose child failed at this step: 127 not found, 126 found but not executable,
     /// 125 everything before that.
     pub fn exit_status(&self, errno: i32) -> u8 {
-        match (self, errno) {
-            (Step::Exec { .. }, libc::ENOENT | libc::ENOTDIR) => 127,
-            (Step::Exec { .. }, _) => 126,
-            _ => 125,
+        match errno {
+            _ if !self.is_last() => 125,
+            libc::ENOENT | libc::ENOTDIR => 127,
+            _ => 126,
         }
+    }
+
+    /// What comes after it is not ours.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
     }
 }
 
@@ -208,6 +219,7 @@ impl<'a> Step<'a> {
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
             Step::Sysctl(word)
+            | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)
             | Step::User(word)

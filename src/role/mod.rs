@@ -4,6 +4,7 @@ mod boot;
 mod choose;
 mod client;
 mod handover;
+mod init;
 mod leftovers;
 mod options;
 mod output;
@@ -11,6 +12,7 @@ mod report;
 mod run;
 mod source;
 mod supervisor;
+mod tini;
 mod words;
 
 use crate::say;
@@ -40,7 +42,7 @@ pub fn main(args: Args) -> u8 {
         Role::Machine => boot::machine(args),
         Role::Supervisor => supervisor::namespace(args),
         Role::Run => run::run(args),
-        Role::Init(first) => run::init(args, first),
+        Role::Init(first) => init::init(args, first),
         Role::Ask(verb, first) => client::ask(args, verb, first),
         Role::Check => words::check(args),
         Role::Plan => words::plan(args),

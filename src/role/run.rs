@@ -1,23 +1,21 @@
-//! `tinyo run`: one container from the shell. `tinyo init`: one command, and orphans reaped.
-
-use core::ffi::CStr;
+//! `tinyo run`: one container from the shell.
 
 use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Absent;
 use super::options::{self, Asked};
-use crate::container::{reaper, shield};
+use crate::container::reaper::{self, Manner};
+use crate::container::shield;
+use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::run::{self, Handed, Report};
-use crate::plan::{Plan, Step};
+use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::error::Errno;
-use crate::sys::fd::Fd;
+use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Pid, Waited};
-use crate::sys::{signal, user};
-use crate::text::show::Show;
+use crate::sys::process::{self, Waited};
+use crate::sys::{fs, signal, tty, user};
 
 const USAGE: &str = "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
   -v, --volume SRC:DST[:ro]   bind SRC on DST
@@ -65,55 +63,21 @@ pub fn run(args: Args) -> u8 {
         return exit::LAUNCHER;
     }
     let absent = Absent::of(&plan);
-    launch(&plan, "run").unwrap_or_else(|Failed { status }| {
+    launch(&plan, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
         absent.remove();
         status
     })
 }
 
-/// `tinyo init -- COMMAND`: tini's work.
-#[inline(never)]
-pub fn init(args: Args, first: usize) -> u8 {
-    let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    let start = match args.get(first).map(CStr::to_bytes) {
-        Some(b"--") => first + 1,
-        Some(word) if word.starts_with(b"-") => {
-            say!(Failure, "init: {} is not in this version of tinyo; write init -- COMMAND", Show(word));
-            return exit::LAUNCHER;
-        }
-        _ => first,
-    };
-    let (Some(argv), Some(env)) = (config.add_list(&mut args.from(start)), config.add_list(&mut args.environment()))
-    else {
-        say!(Failure, "init: more than {} words", crate::limits::WORDS);
-        return exit::LAUNCHER;
-    };
-    if argv.is_empty() {
-        say!(Failure, "init: no command; write init -- COMMAND [ARGUMENTS]");
-        return exit::LAUNCHER;
-    }
-    signal::block_all();
-    signal::take_child_signals();
-    if process::id() != 1
-        && let Err(error) = process::adopt_orphans()
-    {
-        say!(Warning, "init: {}; orphans go to PID 1", error);
-    }
-    let mut plan = Plan::default();
-    plan.push(Step::ResetSignals);
-    plan.push(Step::Exec { argv: config.list(argv), env: config.list(env), term: None });
-    launch(&plan, "init").unwrap_or_else(|Failed { status }| status)
-}
-
 /// It never came to its command; why was said.
-struct Failed {
-    status: u8,
+pub struct Failed {
+    pub status: u8,
 }
 
 /// Spawns `plan` and attends to it until it ends.
-fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
+pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
-    let (child, signals) = match attended {
+    let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
             say!(Failure, "{}: {}", name, error);
@@ -122,31 +86,48 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
     };
     let report = loop {
         match child.report() {
-            Report::Nothing => wait_for_report(&child.report, &signals, child.pid),
+            Report::Nothing => wait_for_report(&child, &signals, manner),
             report => break report,
         }
     };
-    match report {
+    let pid = child.pid;
+    let result = match report {
         Report::Failed { step, errno } => {
-            process::wait(child.pid);
-            let Some(step) = plan.steps.get(step) else { return Err(Failed { status: exit::LAUNCHER }) };
-            run::say_failure(name, step, Errno(errno as u16));
-            Err(Failed { status: step.exit_status(errno) })
+            process::wait(pid);
+            let status = plan.steps.get(step).map_or(exit::LAUNCHER, |step| {
+                run::say_failure(name, step, Errno(errno as u16));
+                step.exit_status(errno)
+            });
+            Err(Failed { status })
         }
         // Killed on its way, by a signal that was for the command: the status says it, as it would have then.
         Report::Died => Err(Failed {
-            status: match process::wait(child.pid) {
+            status: match process::wait(pid) {
                 Waited::Ended(_, exit) => exit.status(),
                 _ => exit::LAUNCHER,
             },
         }),
-        _ => Ok(reaper::attend(child.pid, &signals).status()),
+        _ => {
+            if manner.job {
+                say!(Info, "{}: the command runs as pid {}", name, pid.number());
+                // What the caller had open is the command's now, and no directory stays busy because of us.
+                drop(child);
+                signals = fd::close_all_but(signals);
+                let _ = fs::change_directory(c"/");
+            }
+            Ok(reaper::attend(pid, &signals, manner).status())
+        }
+    };
+    if manner.job {
+        // Back to whoever shares our group, a script as a rule: the group that has it is gone.
+        tty::pass(pid.number() as i32, process::group());
     }
+    result
 }
 
 /// A signal to us is a signal to the child from the first moment on: it has all of them blocked, so one that comes too
 /// early waits, and is taken by the reaper or the command.
-fn wait_for_report(report: &Fd, signals: &Fd, child: Pid) {
-    let _ = poll::wait(&mut [Interest::readable(report), Interest::readable(signals)], None);
-    reaper::forward(child, signals);
+fn wait_for_report(child: &Child, signals: &Fd, manner: Manner) {
+    let _ = poll::wait(&mut [Interest::readable(&child.report), Interest::readable(signals)], None);
+    reaper::forward(child.pid, signals, manner, &mut false);
 }

@@ -17,7 +17,7 @@ use crate::{put, say};
 
 const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
-  tinyo init -- COMMAND                     run a command, reap orphans, forward signals
+  tinyo init [OPTIONS] [--] COMMAND         run a command, reap orphans, forward signals (tinyo init -h)
   tinyo check FILE                          check a config: every error, with its line
   tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)
   tinyo status [--json] [NAME...]           how services are

@@ -1,5 +1,6 @@
 //! The words this process was started with.
 
+use crate::text::bytes::cut;
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -18,6 +19,7 @@ impl Args {
         let words = if len == 0 { &[] } else { unsafe { core::slice::from_raw_parts(argv, len) } };
         FIRST.store(argv.cast_mut(), Ordering::Relaxed);
         COUNT.store(len, Ordering::Relaxed);
+        ENVIRONMENT.store(envp.cast_mut(), Ordering::Relaxed);
         Args { words, envp }
     }
 
@@ -51,9 +53,29 @@ impl Args {
     }
 }
 
-/// Where the words lie, for [`forget`].
+/// Where the words lie, for [`forget`] and [`given`].
 static FIRST: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+static ENVIRONMENT: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+/// `argv` behind its first `skip` words, and `envp`, as execve(2) takes them.
+pub(super) fn given(skip: usize) -> (*const *const c_char, *const *const c_char) {
+    let skip = skip.min(COUNT.load(Ordering::Relaxed));
+    // `argv` has COUNT words and a NULL behind them.
+    (FIRST.load(Ordering::Relaxed).wrapping_add(skip).cast_const(), environment())
+}
+
+fn environment() -> *const *const c_char {
+    ENVIRONMENT.load(Ordering::Relaxed).cast_const()
+}
+
+/// The value of the variable `name`, as this process was given it.
+pub fn variable(name: &[u8]) -> Option<&'static [u8]> {
+    Environment { next: environment() }.find_map(|word| match cut(word.to_bytes(), b'=') {
+        (found, Some(value)) if found == name => Some(value),
+        _ => None,
+    })
+}
 
 /// Overwrites all words but the first where the kernel keeps them: /proc/PID/cmdline, which everyone may read, then shows
 /// only the name. For a process that never looks at its words again.

@@ -64,6 +64,7 @@ pub enum Call {
     Send,
     Setgroups,
     Sethostname,
+    Setpgid,
     Setresgid,
     Setresuid,
     Setsid,
@@ -83,7 +84,7 @@ pub enum Call {
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot recvmsg send \
-                          setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
+                          setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs \
                           symlink umount unlink waitpid write";
 
 impl Error {

@@ -108,6 +108,19 @@ impl Fd {
     }
 }
 
+/// Closes every file but `kept` and standard input, output and error.
+pub fn close_all_but(kept: Fd) -> Fd {
+    const PLACE: i32 = 3;
+    if kept.dup_onto(PLACE, true).is_err() {
+        // Our limit of open files is below four.
+        return kept;
+    }
+    // Closed with the others, or on that number already.
+    kept.leak();
+    close_from(PLACE + 1);
+    Fd(PLACE)
+}
+
 /// write(2) to a descriptor by number: the standard ones, which nobody owns.
 pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {

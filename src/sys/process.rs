@@ -1,6 +1,6 @@
 //! Processes: made, replaced, waited for, signalled.
 
-use super::args::Args;
+use super::args::{self, Args};
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use super::fs::{self, At};
@@ -153,6 +153,15 @@ pub fn execute_file(file: &Fd, args: &Args) -> Error {
     last(Call::Execveat)
 }
 
+/// execve(2) of `path` with the words and the environment that this process was given, the first `skip` words left out.
+/// It returns only to say why it did not happen.
+pub fn execute_given(path: &CStr, skip: usize) -> Error {
+    let (argv, envp) = args::given(skip);
+    // SAFETY: the kernel's own arrays, which end with NULL, as long as the process lives.
+    unsafe { libc::execve(path.as_ptr(), argv, envp) };
+    last(Call::Execve)
+}
+
 /// What waiting found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -162,7 +171,7 @@ pub enum Waited {
     NoChildren,
 }
 
-fn wait_for(pid: i32, flags: i32) -> Waited {
+fn wait_for(pid: i32, flags: i32, stopped: &mut dyn FnMut(Pid, u8)) -> Waited {
     loop {
         let mut status = 0;
         // SAFETY: room for one status.
@@ -174,8 +183,8 @@ fn wait_for(pid: i32, flags: i32) -> Waited {
             Some(pid) if libc::WIFSIGNALED(status) => {
                 return Waited::Ended(pid, Exit::Signal(libc::WTERMSIG(status) as u8));
             }
-            // Stopped or continued: not asked for, and no end.
-            Some(_) => {}
+            // Told of where `flags` ask for it.
+            Some(pid) => stopped(pid, libc::WSTOPSIG(status) as u8),
             None if value == 0 => return Waited::NoneYet,
             None if last(Call::Waitpid).is(libc::EINTR) => {}
             None => return Waited::NoChildren,
@@ -185,17 +194,22 @@ fn wait_for(pid: i32, flags: i32) -> Waited {
 
 /// Reaps one child that has ended, ours or a stranger's. The status is the kernel's word here, never a signal's.
 pub fn reap() -> Waited {
-    wait_for(-1, libc::WNOHANG)
+    wait_for(-1, libc::WNOHANG, &mut |_, _| {})
+}
+
+/// The same; `stopped` gets every child that a signal has stopped, with that signal.
+pub fn reap_or_stopped(stopped: &mut dyn FnMut(Pid, u8)) -> Waited {
+    wait_for(-1, libc::WNOHANG | libc::WUNTRACED, stopped)
 }
 
 /// Waits until any child has ended.
 pub fn wait_any() -> Waited {
-    wait_for(-1, 0)
+    wait_for(-1, 0, &mut |_, _| {})
 }
 
 /// Waits until `pid`, a child, has ended.
 pub fn wait(pid: Pid) -> Waited {
-    wait_for(pid.number() as i32, 0)
+    wait_for(pid.number() as i32, 0, &mut |_, _| {})
 }
 
 /// kill(2) of one process.
@@ -220,6 +234,18 @@ pub fn kill_all(signal: u8) -> Result<()> {
 pub fn id() -> u32 {
     // SAFETY: cannot fail.
     unsafe { libc::getpid() as u32 }
+}
+
+/// getpgrp(2): this process's group, by its number; 0 when its leader is outside this pid namespace.
+pub fn group() -> i32 {
+    // SAFETY: cannot fail.
+    unsafe { libc::getpgrp() }
+}
+
+/// setpgid(2): a process group of its own in the session that it is in.
+pub fn new_group() -> Result<()> {
+    // SAFETY: plain numbers.
+    check(Call::Setpgid, unsafe { libc::setpgid(0, 0) }).map(drop)
 }
 
 /// setsid(2): a session and process group of its own, without a terminal.

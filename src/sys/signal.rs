@@ -11,14 +11,18 @@ type Set = u64;
 
 const SET_BYTES: usize = core::mem::size_of::<Set>();
 
-fn set_mask(how: i32, set: Set) {
-    // SAFETY: one readable set of the size given.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, core::ptr::null_mut::<Set>(), SET_BYTES) };
+/// What was blocked before.
+fn set_mask(how: i32, set: Set) -> Set {
+    let mut old = 0;
+    // SAFETY: one readable and one writable set of the size given.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, &raw mut old, SET_BYTES) };
+    old
 }
 
-/// Blocks every signal that can be blocked, for this process and what it forks.
-pub fn block_all() {
-    set_mask(libc::SIG_SETMASK, Set::MAX);
+/// Blocks every signal that can be blocked, for this process and what it forks. What was blocked before is for
+/// [`restore`].
+pub fn block_all() -> u64 {
+    set_mask(libc::SIG_SETMASK, Set::MAX)
 }
 
 /// Unblocks everything, leaving dispositions as they are.
@@ -26,33 +30,54 @@ pub fn unblock_all() {
     set_mask(libc::SIG_SETMASK, 0);
 }
 
-fn set_default(number: u8) {
-    // The kernel's `struct sigaction`, all zero: SIG_DFL, no flags, and so no restorer either.
-    let action = [0u64; 4];
-    // SAFETY: a readable action of 32 bytes, which it is on x86_64 and aarch64.
+/// SIG_DFL, or SIG_IGN if `ignored`; true when it was ignored before.
+fn set_ignored(number: u8, ignored: bool) -> bool {
+    // The kernel's `struct sigaction`: SIG_DFL is 0 and SIG_IGN 1, no flags, and so no restorer either.
+    let action = [u64::from(ignored), 0, 0, 0];
+    let mut old = [0u64; 4];
+    // SAFETY: a readable and a writable action of 32 bytes, which it is on x86_64 and aarch64.
     unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigaction,
-            i32::from(number),
-            action.as_ptr(),
-            core::ptr::null_mut::<u64>(),
-            SET_BYTES,
-        )
-    };
+        libc::syscall(libc::SYS_rt_sigaction, i32::from(number), action.as_ptr(), old.as_mut_ptr(), SET_BYTES);
+    }
+    old[0] == 1
 }
 
 /// What a new program expects: no signal blocked, none ignored. (execve resets handlers, but keeps SIG_IGN and the mask.)
 pub fn reset() {
     // KILL and STOP answer EINVAL, which changes nothing.
     for number in 1..=LAST {
-        set_default(number);
+        set_ignored(number, false);
     }
     unblock_all();
 }
 
-/// SIGCHLD back to its default: inherited as ignored, the kernel would reap our children itself.
-pub fn take_child_signals() {
-    set_default(libc::SIGCHLD as u8);
+/// SIGCHLD back to its default: inherited as ignored, the kernel would reap our children itself. True: it was.
+pub fn take_child_signals() -> bool {
+    set_ignored(libc::SIGCHLD as u8, false)
+}
+
+/// Signals as whoever started this process had them: what [`block_all`] and [`take_child_signals`] answered.
+pub fn restore(blocked: u64, child_ignored: bool) {
+    set_ignored(libc::SIGCHLD as u8, child_ignored);
+    set_mask(libc::SIG_SETMASK, blocked);
+}
+
+/// Lets the blocked signal `number` (TSTP, TTIN or TTOU) stop this process, with the whole of its `group` or alone, until
+/// somebody continues it. False: the kernel did not stop it, as it never does PID 1, whoever ignores the signal, and a
+/// group that nobody could continue (setpgid(2): orphaned).
+pub fn stop(number: u8, group: bool) -> bool {
+    let signal = i32::from(number);
+    // A stop that comes discards a SIGCONT that waits, and the other way round: whichever was last is left.
+    let set = bit(libc::SIGCONT);
+    let zero = [0u64; 2];
+    // SAFETY: plain numbers; one readable set of the size given, no siginfo, a time of two words, all zero.
+    let taken = unsafe {
+        libc::kill(if group { 0 } else { libc::getpid() }, signal);
+        set_mask(libc::SIG_UNBLOCK, bit(signal));
+        set_mask(libc::SIG_BLOCK, bit(signal));
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, 0usize, zero.as_ptr(), SET_BYTES)
+    };
+    taken == libc::SIGCONT.into()
 }
 
 const fn bit(number: i32) -> Set {

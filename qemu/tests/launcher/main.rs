@@ -16,5 +16,7 @@ mod options;
 mod rights;
 mod signals;
 mod status;
+mod terminal;
+mod tini;
 mod users;
 mod volumes;

@@ -6,18 +6,19 @@ use std::{
 };
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::house::{Ended, House, finish, pid, soon};
 
 /// A run that talks: its command says `ready` first.
-struct Talk {
+pub struct Talk {
     /// None: it was waited for.
     child: Option<Child>,
     output: BufReader<ChildStdout>,
 }
 
 impl Talk {
-    fn start(mut command: Command) -> Talk {
+    pub fn start(mut command: Command) -> Talk {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -26,17 +27,22 @@ impl Talk {
         talk
     }
 
-    fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    fn send(&self, signal: Signal) {
-        kill(pid(self.child.as_ref().unwrap()), signal).unwrap();
+    pub fn send(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
     }
 
-    fn end(mut self) -> Ended {
+    /// tinyo's own.
+    pub fn pid(&self) -> Pid {
+        pid(self.child.as_ref().unwrap())
+    }
+
+    pub fn end(mut self) -> Ended {
         finish(self.child.take().unwrap())
     }
 }

@@ -190,7 +190,7 @@ pub fn ignore_signals(command: &mut Command) {
     unsafe { command.pre_exec(ignore) };
 }
 
-fn block_signals(command: &mut Command) {
+pub fn block_signals(command: &mut Command) {
     let block = || SigSet::all().thread_block().map_err(Into::into);
     // SAFETY: one system call between fork and exec, without allocation or locks.
     unsafe { command.pre_exec(block) };

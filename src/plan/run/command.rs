@@ -11,7 +11,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::fs;
 use crate::sys::process::{self, Words};
-use crate::sys::{tty, user};
+use crate::sys::{args, tty, user};
 use crate::text::lines::{self, Stop};
 use crate::text::{bytes, passwd};
 
@@ -29,6 +29,14 @@ pub fn session(terminal: bool) -> Result<()> {
         done => done?,
     }
     if terminal { tty::take(&fd::duplicate(0)?) } else { Ok(()) }
+}
+
+pub fn group() -> Result<()> {
+    let left = process::group();
+    process::new_group()?;
+    // Here, not in the parent: nobody runs in the background for a moment. Who has no terminal passes none.
+    tty::pass(left, process::group());
+    Ok(())
 }
 
 /// Standard input is null, or what it is fed; output and error go where `log` says. The second time, in a container's
@@ -218,17 +226,27 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place
         Ok(()) => {}
         Err(error) => return error,
     }
-    let Some(program) = argv.first() else { return Error::new(Call::Execve, libc::ENOENT) };
+    let program = argv.first().copied().unwrap_or_default();
+    let path = env.iter().find_map(|word| bytes::after(word.to_bytes(), b"PATH="));
+    search(program, path, &mut |file| process::execute(file, &words, &environment))
+}
+
+/// The same with the words and the environment that we were given ourselves, as they are.
+pub fn execute_given(program: &CStr, skip: usize) -> Error {
+    search(program, args::variable(b"PATH"), &mut |file| process::execute_given(file, skip))
+}
+
+/// Gives `execute` what `program` may stand for, until it works. It only returns to say why none did.
+fn search(program: &CStr, path: Option<&[u8]>, execute: &mut dyn FnMut(&CStr) -> Error) -> Error {
     let name = program.to_bytes();
     // execve(2) knows no empty name, and no directory of the PATH has one.
     if name.is_empty() {
         return Error::new(Call::Execve, libc::ENOENT);
     }
     if bytes::has(name, b'/') {
-        return process::execute(program, &words, &environment);
+        return execute(program);
     }
-    let path =
-        env.iter().find_map(|word| bytes::after(word.to_bytes(), b"PATH=")).unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
+    let path = path.unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
     let mut found = Error::new(Call::Execve, libc::ENOENT);
     let mut buffer = bytes::Path::new();
     let mut rest = Some(path);
@@ -237,7 +255,7 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place
         // An empty entry is the current directory, as in sh(1).
         let directory = if directory.is_empty() { b"." } else { directory };
         let Some(candidate) = bytes::path(&[directory, b"/", name], &mut buffer) else { continue };
-        let error = process::execute(candidate, &words, &environment);
+        let error = execute(candidate);
         match i32::from(error.errno().0) {
             libc::ENOENT | libc::ENOTDIR => {}
             // Remembered, and the search goes on: another one may be executable.

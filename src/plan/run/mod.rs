@@ -14,7 +14,7 @@ use core::cell::Cell;
 pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step};
-use crate::container::reaper;
+use crate::container::reaper::{self, Manner};
 use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
@@ -96,7 +96,7 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
 /// The life of a child: the steps, of which the last is execve. It never returns.
 fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
     for (number, step) in plan.steps.iter().enumerate() {
-        if matches!(step, Step::Exec { .. }) {
+        if step.is_last() {
             tell(&place, ARMED, 0);
         }
         if let Err(error) = take(step, &mut place) {
@@ -133,7 +133,7 @@ fn attend(pid: Pid) -> ! {
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
     match signal::open() {
-        Ok(signals) => process::exit(reaper::attend(pid, &signals).status()),
+        Ok(signals) => process::exit(reaper::attend(pid, &signals, Manner::default()).status()),
         // Nothing is open, so a descriptor is to be had, or the kernel is out of memory: end, and the kernel ends the rest.
         Err(_) => process::exit(125),
     }
@@ -206,8 +206,14 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             signal::reset();
             Ok(())
         }
+        Step::Group => command::group(),
+        Step::RestoreSignals { blocked, child_ignored } => {
+            signal::restore(blocked, child_ignored);
+            Ok(())
+        }
         Step::Ask => command::ask(),
         Step::Exec { argv, env, term } => Err(command::execute(argv, env, term, place)),
+        Step::ExecGiven { name, skip } => Err(command::execute_given(name, skip)),
         Step::DieWithParent => {
             process::die_with_parent(libc::SIGKILL as u8)?;
             parent_lives(place)
