@@ -31,6 +31,7 @@ pub mod sys;
 
 pub mod log;
 pub mod request;
+pub mod watchdog;
 
 pub mod container;
 pub mod plan;

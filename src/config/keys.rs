@@ -32,6 +32,7 @@ pub enum Type {
     CrashLimit,
     Log,
     Network,
+    WatchdogStop,
     Kind,
     Restart,
     OnFailure,
@@ -86,6 +87,8 @@ keys! {
         Modules "modules" Type::List(Item::Module),
         Sysctl "sysctl" Type::List(Item::Setting),
         OnFailure "on-failure" Type::OnFailure,
+        Watchdog "watchdog" Type::Time,
+        WatchdogStop "watchdog-stop" Type::WatchdogStop,
     }
     Root {
         RootSource "source" Type::Source,
@@ -152,7 +155,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip watchdog overlay group-add env-file umask ulimit memory cpus pids-limit cgroup ready listen devices \
+pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup ready listen devices \
                          seccomp userns oom-score-adj";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes.
@@ -163,6 +166,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Network => "none host",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
+        Type::WatchdogStop => "poweroff always never",
         Type::Log => "kmsg console null",
         _ => "",
     }

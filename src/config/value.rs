@@ -29,7 +29,13 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
         Type::Log if is_path(text) => return Ok(u64::MAX),
-        Type::Log | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
+        Type::Log
+        | Type::Kind
+        | Type::Restart
+        | Type::Network
+        | Type::WatchdogStop
+        | Type::OnFailure
+        | Type::OnExit => {
             let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
             let what = match kind {
                 Type::Log | Type::Network if later => Wrong::Later,

@@ -39,6 +39,7 @@ pub enum Step<'a> {
         init: Option<&'a CStr>,
     },
     Hostname(&'a [u8]),
+    Watchdog(Millis),
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
@@ -112,6 +113,7 @@ impl Step<'_> {
             (Step::Module(_), ENOENT) => "is it in modules.dep, and its file in the image?",
             (Step::Module(_), ENOEXEC | EKEYREJECTED) => "was it built and signed for this kernel?",
             (Step::Module(_), EOPNOTSUPP | EINVAL) => "compressed modules need CONFIG_MODULE_DECOMPRESS",
+            (Step::Watchdog(_), ENOENT) => "is its driver built in or among modules?",
             (Step::Root { .. }, ENOENT | ENOTDIR) => "the root must be a directory",
             (
                 Step::Root { .. } | Step::Volume { .. } | Step::Tmpfs { .. } | Step::Mask(_) | Step::ReadOnly(_),
@@ -231,6 +233,7 @@ impl uDisplay for Step<'_> {
             Step::HandOver { init: Some(init) } => on(f, "hand over to ", init.to_bytes()),
             Step::HandOver { init: None } => f.write_str("go on in the new root"),
             Step::Hostname(name) => on(f, "set hostname ", name),
+            Step::Watchdog(timeout) => uwrite!(f, "open /dev/watchdog ({})", Waiting(Wait::For(timeout))),
             Step::Session { terminal: false } => f.write_str("new session"),
             Step::Session { terminal: true } => f.write_str("new session with the terminal"),
             Step::Stdio(Log::Kmsg) => f.write_str("stdin null, output to the kernel log"),

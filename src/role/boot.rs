@@ -6,7 +6,7 @@ use super::source::{self, Loaded};
 use super::{exit, handover};
 use crate::boot::device::Events;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
-use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
+use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
 use crate::limits;
 use crate::log::{self, Level, Line};
@@ -22,7 +22,7 @@ use crate::sys::memory::{self, Static};
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
 use crate::text::options;
-use crate::{put, say};
+use crate::{put, say, watchdog};
 
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
@@ -38,6 +38,7 @@ pub struct Machine {
     pub signals: Fd,
     pub events: Events,
     pub line: BootLine<'static>,
+    pub watchdog_stop: WatchdogStop,
 }
 
 /// A boot that cannot go on; why was said.
@@ -56,7 +57,13 @@ pub fn machine(args: Args) -> ! {
         }
     }
     begin_kernel_log();
-    let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    let mut machine = Machine {
+        args,
+        signals,
+        events: Events::open(),
+        line: BootLine::default(),
+        watchdog_stop: WatchdogStop::default(),
+    };
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
     machine.line = read_line();
@@ -94,6 +101,7 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     }
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
+    machine.watchdog_stop = config.watchdog_stop;
     set_up(config)?;
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
@@ -119,14 +127,26 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
         say!(Failure, "config: more than {} steps; write fewer modules or sysctls", limits::STEPS);
         return Err(Stuck);
     }
+    let mut unopened = None;
     for step in &plan.steps {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
+            Step::Watchdog(timeout) => {
+                // Its driver may be one of the modules.
+                unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));
+                Ok(())
+            }
             _ => run::take_alone(step),
         };
         if let Err(error) = done {
             say_failure(step, error);
         }
+        watchdog::feed();
+    }
+    if let Some((step, timeout)) = unopened
+        && let Err(error) = watchdog::open(timeout)
+    {
+        run::say_failure("watchdog", step, error.errno());
     }
     Ok(())
 }
@@ -141,6 +161,7 @@ fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
         if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
             handover::wait_for_device(machine, table.source);
         }
+        watchdog::feed();
         let Err(error) = run::take_alone(&step) else { continue };
         say_failure(&step, error);
         if !optional {
@@ -285,6 +306,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
         if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
             pass_on(to, status);
         }
+        watchdog::end(end.ending, machine.watchdog_stop);
     })
 }
 
@@ -351,10 +373,10 @@ pub fn supervisor(args: Args) -> ! {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);
     }
-    if config.hostname.is_some() || !config.sysctl.is_empty() {
+    if config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
         say!(
             Warning,
-            "{}: hostname and sysctl are for the machine; whoever made this container sets them",
+            "{}: hostname, sysctl and watchdog are for the machine; whoever made this container sets them",
             loaded.name()
         );
     }

@@ -8,7 +8,7 @@ use crate::probe::mountinfo;
 use crate::request::Ending;
 use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
-use crate::sys::fd::Fd;
+use crate::sys::fd::{self, Fd};
 use crate::sys::fs::{self, At};
 use crate::sys::poll::{self, Interest};
 use crate::sys::power::{self, Power};
@@ -18,6 +18,7 @@ use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::lines::{self, Stop};
 use crate::text::show::Show;
+use crate::watchdog;
 
 /// Strangers (what no service's cgroup holds) get this long after TERM, and after KILL.
 const STRANGERS: Millis = Millis(2_000);
@@ -57,8 +58,12 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
         Ok(Forked::Parent(pid)) => pid,
         // No process is to be had: better done here, at the risk of waiting for ever, than not at all.
         Err(_) => return work.carry_out(),
-        // Every errno that these calls have fits into a status.
-        Ok(Forked::Child) => process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0)),
+        Ok(Forked::Child) => {
+            // One that the kernel holds shall hold nothing of ours: the watchdog's stop is its last close.
+            fd::close_from(0);
+            // Every errno that these calls have fits into a status.
+            process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0))
+        }
     };
     let deadline = Millis(poll::now().0.saturating_add(limit.0));
     loop {
@@ -73,7 +78,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
             _ => {}
         }
         if poll::now() >= deadline {
-            // It stays in the kernel; it holds nothing of ours.
+            // It stays in the kernel.
             let _ = process::kill(pid, libc::SIGKILL as u8);
             return Err(Error::new(Call::Waitpid, libc::ETIMEDOUT));
         }
@@ -82,6 +87,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
 }
 
 fn wait(signals: &Fd, deadline: Millis) {
+    let deadline = watchdog::feed().map_or(deadline, |next| next.min(deadline));
     let _ = poll::wait(&mut [Interest::readable(signals)], Some(deadline));
     while let Ok(Some(_)) = signal::next(signals) {}
 }

@@ -20,6 +20,7 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Waited};
 use crate::sys::signal;
 use crate::text::duration::Millis;
+use crate::watchdog;
 use cgroup::Cgroups;
 use core::ffi::CStr;
 use member::Member;
@@ -248,7 +249,7 @@ impl<'s> Loop<'s> {
             }
         }
         // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
-        let _ = poll::wait(&mut files, self.deadline());
+        let _ = poll::wait(&mut files, self.deadline().into_iter().chain(watchdog::feed()).min());
         while let Ok(Some(number)) = signal::next(self.set.signals) {
             if let Some(ending) = request::ending(number, self.set.machine) {
                 self.finish(End { ending, status: None });

@@ -19,6 +19,7 @@ pub mod process;
 pub mod signal;
 pub mod tty;
 pub mod user;
+pub mod watchdog;
 
 pub use error::{Errno, Error, Result};
 pub use fd::Fd;

@@ -182,7 +182,9 @@ pub fn take(step: &Step, place: &mut Place) -> Result<()> {
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::MountRoot(_) | Step::HandOver { .. } => Err(Error::new(Call::Plan, libc::ENOSYS)),
+        Step::Module(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver { .. } => {
+            Err(Error::new(Call::Plan, libc::ENOSYS))
+        }
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio(log) => command::stdio(log, place.log.as_ref()),
