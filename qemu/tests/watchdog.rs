@@ -132,10 +132,16 @@ fn it_is_stopped_at_the_end_when_told_so() {
 fn the_new_init_can_open_it_and_is_reset_when_it_does_not_feed_it() {
     let run = guest(Arch::X86_64, |boot| {
         let mut disk = image::busybox_root(&boot.kit)?;
-        disk.file("/my/init", 0o755, script("check opened sh -c 'echo >/dev/watchdog'\nsleep 60; say never"));
+        disk.file(
+            "/my/init",
+            0o755,
+            script("check opened sh -c '[ -c /dev/watchdog ] && echo >/dev/watchdog'\nsleep 60; say never"),
+        );
         let config = TCO.replace("[\"", "[\"virtio_pci\", \"virtio_blk\", \"ext4\", \"");
         boot.config(&format!("{config}[root]\nsource = \"/dev/vda\"\ninit = \"/my/init\"\n"));
-        with_tco(boot)?.disk(&disk)?.run()
+        with_tco(boot)?.disk(&disk)?;
+        image::add_modules(&mut boot.archive, &boot.kit.modules, &["virtio_pci", "virtio_blk", "wdat_wdt"])?;
+        boot.run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: watchdog: runs on; the new init has 2 s to open it").held("opened");
