@@ -8,7 +8,7 @@ use crate::probe::mountinfo;
 use crate::request::Ending;
 use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
-use crate::sys::fd::{self, Fd};
+use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::poll::{self, Interest};
 use crate::sys::power::{self, Power};
@@ -58,12 +58,8 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
         Ok(Forked::Parent(pid)) => pid,
         // No process is to be had: better done here, at the risk of waiting for ever, than not at all.
         Err(_) => return work.carry_out(),
-        Ok(Forked::Child) => {
-            // One that the kernel holds shall hold nothing of ours: the watchdog's stop is its last close.
-            fd::close_from(0);
-            // Every errno that these calls have fits into a status.
-            process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0))
-        }
+        // Every errno that these calls have fits into a status.
+        Ok(Forked::Child) => process::exit(work.carry_out().map_or_else(|error| error.errno().0 as u8, |()| 0)),
     };
     let deadline = Millis(poll::now().0.saturating_add(limit.0));
     loop {
@@ -78,7 +74,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
             _ => {}
         }
         if poll::now() >= deadline {
-            // It stays in the kernel.
+            // It stays in the kernel; it holds nothing of ours that anybody waits for.
             let _ = process::kill(pid, libc::SIGKILL as u8);
             return Err(Error::new(Call::Waitpid, libc::ETIMEDOUT));
         }
@@ -156,7 +152,7 @@ fn release(ending: Ending, signals: &Fd) {
             Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
             Ok(None) => return,
             Err(error) => {
-                // A new root without /proc: its own root is all that we know of.
+                // Its own root is all that we know of.
                 say!(Failure, "{}: read /proc/self/mountinfo: {}", ending.name(), error.errno());
                 let _ = bounded(Work::Remount(c"/"), UNMOUNT, signals);
                 return;
@@ -179,7 +175,7 @@ fn release(ending: Ending, signals: &Fd) {
 /// The last mount in the table that holds data and was not `tried`: what was mounted last lies on top, or deepest. Its
 /// place goes to `place`, NUL-terminated. The table is read anew each time, through a buffer that any line fits into.
 fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
-    let table = fs::open(c"/proc/self/mountinfo", fs::READ)?;
+    let table = mount_table()?;
     let mut buffer = [0u8; 8192];
     let mut last = None;
     let seen = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
@@ -197,4 +193,14 @@ fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
         Err(Stop::Read(error)) => Err(error),
         _ => Ok(last),
     }
+}
+
+/// The kernel's table of our mounts. Without /proc, as in a root that has no place for it, one is laid over /run, which nobody
+/// needs any more.
+fn mount_table() -> Result<Fd> {
+    const OVER_RUN: &CStr = c"/run/self/mountinfo";
+    fs::open(c"/proc/self/mountinfo", fs::READ).or_else(|error| {
+        let laid = || mount::mount(c"proc", c"/run", c"proc", 0, c"").and_then(|()| fs::open(OVER_RUN, fs::READ));
+        fs::open(OVER_RUN, fs::READ).or_else(|_| laid()).map_err(|_| error)
+    })
 }

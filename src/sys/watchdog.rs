@@ -16,18 +16,18 @@ pub fn open() -> Result<Fd> {
 /// WDIOC_SETTIMEOUT: the seconds that the driver made of it. EINVAL: out of its range; EOPNOTSUPP: it has one only.
 pub fn set_timeout(device: &Fd, seconds: i32) -> Result<i32> {
     const SET_TIMEOUT: u32 = 0xc004_5706;
-    control(device, SET_TIMEOUT, seconds)
+    control(device.raw(), SET_TIMEOUT, seconds)
 }
 
 /// WDIOC_GETTIMEOUT: the seconds that it runs with.
 pub fn timeout(device: &Fd) -> Result<i32> {
     const GET_TIMEOUT: u32 = 0x8004_5707;
-    control(device, GET_TIMEOUT, 0)
+    control(device.raw(), GET_TIMEOUT, 0)
 }
 
-fn control(device: &Fd, request: u32, mut value: i32) -> Result<i32> {
-    // SAFETY: both requests read and write one int.
-    check(Call::Ioctl, unsafe { libc::ioctl(device.raw(), request as _, &raw mut value) })?;
+fn control(device: i32, request: u32, mut value: i32) -> Result<i32> {
+    // SAFETY: each of these requests reads or writes one int.
+    check(Call::Ioctl, unsafe { libc::ioctl(device, request as _, &raw mut value) })?;
     Ok(value)
 }
 
@@ -36,8 +36,12 @@ pub fn feed(device: i32) -> Result<()> {
     write_to(device, b"\0").map(drop)
 }
 
-/// The magic close: stops the watchdog, unless the kernel was built or told not to let it (`nowayout`).
+/// Stops the watchdog, unless the kernel was built or told not to let it (`nowayout`): by WDIOC_SETOPTIONS, since a child that
+/// the kernel holds on its way to its execve may have it open too, and by the magic close, which every driver knows.
 pub fn stop(device: i32) {
+    const SET_OPTIONS: u32 = 0x8004_5704;
+    const DISABLE: i32 = 1;
+    let _ = control(device, SET_OPTIONS, DISABLE);
     let _ = write_to(device, b"V");
     drop(Fd::own(device));
 }
