@@ -76,9 +76,9 @@ fn an_end_comes_through_all_that_is_in_its_way() {
 }
 
 /// With a disk on /data.
-const DATA: &str = r#"
-modules = ["virtio_pci", "virtio_blk", "ext4"]
+const DISK: [&str; 2] = ["virtio_pci", "virtio_blk"];
 
+const DATA: &str = r#"
 [[mount]]
 source = "/dev/vda"
 target = "/data"
@@ -116,9 +116,10 @@ fn examine(image: &Path) -> Result<()> {
 }
 
 /// Boots with a disk on /data, and looks at the disk when the machine has ended.
-fn run_with_data(boot: &mut Boot, services: &str) -> Result<Outcome> {
+fn run_with_data(boot: &mut Boot, modules: &[&str], services: &str) -> Result<Outcome> {
     let disk = image::busybox_root(&boot.kit)?;
-    boot.config(&format!("{DATA}{services}")).disk(&disk)?;
+    boot.config(&format!("modules = {modules:?}\n{DATA}{services}")).disk(&disk)?;
+    image::add_modules(&mut boot.archive, &boot.kit.modules, modules)?;
     let outcome = boot.run()?;
     examine(&boot.dir.path().join("disk.img")).with_context(|| outcome.shown().to_owned())?;
     Ok(outcome)
@@ -132,7 +133,7 @@ fn write_and_end(rounds: u32) -> u32 {
             // Each end meets the writers elsewhere.
             let end =
                 format!("[service.end]\nexec = [\"/bin/sh\", \"-c\", \"usleep {}; kill -USR2 1\"]\n", 37_000 * round);
-            run_with_data(boot, &format!("{WRITERS}{end}"))
+            run_with_data(boot, &DISK, &format!("{WRITERS}{end}"))
         });
         let Some(guest) = run.outcome() else { return clean };
         guest.never_says("unmount /data").ends(End::PowerOff);
@@ -194,7 +195,7 @@ fn without_a_descriptor_to_be_had_it_says_so_and_ends_with_a_clean_disk() {
         let more: String = (0..9).map(|n| format!("[service.s{n}]\nexec = [\"/bin/sleep\", \"1000\"]\n")).collect();
         let end = "[service.end]\nexec = [\"/bin/sh\", \"-c\", \"sleep 2; kill -USR2 1\"]\n";
         boot.archive.file("/start", 0o755, "#!/bin/sh\nulimit -n 20\nexec /init\n");
-        run_with_data(boot.append("rdinit=/start"), &format!("{end}{more}"))
+        run_with_data(boot.append("rdinit=/start"), &DISK, &format!("{end}{more}"))
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: s[0-9]: .*: too many open files").ends(End::PowerOff);
@@ -208,7 +209,7 @@ fn without_a_process_to_be_had_it_tries_again_and_ends_with_a_clean_disk() {
                      limit 20; kill $pid; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; limit 1000\n\
                      check back soon 'pidof sleep'\nlimit 20; kill -USR2 1";
         let steady = "[service.steady]\nexec = [\"/bin/sleep\", \"1000\"]\n\n[service.check]\nexec = [\"/check\"]\n";
-        run_with_data(boot.script("/check", check), steady)
+        run_with_data(boot.script("/check", check), &DISK, steady)
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: steady: clone3?: resource temporarily unavailable").held("back").ends(End::PowerOff);
@@ -218,8 +219,21 @@ fn without_a_process_to_be_had_it_tries_again_and_ends_with_a_clean_disk() {
 fn without_proc_it_boots_and_ends_with_a_clean_disk() {
     let run = guest(Arch::X86_64, |boot| {
         boot.archive.file("/proc", 0o644, "");
-        run_with_data(boot, "[service.end]\nexec = [\"/bin/sh\", \"-c\", \"echo x >/data/x; kill -USR2 1\"]\n")
+        run_with_data(boot, &DISK, "[service.end]\nexec = [\"/bin/sh\", \"-c\", \"echo x >/data/x; kill -USR2 1\"]\n")
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: mount proc on /proc .*: not a directory").ends(End::PowerOff);
+}
+
+#[test]
+fn a_disk_that_is_busy_by_a_loop_device_and_swap_is_left_clean() {
+    let run = guest(Arch::X86_64, |boot| {
+        let hold = "cd /data; dd if=/dev/zero of=image bs=1M count=4; dd if=/dev/zero of=swap bs=1M count=4; mkswap swap\n\
+                    check swap swapon swap; check loop losetup /dev/loop0 image; kill -USR2 1";
+        let modules = ["virtio_pci", "virtio_blk", "loop"];
+        let services = "[service.hold]\nexec = [\"/hold\"]\n";
+        run_with_data(boot.script("/hold", hold), &modules, services)
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.held("swap").held("loop").never_says("tinyo: .*unmount").ends(End::PowerOff);
 }

@@ -9,7 +9,7 @@ use crate::request::Ending;
 use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
+use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
 use crate::sys::power::{self, Power};
 use crate::sys::process::{self, Forked, Waited};
@@ -34,6 +34,7 @@ const MOST: usize = 128;
 enum Work<'a> {
     Signal(u8),
     Sync,
+    Free,
     Unmount(&'a CStr),
     Remount(&'a CStr),
 }
@@ -44,6 +45,10 @@ impl Work<'_> {
             Work::Signal(number) => process::kill_all(number),
             Work::Sync => {
                 power::sync();
+                Ok(())
+            }
+            Work::Free => {
+                free();
                 Ok(())
             }
             Work::Unmount(path) => mount::unmount(path, false),
@@ -122,6 +127,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
     if let Err(error) = bounded(Work::Sync, SYNC, signals) {
         say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
+    let _ = bounded(Work::Free, UNMOUNT, signals);
     release(end.ending, signals);
     farewell();
     let power = match end.ending {
@@ -139,6 +145,35 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
     loop {
         // reboot(2) cannot fail for PID 1 of the machine; if it did, there is nothing better to do than to reap.
         nobody_left(signals, Millis(60_000));
+    }
+}
+
+/// Ends the swapping, and the loop devices: a file that is used for either keeps its file system busy, and dirty. What
+/// stays shows by what cannot be unmounted.
+#[inline(never)]
+fn free() {
+    let mut buffer = [0u8; 4096];
+    if let Ok(table) = fs::open(c"/proc/swaps", fs::READ) {
+        let _ = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
+            // The line above them all has no path.
+            if let (true, Some(end)) = (line.starts_with(b"/"), line.iter_mut().find(|byte| **byte == b' ')) {
+                *end = 0;
+                let _ = CStr::from_bytes_until_nul(line).map(power::swap_off);
+            }
+            true
+        });
+    }
+    let mut place = Path::new();
+    let Ok(devices) = fs::open(c"/sys/block", fs::READ | fs::DIRECTORY) else { return };
+    let mut names = Names::of(devices);
+    while let Some((name, _)) = names.next_name() {
+        if name.to_bytes().starts_with(b"loop")
+            && let Some(path) = bytes::path(&[b"/dev/", name.to_bytes()], &mut place)
+            && let Ok(device) = fs::open(path, fs::READ)
+        {
+            // ENXIO: it has no file.
+            let _ = power::detach_loop(&device);
+        }
     }
 }
 

@@ -67,6 +67,7 @@ pub enum Call {
     Socket,
     Stat,
     Statfs,
+    Swapoff,
     Symlink,
     Umount,
     Unlink,
@@ -78,7 +79,7 @@ pub enum Call {
 const CALLS: &str = "access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot send \
-                          setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
+                          setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink waitpid write";
 
 impl Error {
