@@ -34,7 +34,8 @@ pub fn open(timeout: Millis) -> Result<()> {
     } else {
         say!(Warning, "watchdog: {} s: not in its driver's range; it runs with {} s", wanted, taken);
     }
-    TIMEOUT.store(u64::from(taken.unsigned_abs()) * 1000, Relaxed);
+    // At least one, or feeding it would be all that we do.
+    TIMEOUT.store(taken.max(1) as u64 * 1000, Relaxed);
     DEVICE.store(device.leak(), Relaxed);
     Ok(())
 }
