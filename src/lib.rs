@@ -33,6 +33,7 @@ pub mod sys;
 pub mod log;
 pub mod request;
 pub mod source;
+pub mod watchdog;
 
 pub mod container;
 pub mod plan;

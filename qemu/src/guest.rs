@@ -150,6 +150,11 @@ impl Guest {
         }
     }
 
+    /// QEMU has ended, whatever the guest said.
+    pub fn is_gone(&mut self) -> Result<bool> {
+        Ok(self.qemu.try_wait()?.is_some())
+    }
+
     /// Waits for the machine's end, by itself or by the deadline.
     pub fn finish(mut self) -> Result<Outcome> {
         let mut until = self.deadline;

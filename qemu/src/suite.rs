@@ -41,6 +41,7 @@ pub struct Boot {
     pub archive: Archive,
     words: Vec<String>,
     disk: Option<PathBuf>,
+    options: Vec<String>,
     /// Holds the initramfs, and disk images while the guest runs.
     pub dir: TempDir,
 }
@@ -62,6 +63,12 @@ impl Boot {
         self
     }
 
+    /// More hardware, in words of QEMU's command line.
+    pub fn hardware(&mut self, words: &[&str]) -> &mut Boot {
+        self.options.extend(words.iter().map(ToString::to_string));
+        self
+    }
+
     /// An ext4 disk of these files as /dev/vda, and the modules that make it appear.
     pub fn disk(&mut self, files: &Archive) -> Result<&mut Boot> {
         let path = self.dir.path().join("disk.img");
@@ -74,7 +81,7 @@ impl Boot {
     pub fn start(&self) -> Result<Guest> {
         let initrd = self.dir.path().join("initramfs.cpio");
         std::fs::write(&initrd, self.archive.to_bytes())?;
-        let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone());
+        let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone()).options(&self.options);
         for words in &self.words {
             machine = machine.append(words);
         }
@@ -116,7 +123,14 @@ pub fn guest(arch: Arch, play: impl FnOnce(&mut Boot) -> Result<Outcome>) -> Run
 }
 
 fn prepare(kit: Kit) -> Result<Boot> {
-    Ok(Boot { archive: image::busybox(&kit)?, kit, words: Vec::new(), disk: None, dir: tempfile::tempdir()? })
+    Ok(Boot {
+        archive: image::busybox(&kit)?,
+        kit,
+        words: Vec::new(),
+        disk: None,
+        options: Vec::new(),
+        dir: tempfile::tempdir()?,
+    })
 }
 
 /// Types and waits in a guest; when something does not come, the error shows all that did.

@@ -21,6 +21,7 @@ pub struct Machine {
     /// What follows `--`: a command for tinyo, which must end the kernel's command line.
     command: Option<String>,
     disk: Option<PathBuf>,
+    options: Vec<String>,
     memory: String,
     kvm: bool,
 }
@@ -35,6 +36,7 @@ impl Machine {
             words: Vec::new(),
             command: None,
             disk: None,
+            options: Vec::new(),
             memory: "256".into(),
             kvm: false,
         }
@@ -55,6 +57,12 @@ impl Machine {
 
     pub fn disk(mut self, image: Option<PathBuf>) -> Machine {
         self.disk = image;
+        self
+    }
+
+    /// Words of QEMU's own command line, for hardware that other machines do without.
+    pub fn options(mut self, words: &[String]) -> Machine {
+        self.options.extend_from_slice(words);
         self
     }
 
@@ -118,6 +126,7 @@ impl Machine {
             qemu.arg(format!("file={file},if=none,id=disk,format={format},cache=unsafe"));
             qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
         }
+        qemu.args(&self.options);
         Ok(qemu)
     }
 }

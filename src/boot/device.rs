@@ -15,6 +15,7 @@ use crate::sys::{net, signal};
 use crate::text::duration::Millis;
 use crate::text::put::Out;
 use crate::text::show::Show;
+use crate::watchdog;
 
 /// So often a wait says what it waits for.
 const REMINDER: u64 = 5_000;
@@ -82,8 +83,8 @@ pub fn wait_for<T>(
         if let Some(socket) = &events.0 {
             let _ = files.push(Interest::readable(socket));
         }
-        let next = deadline.map_or(reminder, |deadline| deadline.min(reminder));
-        let _ = poll::wait(&mut files, Some(next));
+        let next = [Some(reminder), deadline, watchdog::feed()].into_iter().flatten().min();
+        let _ = poll::wait(&mut files, next);
         while let Ok(Some(number)) = signal::next(signals) {
             if let Some(ending) = request::ending(number, true) {
                 return Err(Absent::Ended(ending));

@@ -32,6 +32,7 @@ pub enum Type {
     CrashLimit,
     Log,
     Network,
+    WatchdogStop,
     Kind,
     Restart,
     OnFailure,
@@ -88,6 +89,8 @@ keys! {
         Modules "modules" Type::List(Item::Module),
         Sysctl "sysctl" Type::List(Item::Setting),
         OnFailure "on-failure" Type::OnFailure,
+        Watchdog "watchdog" Type::Time,
+        WatchdogStop "watchdog-stop" Type::WatchdogStop,
     }
     Root {
         RootSource "source" Type::Source,
@@ -175,6 +178,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Ready => "none notify fd:N",
+        Type::WatchdogStop => "poweroff always never",
         Type::Log => "kmsg console null",
         _ => "",
     }

@@ -87,6 +87,9 @@ pub struct Config<'a> {
     pub hostname: Option<&'a CStr>,
     /// What a failed boot does.
     pub on_failure: OnFailure,
+    /// Its timeout; 0: none.
+    pub watchdog: Millis,
+    pub watchdog_stop: WatchdogStop,
     pub modules: List,
     /// `KEY=VALUE` words.
     pub sysctl: List,
@@ -108,6 +111,8 @@ impl<'a> Config<'a> {
         Config {
             hostname: None,
             on_failure: OnFailure::Unset,
+            watchdog: Millis(0),
+            watchdog_stop: WatchdogStop::Poweroff,
             modules: List::EMPTY,
             sysctl: List::EMPTY,
             roots: Vec::new(),
@@ -371,6 +376,16 @@ pub enum OnFailure {
     Poweroff,
     Halt,
     Panic,
+}
+
+/// `watchdog-stop`: which ends of the machine stop its watchdog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatchdogStop {
+    /// Power-off and halt.
+    #[default]
+    Poweroff,
+    Always,
+    Never,
 }
 
 /// `on-exit`: what the end of a service does to the machine.

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, WatchdogStop, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -16,6 +16,15 @@ impl<'a> Config<'a> {
             Field::Modules => return self.modules = list,
             Field::Sysctl => return self.sysctl = list,
             Field::OnFailure => return self.on_failure = on_failure(number),
+            Field::Watchdog => return self.watchdog = Millis(number),
+            Field::WatchdogStop => {
+                self.watchdog_stop = match number {
+                    0 => WatchdogStop::Poweroff,
+                    1 => WatchdogStop::Always,
+                    _ => WatchdogStop::Never,
+                };
+                return;
+            }
             _ => {}
         }
         if let Some(root) = self.roots.last_mut() {

@@ -37,7 +37,14 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Log if is_path(text) => return Ok(u64::MAX),
         // Whether it is one is seen when all services are known.
         Type::Log if text.starts_with(b"service:") => return Ok(TO_SERVICE),
-        Type::Log | Type::Ready | Type::Kind | Type::Restart | Type::Network | Type::OnFailure | Type::OnExit => {
+        Type::Log
+        | Type::Ready
+        | Type::Kind
+        | Type::Restart
+        | Type::Network
+        | Type::WatchdogStop
+        | Type::OnFailure
+        | Type::OnExit => {
             let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
             let what = match kind {
                 Type::Network if later => Wrong::Later,

@@ -6,6 +6,7 @@ use super::{Namespaces, Need, Plan, Step};
 use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
+use crate::text::duration::Millis;
 
 /// The mounts that every machine has, before anything is known about it. Nothing here is a mistake of the user's, so
 /// what is already there, or not in this kernel, is passed over; services notice what they miss.
@@ -38,6 +39,10 @@ const fn early(
 
 /// What the config asks of the machine before its root and its services.
 pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
+    // Before anything that may hang.
+    if config.watchdog != Millis(0) {
+        plan.push(Step::Watchdog(config.watchdog));
+    }
     if let Some(name) = config.hostname {
         plan.push(Step::Hostname(name.to_bytes()));
     }

@@ -61,6 +61,7 @@ steps! {
     /// Leave the initramfs for the new root, and go on as the supervisor there.
     GoOn = "go on in the new root",
     Hostname(&'a [u8]) = "set hostname %1",
+    Watchdog(Millis) = "open /dev/watchdog ",
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
@@ -142,6 +143,7 @@ hints! {
     Module, ENOENT => "is it in modules.dep, and its file in the image?",
     Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
     Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
+    Watchdog, ENOENT => "is its driver built in or among modules?",
     Root, ENOENT | ENOTDIR => "the root must be a directory",
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
     Volume, ENOENT => "a volume's source must exist",
@@ -258,6 +260,7 @@ impl<'a> Step<'a> {
                     before = ", ";
                 }
             }
+            Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::Readiness(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),

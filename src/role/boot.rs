@@ -6,7 +6,7 @@ use super::source::{self, Loaded};
 use super::{exit, handover, supervisor};
 use crate::boot::device::Events;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
-use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, line};
+use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
 use crate::limits;
 use crate::log::{self, Level, Line};
@@ -22,7 +22,7 @@ use crate::sys::memory::Static;
 use crate::sys::{net, poll, power, process, signal};
 use crate::text::duration::Millis;
 use crate::text::options;
-use crate::{put, say};
+use crate::{put, say, watchdog};
 
 static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
@@ -37,6 +37,7 @@ pub struct Machine {
     pub signals: Fd,
     pub events: Events,
     pub line: BootLine<'static>,
+    pub watchdog_stop: WatchdogStop,
     /// What the boot did so far, one after the other.
     pub phases: heapless::Vec<Phase, PHASES>,
     /// See [`supervise::Set::source`].
@@ -64,7 +65,8 @@ pub fn machine(args: Args) -> ! {
     let signals = must_have(signal::open());
     let (events, line, phases) = (Events::none(), BootLine::default(), heapless::Vec::new());
     let source = Err("the services are the kernel command line's; there is no file to read");
-    let mut machine = Machine { args, signals, events, line, phases, source };
+    let watchdog_stop = WatchdogStop::default();
+    let mut machine = Machine { args, signals, events, line, watchdog_stop, phases, source };
     machine.mark("kernel");
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
@@ -118,6 +120,7 @@ fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), St
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     machine.mark("config");
+    machine.watchdog_stop = config.watchdog_stop;
     set_up(config)?;
     machine.mark("modules");
     if !config.roots.is_empty() {
@@ -146,14 +149,26 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
         say!(Failure, "config: more than {} steps; write fewer modules or sysctls", limits::STEPS);
         return Err(Stuck);
     }
+    let mut unopened = None;
     for step in &plan.steps {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
+            Step::Watchdog(timeout) => {
+                // Its driver may be one of the modules.
+                unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));
+                Ok(())
+            }
             _ => run::take_alone(step),
         };
         if let Err(error) = done {
             say_failure(step, error);
         }
+        watchdog::feed();
+    }
+    if let Some((step, timeout)) = unopened
+        && let Err(error) = watchdog::open(timeout)
+    {
+        run::say_failure("watchdog", step, error.errno());
     }
     Ok(())
 }
@@ -168,6 +183,7 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
             handover::wait_for_device(machine, table.source);
         }
+        watchdog::feed();
         let Err(error) = run::take_alone(&step) else { continue };
         say_failure(&step, error);
         if !optional {
@@ -302,6 +318,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
         if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
             pass_on(to, status);
         }
+        watchdog::end(end.ending, machine.watchdog_stop);
     })
 }
 

@@ -16,7 +16,7 @@ use crate::sys::fs;
 use crate::sys::process::{self, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::show::Show;
-use crate::{put, request, say};
+use crate::{put, request, say, watchdog};
 
 /// Where an init is when nobody says otherwise.
 const USUAL_INIT: &CStr = c"/sbin/init";
@@ -124,6 +124,7 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
                     farewell_and_end(machine, End { ending, status: None });
                 }
             }
+            watchdog::hand_over();
             signal::reset();
             process::execute(path, &argv, &environment)
         }

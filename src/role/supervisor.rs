@@ -75,10 +75,10 @@ pub fn namespace(args: Args) -> ! {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);
     }
-    if config.hostname.is_some() || !config.sysctl.is_empty() {
+    if config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
         say!(
             Warning,
-            "{}: hostname and sysctl are for the machine; whoever made this container sets them",
+            "{}: hostname, sysctl and watchdog are for the machine; whoever made this container sets them",
             loaded.name()
         );
     }

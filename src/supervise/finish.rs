@@ -9,7 +9,7 @@ use crate::request::Ending;
 use crate::say;
 use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
+use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
 use crate::sys::power::{self, Power};
 use crate::sys::process::{self, Forked, Waited};
@@ -18,6 +18,7 @@ use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::lines::{self, Stop};
 use crate::text::show::Show;
+use crate::watchdog;
 
 /// Strangers (what no service's cgroup holds) get this long after TERM, and after KILL.
 const STRANGERS: Millis = Millis(2_000);
@@ -33,6 +34,7 @@ const MOST: usize = 128;
 enum Work<'a> {
     Signal(u8),
     Sync,
+    Free,
     Unmount(&'a CStr),
     Remount(&'a CStr),
 }
@@ -43,6 +45,10 @@ impl Work<'_> {
             Work::Signal(number) => process::kill_all(number),
             Work::Sync => {
                 power::sync();
+                Ok(())
+            }
+            Work::Free => {
+                free();
                 Ok(())
             }
             Work::Unmount(path) => mount::unmount(path, false),
@@ -73,7 +79,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
             _ => {}
         }
         if poll::now() >= deadline {
-            // It stays in the kernel; it holds nothing of ours.
+            // It stays in the kernel; it holds nothing of ours that anybody waits for.
             let _ = process::kill(pid, libc::SIGKILL as u8);
             return Err(Error::new(Call::Waitpid, libc::ETIMEDOUT));
         }
@@ -82,6 +88,7 @@ fn bounded(work: Work, limit: Millis, signals: &Fd) -> Result<()> {
 }
 
 fn wait(signals: &Fd, deadline: Millis) {
+    let deadline = watchdog::feed().map_or(deadline, |next| next.min(deadline));
     let _ = poll::wait(&mut [Interest::readable(signals)], Some(deadline));
     while let Ok(Some(_)) = signal::next(signals) {}
 }
@@ -120,6 +127,7 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
     if let Err(error) = bounded(Work::Sync, SYNC, signals) {
         say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
+    let _ = bounded(Work::Free, UNMOUNT, signals);
     release(end.ending, signals);
     farewell();
     let power = match end.ending {
@@ -140,6 +148,35 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! 
     }
 }
 
+/// Ends the swapping, and the loop devices: a file that is used for either keeps its file system busy, and dirty. What
+/// stays shows by what cannot be unmounted.
+#[inline(never)]
+fn free() {
+    let mut buffer = [0u8; 4096];
+    if let Ok(table) = fs::open(c"/proc/swaps", fs::READ) {
+        let _ = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
+            // The line above them all has no path.
+            if let (true, Some(end)) = (line.starts_with(b"/"), line.iter_mut().find(|byte| **byte == b' ')) {
+                *end = 0;
+                let _ = CStr::from_bytes_until_nul(line).map(power::swap_off);
+            }
+            true
+        });
+    }
+    let mut place = Path::new();
+    let Ok(devices) = fs::open(c"/sys/block", fs::READ | fs::DIRECTORY) else { return };
+    let mut names = Names::of(devices);
+    while let Some((name, _)) = names.next_name() {
+        if name.to_bytes().starts_with(b"loop")
+            && let Some(path) = bytes::path(&[b"/dev/", name.to_bytes()], &mut place)
+            && let Ok(device) = fs::open(path, fs::READ)
+        {
+            // ENXIO: it has no file.
+            let _ = power::detach_loop(&device);
+        }
+    }
+}
+
 /// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
 fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
@@ -150,7 +187,7 @@ fn release(ending: Ending, signals: &Fd) {
             Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
             Ok(None) => return,
             Err(error) => {
-                // A new root without /proc: its own root is all that we know of.
+                // Its own root is all that we know of.
                 say!(Failure, "{}: read /proc/self/mountinfo: {}", ending.name(), error.errno());
                 let _ = bounded(Work::Remount(c"/"), UNMOUNT, signals);
                 return;
@@ -173,7 +210,7 @@ fn release(ending: Ending, signals: &Fd) {
 /// The last mount in the table that holds data and was not `tried`: what was mounted last lies on top, or deepest. Its
 /// place goes to `place`, NUL-terminated. The table is read anew each time, through a buffer that any line fits into.
 fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
-    let table = fs::open(c"/proc/self/mountinfo", fs::READ)?;
+    let table = mount_table()?;
     let mut buffer = [0u8; 8192];
     let mut last = None;
     let seen = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
@@ -191,4 +228,14 @@ fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
         Err(Stop::Read(error)) => Err(error),
         _ => Ok(last),
     }
+}
+
+/// The kernel's table of our mounts. Without /proc, as in a root that has no place for it, one is laid over /run, which nobody
+/// needs any more.
+fn mount_table() -> Result<Fd> {
+    const OVER_RUN: &CStr = c"/run/self/mountinfo";
+    fs::open(c"/proc/self/mountinfo", fs::READ).or_else(|error| {
+        let laid = || mount::mount(c"proc", c"/run", c"proc", 0, c"").and_then(|()| fs::open(OVER_RUN, fs::READ));
+        fs::open(OVER_RUN, fs::READ).or_else(|_| laid()).map_err(|_| error)
+    })
 }

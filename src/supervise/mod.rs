@@ -33,6 +33,7 @@ use crate::sys::process::{self, Waited};
 use crate::sys::signal;
 use crate::text::duration::Millis;
 use crate::text::notify::Notice;
+use crate::watchdog;
 use cgroup::Cgroups;
 use control::Control;
 use core::ffi::CStr;
@@ -327,7 +328,7 @@ impl<'s> Loop<'s> {
             let _ = files.push(Interest::readable(file));
         }
         // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
-        let _ = poll::wait(&mut files, self.deadline());
+        let _ = poll::wait(&mut files, self.deadline().into_iter().chain(watchdog::feed()).min());
         self.obey_signals();
         let mut ready = files.get(1..).unwrap_or_default().iter();
         for index in 0..self.members.len() {

@@ -73,6 +73,7 @@ pub enum Call {
     Socket,
     Stat,
     Statfs,
+    Swapoff,
     Symlink,
     Umount,
     Unlink,
@@ -84,7 +85,7 @@ pub enum Call {
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot recvmsg send \
-                          setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs \
+                          setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink waitpid write";
 
 impl Error {

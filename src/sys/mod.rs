@@ -20,6 +20,7 @@ pub mod process;
 pub mod signal;
 pub mod tty;
 pub mod user;
+pub mod watchdog;
 
 pub use error::{Errno, Error, Result};
 pub use fd::Fd;

@@ -37,6 +37,19 @@ pub fn sync() {
     unsafe { libc::sync() };
 }
 
+/// swapoff(2): what was swapped out comes back into memory, or it is ENOMEM.
+pub fn swap_off(path: &CStr) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    check(Call::Swapoff, unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
+}
+
+/// loop(4) LOOP_CLR_FD: the device lets go of its file; one that is mounted or open does so when it is not any more.
+pub fn detach_loop(device: &Fd) -> Result<()> {
+    const CLEAR: u32 = 0x4c01;
+    // SAFETY: the ioctl takes a number.
+    check(Call::Ioctl, unsafe { libc::ioctl(device.raw(), CLEAR as _, 0) }).map(drop)
+}
+
 /// finit_module(2). `compressed`: the kernel unpacks it itself (Linux 5.17, if built in). A module that is already
 /// there is fine.
 pub fn load_module(file: &Fd, options: &CStr, compressed: bool) -> Result<()> {

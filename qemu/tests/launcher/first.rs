@@ -145,6 +145,15 @@ fn a_bad_config_is_100_with_its_lines() {
     said.fails(100, "unknown word bogus; try tinyo help");
 }
 
+#[test]
+fn what_is_for_the_machine_is_named_and_passed_over() {
+    let Some(house) = House::build() else { return };
+    let services = config(&house, &[("one", "type = \"oneshot\"\non-exit = \"poweroff\"", "exit 4")]);
+    let said = played(&house, &format!("watchdog = \"15s\"\n{services}"));
+    let line = "tinyo: /etc/tinyo.toml: hostname, sysctl and watchdog are for the machine; whoever made this container sets them\n";
+    assert_eq!((said.code, said.err.contains(line)), (4, true), "{said:?}");
+}
+
 /// The cgroups of a pid namespace may be the machine's too, with services of the same names: none is made there.
 #[test]
 fn it_leaves_no_cgroup() {

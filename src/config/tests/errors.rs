@@ -114,13 +114,19 @@ fn an_error_of_the_reader_is_one_of_the_service() {
 fn keys() {
     told(&[
         ("hostnmae = 'x'", &["1:1 unknown key hostnmae; did you mean hostname"]),
-        ("xyz = 'x'", &["1:1 unknown key xyz; write one of hostname modules sysctl on-failure"]),
+        ("xyz = 'x'", &["1:1 unknown key xyz; write one of hostname modules sysctl on-failure watchdog watchdog-stop"]),
         ("hostname = 'a'\nhostname = 'b'", &["2:1 hostname is there twice; write one line"]),
         ("source = 'x'", &["1:1 source does not belong here; write it under [root]"]),
         ("target = '/x'", &["1:1 target does not belong here; write it under [[mount]]"]),
         ("exec = ['x']", &["1:1 exec does not belong here; write it under [service.NAME]"]),
         ("volumes = []", &["1:1 volumes does not belong here; write it under [service.NAME.container]"]),
         ("ip = 'dhcp'", &["1:1 ip is not in this version of tinyo; remove it"]),
+        ("watchdog = 'on'", &["1:12 \"on\" is no duration; write a number with ms, s, m or h, as watchdog = \"5s\""]),
+        ("watchdog-stop = 'off'", &["1:17 watchdog-stop cannot be \"off\"; write one of poweroff always never"]),
+        (
+            "[root]\nsource = 'x'\nwatchdog = 15",
+            &["3:1 watchdog does not belong here; move it above the first [table]"],
+        ),
         ("[root]\nsource = 'x'\nsysctl = []", &["3:1 sysctl does not belong here; move it above the first [table]"]),
     ]);
     told_of_service(&[
