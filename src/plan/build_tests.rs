@@ -4,7 +4,7 @@ use super::*;
 use crate::config::file;
 use crate::text::put::shown;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec::Vec;
 
 /// The steps of service `web` of `text`, as a person reads them.

@@ -26,13 +26,32 @@ fn free_port() -> u16 {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).unwrap().local_addr().unwrap().port()
 }
 
-/// Ends the services and PID 1.
-#[track_caller]
-fn stop(child: Child) -> Ended {
-    kill(first(&child), Signal::SIGTERM).unwrap();
-    let said = finish(child);
-    assert_eq!(said.code, 0, "{said:?}");
-    said
+/// PID 1 at work, which a test that fails does not leave running.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(house: &House, config: &str, more: &str) -> Running {
+        Running(Some(start(house, config, more)))
+    }
+
+    /// Ends the services and it.
+    #[track_caller]
+    fn stop(mut self) -> Ended {
+        let child = self.0.take().unwrap();
+        kill(first(&child), Signal::SIGTERM).unwrap();
+        let said = finish(child);
+        assert_eq!(said.code, 0, "{said:?}");
+        said
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = kill(first(child), Signal::SIGKILL);
+            let _ = child.wait();
+        }
+    }
 }
 
 #[track_caller]
@@ -50,7 +69,7 @@ fn connections_wait_while_the_service_starts_again() {
     let text = format!("[service.web]\nexec = [\"{}\"]\nlisten = [\"tcp:{port}\"]\n", greeter.display());
     let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port));
     let said = house.clean(|| {
-        let child = start(&house, &text, "");
+        let running = Running::start(&house, &text, "");
         soon("it listens", || connect().is_ok());
         // Each is taken by another process, and between two of them there is none; the pace of the restarts slows down, so
         // most of them stay in the queue.
@@ -65,7 +84,7 @@ fn connections_wait_while_the_service_starts_again() {
         greetings.dedup();
         assert!(greetings.len() == 3 && greetings.iter().all(|line| line.ends_with('\n')), "{greetings:?}");
         assert!(connect().is_ok());
-        stop(child)
+        running.stop()
     });
     assert!(said.err.contains("tinyo: web: exited with status 9; starting again at once\n"), "{said:?}");
     assert!(connect().is_err(), "it listens on");
@@ -119,11 +138,11 @@ fn a_service_finds_what_it_is_handed() {
     let script = format!("[ -e @/again ] || {{ touch @/again; exit 1; }}; {LOOK}exec sleep 1000").replace('\\', "\\\\");
     let config = config(&house, &[("web", &keys, &script)]);
     house.clean(|| {
-        let child = start(&house, &config, "");
+        let running = Running::start(&house, &config, "");
         let said = text(&house.beside("said"));
         let pid = said.lines().find_map(|line| line.strip_prefix("LISTEN_PID=")).unwrap().to_owned();
         assert_eq!(said, seen(port, &pid));
-        stop(child)
+        running.stop()
     });
     // The stop command is nobody to be ready; its environment is what the config says.
     let said = text(&house.beside("stop"));
@@ -149,7 +168,7 @@ fn a_container_finds_what_it_is_handed() {
             // Where PID 1 would be heard; the machine's own /run stays as it is.
             let more =
                 "$busybox mount -t tmpfs none /run && $busybox mkdir /run/tinyo && $busybox touch /run/tinyo/notify &&";
-            let child = start(&house, &config, more);
+            let running = Running::start(&house, &config, more);
             assert_eq!(text(&said), seen(port, pid));
             let status = fs::read_to_string(format!("/proc/{}/status", sleeper(&house))).unwrap();
             let parent = status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap();
@@ -158,7 +177,7 @@ fn a_container_finds_what_it_is_handed() {
                 let files: Vec<_> = files.iter().map(|file| fs::read_link(file.path()).unwrap()).collect();
                 assert_eq!(files, [Path::new("anon_inode:[signalfd]")]);
             }
-            stop(child)
+            running.stop()
         });
         assert!(house.root().join("run/tinyo/notify").exists());
     }
@@ -179,7 +198,7 @@ fn every_socket_is_at_its_number() {
     let script = "[ -e @/again ] || { touch @/again; sleep 0.3; exit 1; }; exec @/busybox sleep 1000";
     let config = config(&house, &[(other.0, &other.1, other.2), ("web", &keys(0), script)]);
     house.clean(|| {
-        let child = start(&house, &config, "");
+        let running = Running::start(&house, &config, "");
         let files = format!("/proc/{}/fd", sleeper(&house));
         let link = |number: usize| fs::read_link(format!("{files}/{number}")).unwrap().display().to_string();
         let sockets = fs::read_to_string("/proc/net/unix").unwrap();
@@ -190,7 +209,7 @@ fn every_socket_is_at_its_number() {
         }
         assert!(link(19).starts_with("pipe:"));
         assert_eq!(fs::read_dir(&files).unwrap().count(), 3 + 16 + 1);
-        stop(child)
+        running.stop()
     });
 }
 
@@ -203,7 +222,7 @@ fn datagrams_and_both_families_arrive() {
     let script = "for n in 1 2; do dd bs=64 count=1 <&3 2>/dev/null >>@/said; done; echo . >>@/said; exec sleep 1000";
     let config = config(&house, &[("log", &keys, script)]);
     house.clean(|| {
-        let child = start(&house, &config, "");
+        let running = Running::start(&house, &config, "");
         let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         // Refused (ICMP) until it is there.
         sender.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -218,7 +237,7 @@ fn datagrams_and_both_families_arrive() {
             let _ = sender.send(b"four\n");
         }
         text(&house.beside("said"));
-        stop(child)
+        running.stop()
     });
 }
 
@@ -233,11 +252,11 @@ fn each_family_by_its_own_address() {
     let keys = format!("listen = [\"tcp:[::]:{port}\", \"tcp:0.0.0.0:{port}\"]\n");
     let config = config(&house, &[("web", &keys, "echo $LISTEN_FDNAMES >@/said; echo . >>@/said; exec sleep 1000")]);
     house.clean(|| {
-        let child = start(&house, &config, "");
+        let running = Running::start(&house, &config, "");
         assert_eq!(text(&house.beside("said")), format!("tcp-[--]-{port}:tcp-0.0.0.0-{port}\n.\n"));
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
-        stop(child)
+        running.stop()
     });
 }
 
@@ -251,12 +270,12 @@ fn a_path_is_made_for_everybody_and_removed() {
     let keys = format!("listen = [\"unix:{}\"]", path.display());
     let config = config(&house, &[("web", &keys, "exec sleep 1000")]);
     house.clean(|| {
-        let child = start(&house, &config, "umask 077 &&");
+        let running = Running::start(&house, &config, "umask 077 &&");
         soon("it listens", || UnixStream::connect(&path).is_ok());
         let status = fs::metadata(&path).unwrap();
         assert!(status.file_type().is_socket());
         assert_eq!(status.permissions().mode() & 0o7777, 0o666);
-        stop(child)
+        running.stop()
     });
     assert!(!path.exists(), "it is left behind");
 }

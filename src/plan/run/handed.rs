@@ -125,3 +125,49 @@ impl Own {
         self.0.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    fn words(told: &Told) -> Vec<String> {
+        let mut own = Own::default();
+        own.write(told);
+        let pid = format!("_PID={}", process::id());
+        own.words().map(|word| word.to_str().unwrap().replace(&pid, "_PID=PID")).collect()
+    }
+
+    #[test]
+    fn only_what_applies_is_told() {
+        assert_eq!(words(&Told::default()), [""; 0]);
+        let sockets = [c"tcp:[::1]:80", c"unix:/run/a:b"];
+        assert_eq!(
+            words(&Told { sockets: &sockets, ..Told::default() }),
+            ["LISTEN_FDS=2", "LISTEN_PID=PID", "LISTEN_FDNAMES=tcp-[--1]-80:unix-/run/a-b"]
+        );
+        assert_eq!(words(&Told { notify: true, ..Told::default() }), ["NOTIFY_SOCKET=/run/tinyo/notify"]);
+    }
+
+    #[test]
+    fn the_most_there_can_be_has_room() {
+        let longest = CString::new(format!("unix:/{}", "p".repeat(limits::SOCKET_PATH_BYTES - 2))).unwrap();
+        let sockets = [longest.as_c_str(); limits::SOCKETS];
+        let told = Told { sockets: &sockets, readiness: None, notify: true, watchdog: Some(Millis(u64::MAX)) };
+        let name = longest.to_str().unwrap().replace(':', "-");
+        let names = format!("LISTEN_FDNAMES={}", [name.as_str(); limits::SOCKETS].join(":"));
+        assert_eq!(
+            words(&told)[1..],
+            [
+                "LISTEN_PID=PID",
+                &names,
+                "NOTIFY_SOCKET=/run/tinyo/notify",
+                "WATCHDOG_USEC=18446744073709551615",
+                "WATCHDOG_PID=PID"
+            ]
+        );
+    }
+}
