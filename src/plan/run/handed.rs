@@ -136,7 +136,7 @@ mod tests {
 
     fn words(told: &Told) -> Vec<String> {
         let mut own = Own::default();
-        own.write(told);
+        own.fill(told);
         let pid = format!("_PID={}", process::id());
         own.words().map(|word| word.to_str().unwrap().replace(&pid, "_PID=PID")).collect()
     }
