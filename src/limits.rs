@@ -16,9 +16,12 @@ pub const ROOTS: usize = 4;
 pub const WORDS: usize = 1024;
 /// Words of one list: the longest `exec` or `env`.
 pub const LIST: usize = 256;
-/// An array of words for execve(2): all that a config, or the caller of `tinyo init`, can give, with PATH, HOME and TERM,
-/// and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
-pub const EXEC_WORDS: usize = WORDS + 4;
+/// Bytes of all the `env-file`s of a service, comments too: 256 variables of 128 bytes. A line's number fits into what a
+/// child reports above the errnos, which end at 4095.
+pub const ENV_FILE_BYTES: usize = 32 * 1024;
+/// An array of words for execve(2): all that a config, or the caller of `tinyo init`, can give, a LIST from `env-file`s,
+/// PATH, HOME and TERM, and the null pointer behind them. 10 KiB of stack, touched as far as it is filled.
+pub const EXEC_WORDS: usize = WORDS + LIST + 4;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;

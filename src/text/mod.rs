@@ -23,4 +23,7 @@ pub mod options;
 pub mod passwd;
 pub mod show;
 pub mod signal;
+pub mod size;
 pub mod toml;
+pub mod ulimit;
+pub mod variables;
