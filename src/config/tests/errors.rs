@@ -22,7 +22,7 @@ fn told(table: &[(&str, &[&str])]) {
 }
 
 /// One key of a service that is right otherwise.
-fn told_of_service(table: &[(&str, &str)]) {
+pub fn told_of_service(table: &[(&str, &str)]) {
     for (line, expected) in table {
         let expected = expected.replace("@", "3:").replacen(' ', " in x ", 1);
         assert_eq!(problems(&format!("[service.x]\nexec = ['x']\n{line}\n")), [expected], "{line}");
@@ -129,7 +129,7 @@ fn keys() {
         ("hostname = 'x'", "@1 hostname does not belong here; write it under [service.x.container]"),
         ("timeout = '5s'", "@1 unknown key timeout; did you mean stop-timeout"),
         ("read_only = true", "@1 unknown key read_only; did you mean read-only"),
-        ("memory = '64M'", "@1 memory is not in this version of tinyo; remove it"),
+        ("listen = ['tcp:80']", "@1 listen is not in this version of tinyo; remove it"),
         ("exec = ['y']", "@1 exec is there twice; write one line"),
     ]);
     told_of_container(&[
@@ -351,7 +351,7 @@ fn foreign_text_is_harmless() {
 /// Every text is asserted above.
 #[test]
 fn every_error_is_asserted() {
-    let source = concat!(include_str!("errors.rs"), include_str!("containers.rs"));
+    let source = concat!(include_str!("errors.rs"), include_str!("containers.rs"), include_str!("limits.rs"));
     for line in include_str!("../wrong.rs").lines().filter(|line| line.starts_with("    ") && line.ends_with("\",")) {
         let text = line.split_once(" = \"").unwrap().1.trim_end_matches("\",");
         for piece in text.split('%').flat_map(|piece| piece.split(['[', ']', '"', '\\'])) {

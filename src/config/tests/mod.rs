@@ -4,6 +4,7 @@ mod accepted;
 mod containers;
 mod errors;
 mod law;
+mod limits;
 mod line;
 
 use std::boxed::Box;
