@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::limits;
 use crate::text::duration::Millis;
 use crate::text::show::{Show, Word};
 use ufmt::{Formatter, uDisplay, uWrite, uwrite};
@@ -47,8 +48,17 @@ pub enum Step<'a> {
     },
     Stdio(Log<'a>),
     Terminal(Option<&'a CStr>),
+    /// Adds the variables of a file to those of the command.
+    EnvFile(&'a CStr),
     ModeMask(u32),
-    User(&'a CStr),
+    /// `NAME=SOFT[:HARD]`.
+    Ulimit(&'a CStr),
+    OomScore(i16),
+    /// Without a user only the groups change, which come to those that are there.
+    User {
+        user: Option<&'a CStr>,
+        groups: &'a [&'a CStr],
+    },
     Workdir(&'a CStr),
     ResetSignals,
     Ask,
@@ -100,6 +110,9 @@ pub enum Step<'a> {
     NoNewPrivileges,
 }
 
+// The numbers in the hints below.
+const _: () = assert!(limits::LIST == 256 && limits::ENV_FILE_BYTES == 32 << 10);
+
 impl Step<'_> {
     /// What to try when this step fails with `errno`.
     pub fn hint(&self, errno: i32) -> &'static str {
@@ -127,7 +140,12 @@ impl Step<'_> {
             }
             (Step::PrivateMounts, EINVAL) => "/ is no mount point; bind it over itself",
             (Step::Pivot, EINVAL) => "the root must not be shared, nor the bare initramfs",
-            (Step::User(_), ENOENT) => "is it in the passwd or group file there?",
+            (Step::EnvFile(_), 4096..) => "no variable; write NAME=VALUE",
+            (Step::EnvFile(_), E2BIG | EFBIG) => "at most 256 variables and 32 KiB in all files",
+            (Step::Ulimit(_), EPERM) => "is it over the hard limit, or over fs.nr_open?",
+            (Step::OomScore(_), EACCES) => "lowering it needs CAP_SYS_RESOURCE",
+            (Step::User { .. }, E2BIG) => "at most 64 groups",
+            (Step::User { .. }, ENOENT) => "is it in the passwd or group file there?",
             (Step::Exec { .. }, ENOENT) => "is it in the image, and its interpreter or loader too?",
             (Step::Exec { .. }, EACCES) => "is it executable?",
             (Step::Exec { .. }, ENOEXEC) => "a script needs a #! line",
@@ -188,6 +206,16 @@ fn quote<W: uWrite + ?Sized>(word: &[u8], f: &mut Formatter<'_, W>) -> Result<()
     f.write_str("\"")
 }
 
+/// A number that may be below zero, in little code.
+pub struct Signed(pub i16);
+
+impl uDisplay for Signed {
+    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+        f.write_str(if self.0 < 0 { "-" } else { "" })?;
+        uDisplay::fmt(&self.0.unsigned_abs(), f)
+    }
+}
+
 /// A wait in words.
 pub struct Waiting(pub Wait);
 
@@ -245,7 +273,20 @@ impl uDisplay for Step<'_> {
                 }
                 Ok(())
             }
-            Step::User(user) => on(f, "become user ", user.to_bytes()),
+            Step::EnvFile(path) => on(f, "read variables of ", path.to_bytes()),
+            Step::Ulimit(word) => on(f, "set ulimit ", word.to_bytes()),
+            Step::OomScore(score) => uwrite!(f, "set oom score {}", Signed(score)),
+            Step::User { user, groups } => {
+                if let Some(user) = user {
+                    on(f, "become user ", user.to_bytes())?;
+                }
+                f.write_str(match (user, groups) {
+                    (_, []) => "",
+                    (Some(_), _) => ", with groups",
+                    (None, _) => "join groups",
+                })?;
+                groups.iter().try_for_each(|group| on(f, " ", group.to_bytes()))
+            }
             Step::Workdir(path) => on(f, "change directory to ", path.to_bytes()),
             Step::ResetSignals => f.write_str("reset signals"),
             Step::Ask => f.write_str("wait for Enter"),

@@ -2,6 +2,7 @@
 
 use core::num::NonZeroU32;
 
+use crate::limits;
 use crate::text::{bytes, names, number};
 use ufmt::{Formatter, uDisplay, uWrite};
 
@@ -10,6 +11,10 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// An errno(3) number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub u16);
+
+/// The kernel's errnos end at 4095. What is above is a line of the file that was read, and shown as one.
+pub const LINES: i32 = 4096;
+const _: () = assert!(LINES as usize + limits::ENV_FILE_BYTES < u16::MAX as usize);
 
 /// A failed system call: which, and why. One number, never 0, so that a `Result<()>` of it is one too: errno in the low
 /// half, the call above it.
@@ -34,6 +39,7 @@ pub enum Call {
     Fchdir,
     Fcntl,
     FinitModule,
+    Getgroups,
     Ioctl,
     Ioperm,
     Keyctl,
@@ -53,6 +59,7 @@ pub enum Call {
     Plan,
     Ppoll,
     Prctl,
+    Prlimit,
     Read,
     Readlink,
     Reboot,
@@ -76,8 +83,8 @@ pub enum Call {
 
 /// In the order of [`Call`].
 const CALLS: &str = "access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
-                          finit_module ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot send \
+                          finit_module getgroups ioctl ioperm keyctl kill lookup memfd_create mkdir mknod mount mount_setattr move_mount \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot send \
                           setgroups sethostname setresgid setresuid setsid setsockopt signalfd socket stat statfs \
                           symlink umount unlink waitpid write";
 
@@ -154,7 +161,8 @@ const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no 
                      exceeded;123 no medium;126 key not available;129 key was rejected";
 
 impl Errno {
-    fn name(self) -> Option<&'static str> {
+    /// None: nobody meets it here.
+    pub fn name(self) -> Option<&'static str> {
         let mut rest = Some(NAMES.as_bytes());
         while let Some((entry, more)) = rest.map(|rest| bytes::cut(rest, b';')) {
             let (number, name) = bytes::cut(entry, b' ');
@@ -172,8 +180,9 @@ impl uDisplay for Errno {
         match self.name() {
             Some(name) => f.write_str(name),
             None => {
-                f.write_str("error ")?;
-                uDisplay::fmt(&self.0, f)
+                let line = self.0.checked_sub(LINES as u16);
+                f.write_str(if line.is_some() { "" } else { "error " })?;
+                uDisplay::fmt(&line.unwrap_or(self.0), f)
             }
         }
     }
