@@ -1,10 +1,10 @@
 //! One service at work: its state, its process, its files.
 
-use super::cgroup::{Cgroup, Cgroups};
+use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
 use super::lines::Lines;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Kind, Log, Service};
+use crate::config::{Kind, Limits, Log, Service};
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Report};
@@ -18,9 +18,9 @@ use crate::text::signal;
 use ufmt::{Formatter, uDisplay, uWrite, uwrite};
 
 /// How a process ended, in words.
-struct How(Exit);
+struct How<'s>(Exit, Option<OutOfMemory<'s>>);
 
-impl uDisplay for How {
+impl uDisplay for How<'_> {
     fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
         match self.0 {
             Exit::Code(code) => uwrite!(f, "exited with status {}", code),
@@ -28,7 +28,8 @@ impl uDisplay for How {
                 Some(signal) => uwrite!(f, "killed by SIG{}", signal),
                 None => uwrite!(f, "killed by signal {}", number),
             },
-        }
+        }?;
+        self.1.as_ref().map_or(Ok(()), |why| uDisplay::fmt(why, f))
     }
 }
 
@@ -92,7 +93,9 @@ impl Member {
                 lines.drain(name);
                 lines.flush(name);
             }
-            self.say_end(before, exit, now, name);
+            let starved = !exit.is_success() && self.cgroup.as_mut().is_some_and(Cgroup::ran_out_of_memory);
+            let how = How(exit, starved.then_some(OutOfMemory(&service.limits)));
+            self.say_end(before, exit, how, now, name);
         } else if next != before {
             let pid = self.pid.map_or(0, Pid::number);
             match next {
@@ -109,8 +112,7 @@ impl Member {
 
     /// How a process ended, and what follows.
     #[inline(never)]
-    fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
-        let how = How(exit);
+    fn say_end(&self, before: State, exit: Exit, how: How, now: Millis, name: &str) {
         match self.state {
             State::Backoff { until } => {
                 let wait = until.0.saturating_sub(now.0);
@@ -140,6 +142,9 @@ impl Member {
             Action::None => {}
             Action::Spawn => {
                 self.killed = None;
+                if let Err(Unlimited) = cgroup::limit(&mut self.cgroup, cgroups, service, set) {
+                    return Some(Event::NotSpawned);
+                }
                 match self.spawn(Command::Exec, service, set, cgroups) {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
@@ -186,8 +191,9 @@ impl Member {
             self.cgroup = cgroup;
             Ok(child)
         };
-        // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do.
-        attempt().or_else(|_| attempt())
+        // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do. One with limits
+        // gets a new one at its next start.
+        attempt().or_else(|error| if service.limits == Limits::NONE { attempt() } else { Err(error) })
     }
 
     /// Asks the service to end: by its own stop command, and, once that is over or if there is none, by its stop signal.
