@@ -32,7 +32,7 @@ fn first(child: &Child) -> Pid {
 }
 
 /// A config whose services run busybox of the host and say what they do in a file beside the image.
-fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
+pub fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
     let shell = house.busybox.display();
     let table = |(name, keys, script): &(&str, &str, &str)| {
         let script = script.replace("@", &house.beside("").display().to_string());
@@ -42,7 +42,12 @@ fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
 }
 
 fn played(house: &House, config: &str) -> Ended {
-    house.clean(|| finish(start(house, config, "")))
+    played_with(house, config, "")
+}
+
+/// `more` is done on its private /etc first: commands with `&&` behind each.
+pub fn played_with(house: &House, config: &str, more: &str) -> Ended {
+    house.clean(|| finish(start(house, config, more)))
 }
 
 #[test]

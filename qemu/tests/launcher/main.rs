@@ -9,6 +9,7 @@ mod host;
 mod house;
 mod init;
 mod isolation;
+mod limits;
 mod options;
 mod rights;
 mod signals;
