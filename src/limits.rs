@@ -16,9 +16,12 @@ pub const ROOTS: usize = 4;
 pub const WORDS: usize = 1024;
 /// Words of one list: the longest `exec` or `env`.
 pub const LIST: usize = 256;
-/// An array of words for execve(2): all that a config can give, with PATH, HOME and TERM, the six about what is handed
-/// over, and the null pointer behind them. 8 KiB of stack, touched as far as it is filled.
-pub const EXEC_WORDS: usize = WORDS + 10;
+/// Bytes of all the `env-file`s of a service, comments too: 256 variables of 128 bytes. A line's number fits into what a
+/// child reports above the errnos, which end at 4095.
+pub const ENV_FILE_BYTES: usize = 32 * 1024;
+/// An array of words for execve(2): all that a config can give, a LIST from `env-file`s, PATH, HOME and TERM, the six about
+/// what is handed over, and the null pointer behind them. 10 KiB of stack, touched as far as it is filled.
+pub const EXEC_WORDS: usize = WORDS + LIST + 10;
 /// Listening sockets of a service: a few ports, and as many Unix sockets. With 64 such services PID 1 would meet its limit of
 /// open files (1,024), which is an error of the service that does.
 pub const SOCKETS: usize = 16;

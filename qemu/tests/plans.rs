@@ -105,7 +105,11 @@ fn each_mistake_is_named_at_its_place() {
         (format!("hostname = \"{long}\"\n"), "1:"),
         (format!("{app}workdir = \"/{long}\"\n"), "3:11: workdir is too long; write at most 4095 bytes"),
         (format!("[service.{}]\nexec = [\"/a\"]\n", "n".repeat(33)), "1:"),
-        (format!("{app}memory = \"64M\"\n"), "3:1: memory is not in this version of tinyo; remove it"),
+        (format!("{app}listen = [\"tcp:80\"]\n"), "3:1: listen is not in this version of tinyo; remove it"),
+        (
+            format!("{app}memory = true\n"),
+            "3:10: memory is a size of 4k or more, with b, k, m or g; write memory = \"64M\"",
+        ),
         (format!("{app}root = \"/srv\"\n"), "3:1: root does not belong here; write it under [service.app.container]"),
         (format!("{app}hostname = \"x\"\n"), "3:1: hostname does not belong here"),
         (format!("{app}after = [\"ap\"]\n"), "3:"),

@@ -75,7 +75,8 @@ impl<'a> Parser<'a, '_> {
             (Type::List(kind), Value::String(text), Some(_)) => return self.item(key, kind, text),
             (Type::List(_), _, Some(_)) => return self.wrong_value(key, Wrong::WantItem, written),
             (Type::Boolean, Value::Boolean(yes), None) => Some(u64::from(yes)),
-            (Type::Time | Type::Wait, Value::Integer(seconds @ 0.., _), None) => (seconds as u64).checked_mul(1000),
+            (kind, Value::Integer(number, _), None) => value::number(kind, number),
+            (kind, value, None) => value::amount(kind, written, matches!(value, Value::String(_))),
             _ => None,
         };
         if let Some(number) = number {
@@ -146,6 +147,9 @@ impl<'a> Parser<'a, '_> {
                 self.config.set(self.service, key.field, 0, c"", list);
             }
             Type::Boolean => self.wrong_value(key, Wrong::WantBoolean, b"true"),
+            Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore => {
+                self.wrong_value(key, Wrong::Amount, &[]);
+            }
             _ => self.wrong_value(key, Wrong::WantString, b"..."),
         }
     }

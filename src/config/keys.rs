@@ -30,6 +30,16 @@ pub enum Type {
     /// A duration, or `forever`.
     Wait,
     CrashLimit,
+    /// An octal number in a string.
+    Umask,
+    /// A size, at least a page.
+    Memory,
+    /// A decimal.
+    Cpus,
+    /// A number of processes.
+    Pids,
+    /// What is added to the badness of the OOM killer (proc_pid_oom_score_adj(5)).
+    OomScore,
     Log,
     Network,
     WatchdogStop,
@@ -53,6 +63,13 @@ pub enum Item {
     Module,
     Setting,
     Variable,
+    /// A path, with `-` before it when it may be missing.
+    EnvFile,
+    /// Name or number.
+    Group,
+    Ulimit,
+    /// `NAME=VALUE` with a file of cgroup v2.
+    Cgroup,
     Volume,
     Tmpfs,
     Capability,
@@ -67,6 +84,8 @@ macro_rules! keys {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Field { $($field0, $($field,)*)* }
+
+        $(const _: () = assert!([$name0, $($name),*].len() <= 64);)*
 
         static FIELDS: &[(Field, Type)] = &[$((Field::$field0, $kind0), $((Field::$field, $kind),)*)*];
 
@@ -117,7 +136,16 @@ keys! {
         Requires "requires" Type::List(Item::Names),
         Autostart "autostart" Type::Boolean,
         Env "env" Type::List(Item::Variable),
+        EnvFile "env-file" Type::List(Item::EnvFile),
         User "user" Type::User,
+        GroupAdd "group-add" Type::List(Item::Group),
+        Umask "umask" Type::Umask,
+        Ulimit "ulimit" Type::List(Item::Ulimit),
+        OomScore "oom-score" Type::OomScore,
+        Memory "memory" Type::Memory,
+        Cpus "cpus" Type::Cpus,
+        PidsLimit "pids-limit" Type::Pids,
+        Cgroup "cgroup" Type::List(Item::Cgroup),
         Workdir "workdir" Type::Path,
         Log "log" Type::Log,
         StopSignal "stop-signal" Type::Signal,
@@ -148,6 +176,7 @@ keys! {
 }
 
 impl Field {
+    /// In a set of the fields of its own table.
     pub const fn bit(self) -> u64 {
         1 << (self as u8 % 64)
     }
@@ -166,10 +195,10 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay group-add env-file umask ulimit memory cpus pids-limit cgroup devices seccomp userns \
-                         oom-score-adj";
+pub const LATER: &str = "ip overlay devices seccomp userns";
 
-/// The words that a value of this type can be, in the order of the enum that it becomes.
+/// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
+/// write.
 pub const fn words(kind: Type) -> &'static str {
     match kind {
         Type::Kind => "daemon oneshot console",
@@ -180,6 +209,11 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Ready => "none notify fd:N",
         Type::WatchdogStop => "poweroff always never",
         Type::Log => "kmsg console null",
+        Type::Umask => "an octal number up to 0777 in quotes; write umask = \"0027\"",
+        Type::Memory => "a size of 4k or more, with b, k, m or g; write memory = \"64M\"",
+        Type::Cpus => "a number of CPUs from 0.01 on, to five places; write cpus = 0.5",
+        Type::Pids => "a number of processes up to 4194304; write pids-limit = 100",
+        Type::OomScore => "a number from -1000 to 1000; write oom-score = -500",
         _ => "",
     }
 }

@@ -19,6 +19,7 @@ pub mod file;
 pub mod keys;
 pub mod line;
 mod links;
+mod resources;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ pub mod value;
 mod wrong;
 
 use core::ffi::CStr;
+
+pub use resources::Limits;
 
 use crate::limits;
 use crate::text::duration::Millis;
@@ -221,8 +224,18 @@ pub struct Service<'a> {
     pub ask: bool,
     pub tty: Option<&'a CStr>,
     pub env: List,
+    /// Paths of the host's, with `-` before what may be missing.
+    pub env_files: List,
     /// `USER[:GROUP]`, names or numbers, looked up in the service's own root.
     pub user: Option<&'a CStr>,
+    /// Supplementary groups beside the user's, looked up there too.
+    pub groups: List,
+    pub umask: u16,
+    /// `NAME=SOFT[:HARD]` words.
+    pub ulimits: List,
+    /// None: as the launcher's.
+    pub oom_score: Option<i16>,
+    pub limits: Limits,
     pub workdir: Option<&'a CStr>,
     pub log: Log<'a>,
     /// Signal number.
@@ -260,7 +273,13 @@ impl<'a> Service<'a> {
             ask: true,
             tty: None,
             env: List::EMPTY,
+            env_files: List::EMPTY,
             user: None,
+            groups: List::EMPTY,
+            umask: 0o022,
+            ulimits: List::EMPTY,
+            oom_score: None,
+            limits: Limits::NONE,
             workdir: None,
             log: Log::Kmsg,
             stop_signal: 15,

@@ -72,7 +72,16 @@ impl<'a> Config<'a> {
             }
             Field::Autostart => return service.autostart = yes,
             Field::Env => return service.env = list,
+            Field::EnvFile => return service.env_files = list,
             Field::User => return service.user = Some(text),
+            Field::GroupAdd => return service.groups = list,
+            Field::Umask => return service.umask = number as u16,
+            Field::Ulimit => return service.ulimits = list,
+            Field::OomScore => return service.oom_score = Some(number as i16),
+            Field::Memory => return service.limits.memory = number,
+            Field::Cpus => return service.limits.cpus = number as u32,
+            Field::PidsLimit => return service.limits.pids = number as u32,
+            Field::Cgroup => return service.limits.cgroup = list,
             Field::Workdir => return service.workdir = Some(text),
             Field::Log => {
                 service.log = match number {

@@ -2,13 +2,13 @@
 
 use core::ffi::CStr;
 
-use super::CrashLimit;
 use super::keys::{Item, Type, words};
 use super::wrong::Wrong;
+use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has};
 use crate::text::duration::{self, Millis};
-use crate::text::{address, capability, names, number, passwd, signal};
+use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
 
 /// What is wrong with it, or the number that it becomes: of a word its place among [`words`].
 pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
@@ -27,6 +27,8 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
+        // Those that are right were taken as the numbers that they are.
+        Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore => (false, Wrong::Amount),
         Type::Signal => return signal::parse(text).map(u64::from).ok_or(Wrong::Signal),
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
@@ -59,6 +61,46 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
     if holds { Ok(0) } else { Err(what) }
 }
 
+/// What is written without quotes becomes in the unit that is kept, if that is in range.
+pub fn number(kind: Type, written: i64) -> Option<u64> {
+    let factor = match kind {
+        Type::Time | Type::Wait => 1000,
+        Type::Cpus => i64::from(Limits::CPU),
+        // Read as decimal, it would be another.
+        Type::Umask => return None,
+        _ => 1,
+    };
+    in_range(kind, written.checked_mul(factor)?)
+}
+
+fn in_range(kind: Type, number: i64) -> Option<u64> {
+    let range = match kind {
+        Type::Time | Type::Wait => 0..=i64::MAX,
+        // Less than a page would be none at all.
+        Type::Memory => 4096..=i64::MAX,
+        // The kernel grants no less than a millisecond of its period.
+        Type::Cpus => 1_000..=0xffff_ffff,
+        // The kernel's PID_MAX_LIMIT.
+        Type::Pids => 1..=4_194_304,
+        Type::OomScore => -1000..=1000,
+        Type::Umask => 0..=0o777,
+        _ => return None,
+    };
+    range.contains(&number).then_some(number as u64)
+}
+
+/// The number that `text` is, in a string or, of CPUs, a decimal without.
+pub fn amount(kind: Type, text: &[u8], string: bool) -> Option<u64> {
+    let number = match (kind, string) {
+        (Type::Memory, true) => size::parse(text),
+        // Up to four octal digits, for all but the mode's own bits.
+        (Type::Umask, true) => number::digits(text, 8).filter(|_| text.len() <= 4),
+        (Type::Cpus, false) => number::decimal_places(text),
+        _ => None,
+    }?;
+    in_range(kind, i64::try_from(number).ok()?)
+}
+
 /// What is wrong with an item of a list.
 pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
     let (holds, what) = match kind {
@@ -69,6 +111,10 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
         Item::Setting => (is_setting(text), Wrong::Setting),
         Item::Variable => (has(text, b'=') && !text.starts_with(b"="), Wrong::Variable),
+        Item::EnvFile => (is_path(after(text, b"-").unwrap_or(text)), Wrong::EnvFile),
+        Item::Group => (is_user_name(text), Wrong::Group),
+        Item::Ulimit => (ulimit::parse(text).is_some(), Wrong::Ulimit),
+        Item::Cgroup => (is_cgroup_setting(text), Wrong::Cgroup),
         Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
         Item::Volume => (volume(text).is_some(), Wrong::Volume),
         Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
@@ -176,6 +222,16 @@ fn is_user_name(name: &[u8]) -> bool {
         [b'-' | b'.', ..] | [] => false,
         _ => all(name, is_name),
     }
+}
+
+/// `NAME=VALUE` with a file of a controller's. Those that begin with `cgroup.` say who is in it, and whether it runs: that
+/// is the supervisor's, but for how much may lie below.
+fn is_cgroup_setting(text: &[u8]) -> bool {
+    let (name, value) = cut(text, b'=');
+    let (controller, file) = cut(name, b'.');
+    let file = file.unwrap_or_default();
+    let ours = controller == b"cgroup" && after(file, b"max.").is_none();
+    all(name, is_name) && !controller.is_empty() && !file.is_empty() && !ours && !value.unwrap_or_default().is_empty()
 }
 
 /// `NAME=VALUE` with a name below /proc/sys.

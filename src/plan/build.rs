@@ -47,12 +47,8 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
         plan.push(Step::Hostname(name.to_bytes()));
     }
     // A module may bring the sysctls that are set next.
-    for name in config.list(config.modules) {
-        plan.push(Step::Module(name));
-    }
-    for word in config.list(config.sysctl) {
-        plan.push(Step::Sysctl(word));
-    }
+    each(plan, config.list(config.modules), Step::Module);
+    each(plan, config.list(config.sysctl), Step::Sysctl);
 }
 
 /// How the machine comes to its root. No init: we go on in it.
@@ -100,6 +96,9 @@ pub fn service<'c>(
         // In a container the log's path is the image's: its output goes nowhere until it is there.
         plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed });
     }
+    // The host's, and root's to read.
+    each(plan, config.list(service.env_files), Step::EnvFile);
+    let groups = config.list(service.groups);
     let mut kept = None;
     match &service.container {
         Some(container) => {
@@ -114,12 +113,13 @@ pub fn service<'c>(
                 kept = Some(set);
             }
             // Without a word about it a container is root's, and none of the launcher's groups come in.
-            plan.push(Step::User(service.user.unwrap_or(c"0:0")));
+            plan.push(Step::User { user: service.user.or(Some(c"0:0")), groups });
         }
         None => {
+            allow(plan, config, service);
             close_files(plan, config, service, command);
-            if let Some(user) = service.user {
-                plan.push(Step::User(user));
+            if service.user.is_some() || !groups.is_empty() {
+                plan.push(Step::User { user: service.user, groups });
             }
         }
     }
@@ -129,7 +129,7 @@ pub fn service<'c>(
     if parent == Parent::Launcher {
         plan.push(Step::DieWithParent);
     }
-    plan.push(Step::ModeMask(0o022));
+    plan.push(Step::ModeMask(u32::from(service.umask)));
     plan.push(Step::Workdir(service.workdir.unwrap_or(c"/")));
     if service.container.as_ref().is_some_and(|container| container.init) {
         plan.push(Step::Reaper);
@@ -214,12 +214,22 @@ fn enter<'c>(
     if container.network == Network::None {
         plan.push(Step::Loopback);
     }
+    // Its files in /proc are root's once it is undumpable.
+    allow(plan, config, service);
     plan.push(Step::Undumpable);
     close_files(plan, config, service, command);
 }
 
 /// Where PID 1 hears sd_notify(3), inside a container too.
 const NOTIFY: &[u8] = b"/run/tinyo/notify";
+
+/// What one process may use. Raising a limit and lowering a score are root's.
+fn allow<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service) {
+    each(plan, config.list(service.ulimits), Step::Ulimit);
+    if let Some(score) = service.oom_score {
+        plan.push(Step::OomScore(score));
+    }
+}
 
 /// `A:B` to A and B; B is empty without a colon.
 fn split(word: &[u8]) -> (&[u8], &[u8]) {
@@ -233,6 +243,13 @@ const MASKED: &[u8] = b"/proc/acpi\0/proc/asound\0/proc/interrupts\0/proc/kcore\
 
 /// And its read-only ones: readable, but not the host's settings to change.
 const READ_ONLY: &[u8] = b"/proc/bus\0/proc/fs\0/proc/irq\0/proc/sys\0/proc/sysrq-trigger\0";
+
+/// A step for each word of a list.
+fn each<'p>(plan: &mut Plan<'p>, words: &[&'p CStr], step: fn(&'p CStr) -> Step<'p>) {
+    for word in words {
+        plan.push(step(word));
+    }
+}
 
 /// A step for each path of a list, which has a NUL behind each: as a table of steps it would be five times as large.
 fn cover<'p>(plan: &mut Plan<'p>, mut list: &'p [u8], step: fn(&'p CStr) -> Step<'p>) {

@@ -27,13 +27,16 @@ fn position(steps: &[String], start: &str) -> usize {
     at
 }
 
-const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlog = \"/log\"\n\
+const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlog = \"/log\"\nenv-file = [\"/env\"]\n\
+                        umask = '077'\nulimit = [\"core=0\", \"nofile=5:6\"]\noom-score = -5\ngroup-add = [\"a\", \"7\"]\n\
                         [service.web.container]\nroot = \"/srv\"\nread-only = true\nvolumes = [\"/a:/b:ro\"]\n";
 
 #[test]
 fn a_containers_steps_come_in_the_kernels_order() {
     let steps = steps(HARDENED, Parent::Launcher);
     let order = [
+        // The host's, and not PID 1's to wait for.
+        "read variables of /env",
         // No mount of ours is seen outside, and none of theirs comes in.
         "make mounts private",
         "take root /srv (ro, nodev)",
@@ -48,6 +51,10 @@ fn a_containers_steps_come_in_the_kernels_order() {
         "mask /proc/kcore",
         "make read-only /proc/sys",
         "set hostname web",
+        // What only root may, with /proc still root's own.
+        "set ulimit core=0",
+        "set ulimit nofile=5:6",
+        "set oom score -5",
         "become undumpable",
         "close inherited files",
         // The path of the log is the image's.
@@ -55,10 +62,11 @@ fn a_containers_steps_come_in_the_kernels_order() {
         // Dropping from the bounding set needs a capability that the user takes away.
         "join a new session keyring",
         "bound capabilities",
-        "become user app",
+        "become user app, with groups a 7",
         "keep capabilities",
         // Credential changes clear it.
         "die with the parent",
+        "umask 0077",
         // As the user, after all files of the host's are closed.
         "change directory to /",
         "leave a reaper",
@@ -143,6 +151,28 @@ fn a_stop_command_is_handed_nothing() {
     service(&mut plan, &config, &config.services[0], Command::Stop, Parent::Init, None);
     let handed = |step: &Step| matches!(step, Step::Sockets(_) | Step::Readiness(_) | Step::Notify(_));
     assert!(!plan.steps.iter().any(handed));
+}
+
+#[test]
+fn a_service_without_a_container_gives_up_its_rights_last() {
+    let text = "[service.web]\nexec = ['/bin/web']\nenv-file = ['-/env']\numask = '7'\nulimit = ['core=0']\n\
+                oom-score = 5\ngroup-add = ['audio', '7']\n";
+    let expected = [
+        "stdin null, output to the kernel log",
+        "read variables of -/env",
+        "set ulimit core=0",
+        "set oom score 5",
+        "close inherited files",
+        "join groups audio 7",
+        "umask 0007",
+        "change directory to /",
+        "new session",
+        "reset signals",
+        "run /bin/web",
+    ];
+    assert_eq!(steps(text, Parent::Init), expected);
+    let user = steps(&std::format!("{text}user = 'app'\n"), Parent::Init);
+    assert_eq!(user[5], "become user app, with groups audio 7");
 }
 
 #[test]

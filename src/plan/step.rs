@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::limits;
 use crate::put;
 use crate::text::duration::Millis;
 use crate::text::put::{Out, Word, fill};
@@ -69,8 +70,14 @@ steps! {
     /// `fed`: standard input is what other services log.
     Stdio { log: Log<'a>, fed: bool } = "stdin ",
     Terminal(Option<&'a CStr>) = "terminal %1",
+    /// Adds the variables of a file to those of the command.
+    EnvFile(&'a CStr) = "read variables of %1",
     ModeMask(u32) = "umask 0",
-    User(&'a CStr) = "become user %1",
+    /// `NAME=SOFT[:HARD]`.
+    Ulimit(&'a CStr) = "set ulimit %1",
+    OomScore(i16) = "set oom score ",
+    /// Without a user only the groups change, which come to those that are there.
+    User { user: Option<&'a CStr>, groups: &'a [&'a CStr] } = "",
     Workdir(&'a CStr) = "change directory to %1",
     ResetSignals = "reset signals",
     Ask = "wait for Enter",
@@ -152,6 +159,10 @@ hints! {
     Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
     PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
     Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
+    EnvFile, E2BIG | EFBIG => "at most 256 variables and 32 KiB in all files",
+    Ulimit, EPERM => "is it over the hard limit, or over fs.nr_open?",
+    OomScore, EACCES => "lowering it needs CAP_SYS_RESOURCE",
+    User, E2BIG => "at most 64 groups",
     User, ENOENT => "is it in the passwd or group file there?",
     Exec | ExecGiven, ENOENT => "is it in the image, and its interpreter or loader too?",
     Exec | ExecGiven, EACCES => "is it executable?",
@@ -162,6 +173,9 @@ hints! {
     Stdio, ENOENT => "is its directory there?",
 }
 
+// The numbers in the hints above.
+const _: () = assert!(limits::LIST == 256 && limits::ENV_FILE_BYTES == 32 << 10);
+
 impl Step<'_> {
     /// What to try when this step fails with `errno`.
     pub fn hint(&self, errno: i32) -> &'static str {
@@ -170,6 +184,7 @@ impl Step<'_> {
             steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
         };
         match HINTS.iter().position(fits) {
+            _ if errno >= 4096 => "no variable; write NAME=VALUE",
             Some(index) if !log_is_ours => names::at(HINT_TEXTS, b'\n', index),
             _ => "",
         }
@@ -224,7 +239,8 @@ impl<'a> Step<'a> {
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)
-            | Step::User(word)
+            | Step::EnvFile(word)
+            | Step::Ulimit(word)
             | Step::Workdir(word)
             | Step::Mask(word)
             | Step::ReadOnly(word) => [word.to_bytes(), NONE, NONE, NONE, NONE],
@@ -261,6 +277,20 @@ impl<'a> Step<'a> {
                 }
             }
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
+            Step::OomScore(score) => Signed(score).write(out),
+            Step::User { user, groups } => {
+                if let Some(user) = user {
+                    put!(out, "become user {}", show::Word(user.to_bytes()));
+                }
+                out.write(match (user, groups) {
+                    (_, []) => b"",
+                    (Some(_), _) => b", with groups",
+                    (None, _) => b"join groups",
+                });
+                for group in groups {
+                    put!(out, " {}", show::Word(group.to_bytes()));
+                }
+            }
             Step::Readiness(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
@@ -323,6 +353,16 @@ fn quote(word: &[u8], out: &mut dyn Out) {
     }
     Show(rest).write(out);
     out.write(b"\"");
+}
+
+/// A number that may be below zero, in little code.
+pub struct Signed(pub i16);
+
+impl Word for Signed {
+    fn write(&self, out: &mut dyn Out) {
+        out.write(if self.0 < 0 { b"-" } else { b"" });
+        self.0.unsigned_abs().write(out);
+    }
 }
 
 /// A wait in words.

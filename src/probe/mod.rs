@@ -11,5 +11,6 @@
     )
 )]
 
+pub mod keyed;
 pub mod modules;
 pub mod mountinfo;

@@ -10,6 +10,7 @@ use super::source;
 use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
+use crate::plan::limit::limits;
 use crate::plan::{Plan, Step};
 use crate::sys::args::Args;
 use crate::text::show::Show;
@@ -116,6 +117,7 @@ fn write_plans(config: &Config, out: &mut Output) {
     for service in &config.services {
         put!(out, "service {}", service.name);
         write_heading(config, service, out);
+        limits(config, service, &mut |limit| put!(out, "  limit {}\n", limit));
         let mut plan = Plan::default();
         build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
         if plan.namespaces.container {

@@ -2,14 +2,84 @@
 //! leaves). They are born there (CLONE_INTO_CGROUP), so nothing that they fork can leave without root, and one write
 //! kills them all.
 
-use crate::sys::error::Result;
+use core::ffi::CStr;
+
+use super::Set;
+use crate::config::{Limits, Service};
+use crate::plan::limit::limits;
+use crate::probe::keyed;
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Pid};
+use crate::text::message::Message;
+use crate::text::put::{Out, Word};
+use crate::text::size::Size;
 use crate::text::{bytes, number};
+use crate::{put, say};
 
 /// The folder of all services.
 pub struct Cgroups(Fd);
+
+/// A limit that cannot be had, which was said.
+pub struct Unlimited;
+
+/// No file of a cgroup fails like this: there is none, or not this one's controller.
+const NO_CONTROLLER: Error = Error::new(Call::Lookup, libc::ENODEV);
+
+/// Makes the cgroup of a service that has limits, before its first process, and writes them. One without has no need of
+/// this, and of no system call.
+pub fn limit(
+    cgroup: &mut Option<Cgroup>,
+    cgroups: Option<&Cgroups>,
+    service: &Service,
+    set: &Set,
+) -> core::result::Result<(), Unlimited> {
+    if cgroup.is_none() && service.limits != Limits::NONE { limited(cgroup, cgroups, service, set) } else { Ok(()) }
+}
+
+#[inline(never)]
+fn limited(
+    cgroup: &mut Option<Cgroup>,
+    cgroups: Option<&Cgroups>,
+    service: &Service,
+    set: &Set,
+) -> core::result::Result<(), Unlimited> {
+    let mut setting = bytes::Path::new();
+    let mut made = cgroups.ok_or(NO_CONTROLLER).and_then(|cgroups| cgroups.service(service.name));
+    let mut done = Ok(());
+    limits(set.config, service, &mut |limit| {
+        if done.is_err() {
+            return;
+        }
+        limit.setting(&mut setting);
+        let written = match &made {
+            Ok(cgroup) => cgroup.write(&setting),
+            Err(error) => Err(*error),
+        };
+        let Err(error) = written else { return };
+        if error.is(libc::ENOENT) && limit.may_be_missing() {
+            return;
+        }
+        done = Err(Unlimited);
+        let what = match error {
+            NO_CONTROLLER if set.machine => {
+                "no %1 controller in /sys/fs/cgroup; is it on cgroup v1, or cgroup_disable=%1?"
+            }
+            NO_CONTROLLER => "limits are for the machine; whoever made this container sets them",
+            _ if error.is(libc::ENOENT) => "this kernel has no such file; write another, or remove it",
+            _ => "%2; does its file take that?",
+        };
+        let controller = bytes::cut(&setting, b'.').0.get(1..).unwrap_or_default();
+        let message = Message { what, with: [controller, error.errno().name().unwrap_or(b"refused"), b""] };
+        say!(Failure, "{}: {}: {}", service.name, limit, message);
+    });
+    if let (Ok(()), Ok(made)) = (&done, &mut made) {
+        made.killed = made.oom_kills();
+    }
+    *cgroup = made.ok().filter(|_| done.is_ok());
+    done
+}
 
 impl Cgroups {
     /// None: this machine has no cgroup2 there, or lets us make nothing in it. Services then are their process groups.
@@ -31,19 +101,68 @@ impl Cgroups {
         let top = fs::open_at(At::Dir(&self.0), name, fs::PLACE | fs::DIRECTORY)?;
         fs::make_directory(At::Dir(&top), c"main", 0o755)?;
         let main = fs::open_at(At::Dir(&top), c"main", fs::PLACE | fs::DIRECTORY)?;
-        Ok(Cgroup { top, main })
+        Ok(Cgroup { top, main, killed: None })
     }
 }
 
 pub struct Cgroup {
     top: Fd,
     main: Fd,
+    /// How many of it the kernel has killed for want of memory, when we last looked; None: nobody counts.
+    killed: Option<u64>,
+}
+
+/// That a process ended for want of memory, behind how it ended.
+pub struct OutOfMemory<'s>(pub &'s Limits);
+
+impl Word for OutOfMemory<'_> {
+    fn write(&self, out: &mut dyn Out) {
+        match self.0.memory {
+            0 => out.write(b", out of memory"),
+            limit => put!(out, ", out of memory (memory = {})", Size(limit)),
+        }
+    }
 }
 
 impl Cgroup {
     /// Where a process of the service is born.
     pub fn main(&self) -> &Fd {
         &self.main
+    }
+
+    /// Writes one [`Limit::setting`](crate::plan::limit::Limit::setting). Its file is there once its controller is on in the
+    /// root and for all services; PID 1 itself stays in the root, for nobody may be where a controller is on for what is
+    /// below.
+    fn write(&self, setting: &[u8]) -> Result<()> {
+        let file = setting.get(1..).and_then(|file| CStr::from_bytes_until_nul(file).ok()).unwrap_or_default();
+        let value = bytes::cut(setting, 0).1.unwrap_or_default();
+        let first = fs::write_file(At::Dir(&self.top), file, value);
+        if !first.is_err_and(|error| error.is(libc::ENOENT)) {
+            return first;
+        }
+        let (controller, _) = bytes::cut(setting, b'.');
+        for file in [c"../../cgroup.subtree_control", c"../cgroup.subtree_control"] {
+            match fs::write_file(At::Dir(&self.top), file, controller) {
+                // It is not there; or the kernel does not know it, or was told to do without.
+                Err(error) if error.is(libc::ENOENT) || error.is(libc::EINVAL) => {
+                    return Err(NO_CONTROLLER);
+                }
+                done => done?,
+            }
+        }
+        fs::write_file(At::Dir(&self.top), file, value)
+    }
+
+    /// The kernel has killed processes of it for want of memory since the last time we asked.
+    pub fn ran_out_of_memory(&mut self) -> bool {
+        let Some(before) = self.killed else { return false };
+        self.killed = self.oom_kills();
+        self.killed > Some(before)
+    }
+
+    /// None: memory is not limited, so nobody counts.
+    fn oom_kills(&self) -> Option<u64> {
+        keyed::number_of(read(&self.top, c"memory.events", &mut [0; 4096]), b"oom_kill ")
     }
 
     /// SIGKILL to everything in it: `cgroup.kill` since Linux 5.14; before that one by one, until nobody is left who
@@ -62,9 +181,7 @@ impl Cgroup {
 
     fn kill_members(&self) -> usize {
         let mut text = [0u8; 4096];
-        let Ok(file) = fs::open_at(At::Dir(&self.main), c"cgroup.procs", fs::READ) else { return 0 };
-        let n = file.read_to_end(&mut text).unwrap_or(0);
-        let lines = text.get(..n).unwrap_or_default().split(|&byte| byte == b'\n');
+        let lines = read(&self.main, c"cgroup.procs", &mut text).split(|&byte| byte == b'\n');
         let pids = lines.filter_map(|line| Pid::new(i32::try_from(number::decimal(line)?).ok()?));
         let mut killed = 0;
         for pid in pids {
@@ -73,4 +190,11 @@ impl Cgroup {
         }
         killed
     }
+}
+
+/// What a file of a cgroup says, as far as there is room for it; nothing when it is not there.
+#[inline(never)]
+fn read<'b>(directory: &Fd, name: &CStr, text: &'b mut [u8; 4096]) -> &'b [u8] {
+    let count = fs::open_at(At::Dir(directory), name, fs::READ).and_then(|file| file.read_to_end(text));
+    text.get(..count.unwrap_or(0)).unwrap_or_default()
 }

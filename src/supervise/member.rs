@@ -1,12 +1,12 @@
 //! One service at work: its state, its process, its files.
 
-use super::cgroup::{Cgroup, Cgroups};
+use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
 use super::lines::{Hear, Lines};
 use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::words::{How, say_change, say_failure};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Kind, Log, Ready, Service};
+use crate::config::{Kind, Limits, Log, Ready, Service};
 use crate::limits;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
@@ -36,6 +36,8 @@ pub struct Member {
     ready: Millis,
     ended: Millis,
     pub exit: Option<Exit>,
+    /// For want of memory.
+    starved: bool,
     /// Of the process that is being set up.
     report: Option<Child>,
     lines: Option<Lines>,
@@ -76,6 +78,7 @@ impl Member {
             ready: never,
             ended: never,
             exit: None,
+            starved: false,
             report: None,
             lines: None,
             readiness: None,
@@ -107,6 +110,11 @@ impl Member {
         self.killed.is_some_and(|killed| now.0.saturating_sub(killed.0) >= HELD_BY_KERNEL.0)
     }
 
+    /// How its last process ended.
+    pub fn how<'s>(&self, exit: Exit, service: &'s Service) -> How<'s> {
+        How(exit, self.starved.then_some(OutOfMemory(&service.limits)))
+    }
+
     /// What `status` shows of it, and what `timeline` does.
     pub fn record<'r>(&'r self, root: &'r [u8], exit: &'r [u8]) -> Record<'r> {
         Record {
@@ -131,6 +139,7 @@ impl Member {
             (self.pid, self.exit, self.ended) = (None, Some(exit), now);
             self.readiness = None;
             self.status.clear();
+            self.starved = !exit.is_success() && self.cgroup.as_mut().is_some_and(Cgroup::ran_out_of_memory);
             if let Some(lines) = &mut self.lines {
                 lines.drain(service.name, hear);
             }
@@ -162,6 +171,9 @@ impl Member {
             Action::None => {}
             Action::Spawn => {
                 self.killed = None;
+                if let Err(Unlimited) = cgroup::limit(&mut self.cgroup, cgroups, service, set) {
+                    return Some(Event::NotSpawned);
+                }
                 if self.sockets.open(set.config, service).is_err() {
                     return Some(Event::NotSpawned);
                 }
@@ -230,8 +242,9 @@ impl Member {
             self.cgroup = cgroup;
             Ok(child)
         };
-        // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do.
-        attempt().or_else(|_| attempt())
+        // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do. One with limits
+        // gets a new one at its next start.
+        attempt().or_else(|error| if service.limits == Limits::NONE { attempt() } else { Err(error) })
     }
 
     /// The pipe to its standard input, made when it is first asked for and held for good.
@@ -263,7 +276,7 @@ impl Member {
             match child.report() {
                 Report::Failed { step, errno } => say_failure(set, service, Command::Stop, step, errno),
                 _ if exit.is_success() => {}
-                _ => say!(Warning, "{}: stop: {}", service.name, How(exit)),
+                _ => say!(Warning, "{}: stop: {}", service.name, How(exit, None)),
             }
             self.stop(service);
         }

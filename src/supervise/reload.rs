@@ -13,6 +13,7 @@ use crate::container::shield;
 use crate::log::Text;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
+use crate::plan::limit::limits;
 use crate::put;
 use crate::say;
 use crate::source;
@@ -246,11 +247,9 @@ fn fingerprint(config: &Config, service: &Service) -> u64 {
         put!(&mut hash, "{}", *step);
     }
     // Steps show at most 200 bytes of a word.
-    let mut lists = [config::List::EMPTY; 5];
-    (lists[0], lists[1], lists[2]) = (service.exec, service.env, service.stop);
-    if let Some(container) = &service.container {
-        (lists[3], lists[4]) = (container.volumes, container.tmpfs);
-    }
+    let inside = service.container.as_ref().map(|container| [container.volumes, container.tmpfs]).unwrap_or_default();
+    let lists = [service.exec, service.env, service.stop, service.env_files, inside[0], inside[1]];
+    limits(config, service, &mut |limit| put!(&mut hash, "{}", limit));
     for word in lists.iter().flat_map(|list| config.list(*list)) {
         hash.add(word.to_bytes());
     }

@@ -3,7 +3,6 @@
 use super::control::{Client, Wish};
 use super::order;
 use super::service::{Event, State};
-use super::words::How;
 use super::{End, Loop};
 use crate::config;
 use crate::limits::RING_BYTES;
@@ -173,7 +172,7 @@ impl Loop<'_> {
                 continue;
             }
             let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
-            let exit = member.exit.map(|exit| Text::of("{}", &[&How(exit)])).unwrap_or_default();
+            let exit = member.exit.map(|exit| Text::of("{}", &[&member.how(exit, service)])).unwrap_or_default();
             if !client.send(&member.record(root, exit.bytes()).packet()) {
                 // It does not read: what is missing would look like something that is not there.
                 return 111;
@@ -238,15 +237,14 @@ impl Loop<'_> {
             return None;
         }
         let mut status = 0;
-        for (member, _) in
-            self.members.iter().zip(0..).filter(|(_, index)| set.contains(*index) && !self.is_fine(*index))
-        {
-            let name = member.name.as_str();
+        for index in order::members(set).filter(|&index| !self.is_fine(index)) {
+            let (Some(member), Some(service)) = (self.members.get(index), self.service(index)) else { continue };
+            let (name, state) = (service.name, member.state.name());
             client.tell(&match member.exit {
                 Some(exit) => {
-                    Text::of("{}: {}: {}; try tinyo log {}", &[&name, &member.state.name(), &How(exit), &name])
+                    Text::of("{}: {}: {}; try tinyo log {}", &[&name, &state, &member.how(exit, service), &name])
                 }
-                None => Text::of("{}: {}", &[&name, &member.state.name()]),
+                None => Text::of("{}: {}", &[&name, &state]),
             });
             status = NOT_UP;
         }

@@ -1,6 +1,7 @@
 //! What is said about a service: how it changed, how it ended, which step of its set-up failed.
 
 use super::Set;
+use super::cgroup::OutOfMemory;
 use super::member::Member;
 use super::service::{Event, State, Then};
 use crate::config::Service;
@@ -15,9 +16,9 @@ use crate::text::signal;
 use crate::{put, say};
 
 /// How a process ended, in words.
-pub struct How(pub Exit);
+pub struct How<'s>(pub Exit, pub Option<OutOfMemory<'s>>);
 
-impl Word for How {
+impl Word for How<'_> {
     fn write(&self, out: &mut dyn Out) {
         match self.0 {
             Exit::Code(code) => put!(out, "exited with status {}", code),
@@ -25,6 +26,9 @@ impl Word for How {
                 Some(signal) => put!(out, "killed by SIG{}", signal),
                 None => put!(out, "killed by signal {}", number),
             },
+        }
+        if let Some(why) = &self.1 {
+            why.write(out);
         }
     }
 }
@@ -34,7 +38,7 @@ impl Word for How {
 pub fn say_change(member: &Member, before: State, event: Event, now: Millis, service: &Service) {
     let (name, next) = (service.name, member.state);
     if let Event::Ended(exit) = event {
-        return say_end(member, before, How(exit), now);
+        return say_end(member, before, member.how(exit, service), now);
     }
     if next == before {
         return;

@@ -2,6 +2,7 @@
 
 use core::num::NonZeroU32;
 
+use crate::limits;
 use crate::text::put::{Out, Word};
 use crate::text::{bytes, names, number};
 
@@ -10,6 +11,10 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// An errno(3) number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub u16);
+
+/// The kernel's errnos end at 4095. What is above is a line of the file that was read, and shown as one.
+pub const LINES: i32 = 4096;
+const _: () = assert!(LINES as usize + limits::ENV_FILE_BYTES < u16::MAX as usize);
 
 /// A failed system call: which, and why. One number, never 0, so that a `Result<()>` of it is one too: errno in the low
 /// half, the call above it.
@@ -35,6 +40,7 @@ pub enum Call {
     Fchdir,
     Fcntl,
     FinitModule,
+    Getgroups,
     Getsockopt,
     InotifyAddWatch,
     Ioctl,
@@ -57,6 +63,7 @@ pub enum Call {
     Plan,
     Ppoll,
     Prctl,
+    Prlimit,
     Read,
     Readlink,
     Reboot,
@@ -83,8 +90,8 @@ pub enum Call {
 
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
-                          finit_module getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl read readlink reboot recvmsg send \
+                          finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg send \
                           setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink waitpid write";
 
@@ -161,7 +168,8 @@ const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no 
                      exceeded;123 no medium;126 key not available;129 key was rejected";
 
 impl Errno {
-    fn name(self) -> Option<&'static [u8]> {
+    /// None: nobody meets it here.
+    pub fn name(self) -> Option<&'static [u8]> {
         let mut rest = Some(NAMES.as_bytes());
         while let Some((entry, more)) = rest.map(|rest| bytes::cut(rest, b';')) {
             let (number, name) = bytes::cut(entry, b' ');
@@ -179,8 +187,9 @@ impl Word for Errno {
         match self.name() {
             Some(name) => out.write(name),
             None => {
-                out.write(b"error ");
-                self.0.write(out);
+                let line = self.0.checked_sub(LINES as u16);
+                out.write(if line.is_some() { b"" } else { b"error " });
+                line.unwrap_or(self.0).write(out);
             }
         }
     }

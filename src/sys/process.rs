@@ -4,6 +4,7 @@ use super::args::{self, Args};
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use super::fs::{self, At};
+use crate::text::ulimit::Ulimit;
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
@@ -263,6 +264,16 @@ pub fn new_keyring() -> Result<()> {
         Err(error) if error.is(libc::ENOSYS) => Ok(()),
         done => done.map(drop),
     }
+}
+
+/// prlimit(2) of this process. EPERM: raising a hard limit needs CAP_SYS_RESOURCE, and nofile ends at fs.nr_open.
+pub fn set_limit(limit: Ulimit) -> Result<()> {
+    // `struct rlimit64`: the same on every architecture.
+    let values = [limit.soft, limit.hard];
+    let none = core::ptr::null::<u64>();
+    // SAFETY: two numbers are read, and nothing is written.
+    let value = unsafe { libc::syscall(libc::SYS_prlimit64, 0, i32::from(limit.resource), values.as_ptr(), none) };
+    check_long(Call::Prlimit, value).map(drop)
 }
 
 /// Ends this process at once.

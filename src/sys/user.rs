@@ -3,15 +3,29 @@
 use super::error::{Call, Result, check, check_long};
 use super::process::prctl;
 
-/// setgroups(2), setresgid(2), setresuid(2): for good, the saved ids too. The kernel's own calls: the C library's would
-/// stop all threads, of which there is one.
-pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
-    // SAFETY: the array is readable for its whole length; the rest are numbers.
+/// setresgid(2), setresuid(2): for good, the saved ids too. The kernel's own calls: the C library's would stop all threads,
+/// of which there is one.
+pub fn become_user(uid: u32, gid: u32) -> Result<()> {
+    // SAFETY: plain numbers.
     unsafe {
-        check_long(Call::Setgroups, libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()))?;
         check_long(Call::Setresgid, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         check_long(Call::Setresuid, libc::syscall(libc::SYS_setresuid, uid, uid, uid)).map(drop)
     }
+}
+
+/// setgroups(2): the supplementary groups.
+pub fn set_groups(groups: &[u32]) -> Result<()> {
+    // SAFETY: the array is readable for its whole length.
+    let value = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
+    check_long(Call::Setgroups, value).map(drop)
+}
+
+/// getgroups(2): the supplementary groups, as many as there are. EINVAL when `buffer` has no room for them.
+pub fn groups(buffer: &mut [u32]) -> Result<&[u32]> {
+    // SAFETY: room for the number given.
+    let count = unsafe { libc::syscall(libc::SYS_getgroups, buffer.len(), buffer.as_mut_ptr()) };
+    let count = check_long(Call::Getgroups, count)?;
+    Ok(buffer.get(..count).unwrap_or_default())
 }
 
 /// This process runs with more rights than whoever started it (setuid, setgid or file capabilities: getauxval(3) AT_SECURE).

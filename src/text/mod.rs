@@ -26,4 +26,7 @@ pub mod passwd;
 pub mod put;
 pub mod show;
 pub mod signal;
+pub mod size;
 pub mod toml;
+pub mod ulimit;
+pub mod variables;

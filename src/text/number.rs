@@ -1,7 +1,7 @@
 //! Whole numbers, strictly: digits only, no sign, no leading zero, no overflow. A user id, a port or a limit that is not
 //! quite a number must never become another one.
 
-use super::bytes::{alike, span};
+use super::bytes::{alike, cut, span};
 
 /// `text` as a decimal number.
 pub fn decimal(text: &[u8]) -> Option<u64> {
@@ -44,9 +44,18 @@ pub fn scaled(text: &[u8], units: &[(&str, u64)]) -> Option<u64> {
     decimal(number)?.checked_mul(*factor)
 }
 
+/// A plain decimal, like `0.5`, in hundred thousandths: neither a sign nor more places, which would be lost.
+pub fn decimal_places(text: &[u8]) -> Option<u64> {
+    let (whole, places) = cut(text, b'.');
+    let places = places.unwrap_or(b"0");
+    let unit = [100_000, 10_000, 1_000, 100, 10, 1].get(places.len())?;
+    decimal(whole)?.checked_mul(100_000)?.checked_add(digits(places, 10)?.checked_mul(*unit)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn strictly() {
@@ -67,5 +76,35 @@ mod tests {
             (Some(-1), Some(10), Some(-2147483647), None, None)
         );
         assert_eq!((signed(b"2147483648"), signed(b"-2147483648")), (None, None));
+    }
+    #[test]
+    fn places() {
+        for (text, value) in [
+            ("0.5", Some(50_000)),
+            ("2", Some(200_000)),
+            ("1.00001", Some(100_001)),
+            ("0.0", Some(0)),
+            ("0.123456", None),
+            ("1.", None),
+            (".5", None),
+            ("-1.5", None),
+            ("+1", None),
+            ("1e3", None),
+            ("1_0.5", None),
+            ("1.5.5", None),
+            ("01.5", None),
+            ("184467440737096", None),
+        ] {
+            assert_eq!(decimal_places(text.as_bytes()), value, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn places_as_floats_have_them(whole in 0u32..1 << 20, fraction in "[0-9]{1,5}") {
+            let text = std::format!("{whole}.{fraction}");
+            let float: f64 = text.parse().unwrap();
+            prop_assert_eq!(decimal_places(text.as_bytes()), Some((float * 1e5).round() as u64));
+        }
     }
 }

@@ -19,6 +19,13 @@ impl<F: FnMut(&[u8])> Out for F {
     }
 }
 
+/// What does not fit is left out.
+impl<const N: usize> Out for heapless::Vec<u8, N> {
+    fn write(&mut self, text: &[u8]) {
+        let _ = self.extend_from_slice(text);
+    }
+}
+
 /// A part of a text.
 pub trait Word {
     fn write(&self, out: &mut dyn Out);

@@ -42,7 +42,12 @@ pub fn config(house: &House, services: &[(&str, &str, &str)]) -> String {
 }
 
 fn played(house: &House, config: &str) -> Ended {
-    house.clean(|| finish(start(house, config, "")))
+    played_with(house, config, "")
+}
+
+/// `more` is done on its private /etc first: commands with `&&` behind each.
+pub fn played_with(house: &House, config: &str, more: &str) -> Ended {
+    house.clean(|| finish(start(house, config, more)))
 }
 
 #[test]

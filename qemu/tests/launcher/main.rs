@@ -10,6 +10,7 @@ mod host;
 mod house;
 mod init;
 mod isolation;
+mod limits;
 mod listen;
 mod notify;
 mod options;

@@ -135,7 +135,7 @@ fn keys() {
         ("hostname = 'x'", "@1 hostname does not belong here; write it under [service.x.container]"),
         ("timeout = '5s'", "@1 unknown key timeout; did you mean stop-timeout"),
         ("read_only = true", "@1 unknown key read_only; did you mean read-only"),
-        ("memory = '64M'", "@1 memory is not in this version of tinyo; remove it"),
+        ("devices = ['/dev/null']", "@1 devices is not in this version of tinyo; remove it"),
         ("exec = ['y']", "@1 exec is there twice; write one line"),
     ]);
     told_of_container(&[
@@ -358,7 +358,13 @@ fn foreign_text_is_harmless() {
 /// Every text is asserted above.
 #[test]
 fn every_error_is_asserted() {
-    let source = concat!(include_str!("errors.rs"), include_str!("containers.rs"), include_str!("handed.rs"));
+    let files = [
+        include_str!("errors.rs"),
+        include_str!("containers.rs"),
+        include_str!("handed.rs"),
+        include_str!("limits.rs"),
+    ];
+    let source = files.concat();
     for line in include_str!("../wrong.rs").lines().filter(|line| line.starts_with("    ") && line.ends_with("\",")) {
         let text = line.split_once(" = \"").unwrap().1.trim_end_matches("\",");
         for piece in text.split('%').flat_map(|piece| piece.split(['[', ']', '"', '\\'])) {

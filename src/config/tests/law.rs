@@ -27,6 +27,7 @@ fn holds(text: &[u8]) -> bool {
         Some(list) => list.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_string()).collect(),
         None => Vec::new(),
     };
+    let integer = |value: &toml::Value| value.as_integer().unwrap();
     let ours = |text: Option<&core::ffi::CStr>| text.map(|text| text.to_str().unwrap().to_string());
     assert_eq!(ours(config.hostname), string(&tree, "hostname"));
     assert_eq!(words(&config, config.sysctl), list(&tree, "sysctl"));
@@ -36,6 +37,17 @@ fn holds(text: &[u8]) -> bool {
         let table = tree["service"][service.name].as_table().unwrap();
         assert_eq!(words(&config, service.exec), list(table, "exec"));
         assert_eq!(words(&config, service.env), list(table, "env"));
+        assert_eq!(words(&config, service.env_files), list(table, "env-file"));
+        assert_eq!(words(&config, service.groups), list(table, "group-add"));
+        assert_eq!(words(&config, service.ulimits), list(table, "ulimit"));
+        assert_eq!(words(&config, service.limits.cgroup), list(table, "cgroup"));
+        let float = |key: &str| table.get(key).map(|value| value.as_float().unwrap_or_else(|| integer(value) as f64));
+        assert_eq!(f64::from(service.limits.cpus) / 1e5, float("cpus").unwrap_or(0.0));
+        assert_eq!(i64::from(service.limits.pids), table.get("pids-limit").map_or(0, integer));
+        assert_eq!(service.oom_score.map(i64::from), table.get("oom-score").map(integer));
+        if let Some(bytes) = table.get("memory").and_then(|value| value.as_integer()) {
+            assert_eq!(service.limits.memory, bytes as u64);
+        }
         assert_eq!(ours(service.workdir), string(table, "workdir"));
         assert_eq!(service.autostart, table.get("autostart").is_none_or(|yes| yes.as_bool().unwrap()));
         assert_eq!(service.container.is_some(), table.contains_key("container"));
@@ -65,7 +77,7 @@ fn lines() -> impl Strategy<Value = String> {
     for table in [Table::Top, Table::Root, Table::Mount, Table::Service, Table::Container] {
         names.extend(table.keys().split(' '));
     }
-    names.extend(["memory", "hostnmae", "x"]);
+    names.extend(["listen", "hostnmae", "x"]);
     let values = prop::sample::select(std::vec![
         "true",
         "false",
@@ -88,6 +100,12 @@ fn lines() -> impl Strategy<Value = String> {
         "'\\'",
         "\"\\u00e9\"",
         "[\"NET_RAW\"]",
+        "[\"core=0\"]",
+        "[\"io.max=1\"]",
+        "\"0027\"",
+        "\"64M\"",
+        "8_192",
+        "-5",
         "\"\"",
         "{}",
         "1e3",
@@ -107,6 +125,15 @@ fn configs() -> impl Strategy<Value = String> {
             "autostart = false",
             "env = [\"A=\\u00e9\", 'B=\\']",
             "workdir = \"/w\"",
+            "cpus = 0.50",
+            "cpus = 1_0",
+            "cpus = 1.00_1",
+            "memory = 1_000_000",
+            "oom-score = -1_0",
+            "pids-limit = +7",
+            "ulimit = ['core=0', \"nofile=1:2\"]",
+            "cgroup = ['a.b=c',]",
+            "group-add = ['0', 'a']\nenv-file = ['-/a', '/b']",
             "stop-timeout = 5",
             "after = ['a']",
             "after = ['b']",

@@ -5,6 +5,7 @@ mod containers;
 mod errors;
 mod handed;
 mod law;
+mod limits;
 mod line;
 
 use std::boxed::Box;

@@ -2,17 +2,19 @@
 
 use core::ffi::CStr;
 
-use super::Place;
 use super::handed::Own;
+use super::{Place, environment};
 use crate::config::Log;
 use crate::container::capabilities;
 use crate::limits;
+use crate::plan::step::Signed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
-use crate::sys::fs;
+use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Words};
 use crate::sys::{args, tty, user};
 use crate::text::lines::{self, Stop};
+use crate::text::put::Word;
 use crate::text::{bytes, passwd};
 
 /// Who a process has become.
@@ -127,27 +129,41 @@ pub fn keep(set: u64, identity: &Identity) -> Result<()> {
 }
 
 /// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the
-/// supplementary ones; a number that nobody has is fine, and is in no group but the one of its own number.
-pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
+/// supplementary ones; a number that nobody has is fine, and is in no group but the one of its own number. `added` groups
+/// come to those, or, without a user, to those that are there.
+pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity) -> Result<()> {
     let missing = Error::new(Call::Lookup, libc::ENOENT);
-    let (name, group) = bytes::cut(word, b':');
+    let (name, group) = bytes::cut(word.map_or(b"", CStr::to_bytes), b':');
     let mut ids = passwd::id(name).map(|uid| (uid, uid));
     let mut login = heapless::Vec::<u8, 256>::new();
-    look_up(c"/etc/passwd", &mut |line| {
-        let found = passwd::user(line).filter(|user| user.is(name));
-        if let Some(user) = &found {
-            ids = Some((user.uid, user.gid));
-            // A home or name that does not fit is left out, not cut: HOME is / then.
-            let _ = identity.home.extend_from_slice(user.home);
-            let _ = login.extend_from_slice(user.name);
-        }
-        found.is_none()
-    })?;
-    let (uid, mut gid) = ids.ok_or(missing)?;
+    if word.is_some() {
+        look_up(c"/etc/passwd", &mut |line| {
+            let found = passwd::user(line).filter(|user| user.is(name));
+            if let Some(user) = &found {
+                ids = Some((user.uid, user.gid));
+                // A home or name that does not fit is left out, not cut: HOME is / then.
+                let _ = identity.home.extend_from_slice(user.home);
+                let _ = login.extend_from_slice(user.name);
+            }
+            found.is_none()
+        })?;
+        ids.ok_or(missing)?;
+    }
+    // The config's first: an image's must not crowd them out.
     let mut groups = heapless::Vec::<u32, 64>::new();
+    for group in added {
+        groups
+            .push(passwd::id(group.to_bytes()).unwrap_or(NOBODYS))
+            .map_err(|_| Error::new(Call::Lookup, libc::E2BIG))?;
+    }
     let mut wanted = group.map(passwd::id);
     look_up(c"/etc/group", &mut |line| {
         let Some(entry) = passwd::group(line) else { return true };
+        for (name, gid) in added.iter().zip(&mut groups) {
+            if *gid == NOBODYS && entry.is(name.to_bytes()) {
+                *gid = entry.gid;
+            }
+        }
         match group {
             Some(group) if entry.is(group) => wanted = Some(Some(entry.gid)),
             None if !login.is_empty() && entry.has_member(&login) => {
@@ -158,12 +174,33 @@ pub fn become_user(word: &[u8], identity: &mut Identity) -> Result<()> {
         }
         true
     })?;
+    for gid in &groups {
+        if *gid == NOBODYS {
+            return Err(missing);
+        }
+    }
+    let Some((uid, mut gid)) = ids else {
+        let mut own = [0; 64];
+        groups.extend_from_slice(user::groups(&mut own)?).map_err(|_| Error::new(Call::Getgroups, libc::E2BIG))?;
+        return user::set_groups(&groups);
+    };
     if let Some(wanted) = wanted {
         gid = wanted.ok_or(missing)?;
     }
-    user::become_user(uid, gid, &groups)?;
+    user::set_groups(&groups)?;
+    user::become_user(uid, gid)?;
     identity.uid = uid;
     Ok(())
+}
+
+/// No group has this id: [`passwd::id`] refuses it.
+const NOBODYS: u32 = u32::MAX;
+
+/// How willingly the kernel ends this process, and what it becomes, for want of memory.
+pub fn set_oom_score(score: i16) -> Result<()> {
+    let mut text = heapless::Vec::<u8, 6>::new();
+    Signed(score).write(&mut text);
+    fs::write_file(At::Cwd, c"/proc/self/oom_score_adj", &text)
 }
 
 /// Gives `each` the lines of a table of users or groups. An image without one has no names, and that is all.
@@ -219,6 +256,8 @@ pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:
 /// execve(2) of `argv` by PATH. It only returns to say why not.
 #[inline(never)]
 pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place) -> Error {
+    let mut all = environment::Environment::new();
+    let env = place.variables.with(env, &mut all);
     let mut texts = Texts::default();
     let mut words = Words::<{ limits::EXEC_WORDS }>::default();
     let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
@@ -227,7 +266,7 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place
         Err(error) => return error,
     }
     let program = argv.first().copied().unwrap_or_default();
-    let path = env.iter().find_map(|word| bytes::after(word.to_bytes(), b"PATH="));
+    let path = env.iter().rev().find_map(|word| bytes::after(word.to_bytes(), b"PATH="));
     search(program, path, &mut |file| process::execute(file, &words, &environment))
 }
 

@@ -5,6 +5,7 @@
 //! closes means that execve succeeded; without it, that the child has died.
 
 mod command;
+mod environment;
 mod handed;
 mod isolation;
 pub mod machine;
@@ -16,11 +17,13 @@ pub use handed::Handed;
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper::{self, Manner};
 use crate::say;
+use crate::sys::error::LINES;
 use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
+use crate::text::ulimit;
 
 /// What earlier steps left for later ones.
 #[derive(Default)]
@@ -41,6 +44,8 @@ pub struct Place<'p> {
     root: Option<Fd>,
     old_root: Option<Fd>,
     identity: command::Identity,
+    /// Of files.
+    variables: environment::Variables,
     /// Our reaper has this child to end with.
     child: Option<Pid>,
 }
@@ -163,12 +168,16 @@ impl Child {
     }
 }
 
-/// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself.
+/// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself. Past the errnos are lines of the step's file.
 pub fn say_failure(who: &str, step: &Step, errno: Errno) {
     let hint = step.hint(i32::from(errno.0));
     let after_who = if who.is_empty() { "" } else { ": " };
-    let before_hint = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}{}{}: {}{}{}", who, after_who, *step, errno, before_hint, hint);
+    let (before_errno, before_hint) = match i32::from(errno.0) {
+        LINES.. => (":", ": "),
+        _ if hint.is_empty() => (": ", ""),
+        _ => (": ", "; "),
+    };
+    say!(Failure, "{}{}{}{}{}{}{}", who, after_who, *step, before_errno, errno, before_hint, hint);
 }
 
 /// Takes one step that needs nothing of another.
@@ -199,7 +208,11 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             Ok(())
         }
         Step::Bounding(set) => command::bound(set),
-        Step::User(user) => command::become_user(user.to_bytes(), &mut place.identity),
+        Step::EnvFile(path) => place.variables.read(path),
+        // The config's words were checked.
+        Step::Ulimit(word) => ulimit::parse(word.to_bytes()).map_or(Ok(()), process::set_limit),
+        Step::OomScore(score) => command::set_oom_score(score),
+        Step::User { user, groups } => command::become_user(user, groups, &mut place.identity),
         Step::Capabilities(set) => command::keep(set, &place.identity),
         Step::Workdir(path) => command::work_in(path),
         Step::ResetSignals => {

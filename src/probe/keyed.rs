@@ -1,0 +1,32 @@
+//! "Flat keyed" files of cgroup v2, like memory.events: a `KEY NUMBER` a line.
+
+use crate::text::bytes::{after, cut};
+use crate::text::number;
+
+/// The number of `key`, which has its space behind it.
+pub fn number_of(text: &[u8], key: &[u8]) -> Option<u64> {
+    let mut rest = Some(text);
+    while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
+        if let Some(number) = after(line, key) {
+            return number::decimal(number);
+        }
+        rest = more;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_its_number() {
+        let events = b"low 0\nhigh 12\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n";
+        for (key, number) in [("low ", Some(0)), ("oom ", Some(4)), ("oom_kill ", Some(5)), ("oom_group ", None)] {
+            assert_eq!(number_of(events, key.as_bytes()), number, "{key}");
+        }
+        for text in ["", "oom_kill", "oom_kill \n", "oom_kill x\n", " oom_kill 1\n"] {
+            assert_eq!(number_of(text.as_bytes(), b"oom_kill "), None, "{text:?}");
+        }
+    }
+}
