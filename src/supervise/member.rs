@@ -8,25 +8,25 @@ use crate::config::{Kind, Log, Service};
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Report};
-use crate::say;
 use crate::sys::error::{Call, Errno, Error};
 use crate::sys::fd::Fd;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
+use crate::text::put::{Out, Word};
 use crate::text::signal;
-use ufmt::{Formatter, uDisplay, uWrite, uwrite};
+use crate::{put, say};
 
 /// How a process ended, in words.
 struct How(Exit);
 
-impl uDisplay for How {
-    fn fmt<W: uWrite + ?Sized>(&self, f: &mut Formatter<'_, W>) -> Result<(), W::Error> {
+impl Word for How {
+    fn write(&self, out: &mut dyn Out) {
         match self.0 {
-            Exit::Code(code) => uwrite!(f, "exited with status {}", code),
+            Exit::Code(code) => put!(out, "exited with status {}", code),
             Exit::Signal(number) => match signal::name(number) {
-                Some(signal) => uwrite!(f, "killed by SIG{}", signal),
-                None => uwrite!(f, "killed by signal {}", number),
+                Some(signal) => put!(out, "killed by SIG{}", signal),
+                None => put!(out, "killed by signal {}", number),
             },
         }
     }

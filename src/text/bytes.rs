@@ -17,17 +17,20 @@ pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
     text.len().saturating_sub(rest.len())
 }
 
+/// What is before the first `at` in `text`.
+#[inline(never)]
+pub fn before(text: &[u8], at: u8) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == at).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
 /// `text` at the first `at`: what is before it, and what behind it if it is there.
+///
+/// Inlined: four words would come back in memory, and most callers want two of them.
+#[inline(always)]
 pub fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        if *first == at {
-            let before = text.len().saturating_sub(rest.len());
-            return (text.get(..before).unwrap_or_default(), Some(tail));
-        }
-        rest = tail;
-    }
-    (text, None)
+    let before = before(text, at);
+    (before, text.get(before.len().wrapping_add(1)..))
 }
 
 /// What is behind `start` in `text`; None when it starts otherwise.

@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::put::{self, Out};
+use super::put::{self, Out, Piece};
 
 /// The longest text shown, in bytes of it; what is longer ends in `...`.
 pub const SHOWN: usize = 200;
@@ -25,6 +25,11 @@ impl<'a> From<&'a str> for Show<'a> {
 }
 
 impl put::Word for Show<'_> {
+    #[inline(always)]
+    fn piece(&self) -> Piece<'_> {
+        Piece::Show(*self)
+    }
+
     fn write(&self, out: &mut dyn Out) {
         let mut rest = self.0;
         while let [first, ..] = rest {
@@ -67,6 +72,11 @@ fn escape(byte: u8, out: &mut dyn Out) {
 pub struct Word<'a>(pub &'a [u8]);
 
 impl put::Word for Word<'_> {
+    #[inline(always)]
+    fn piece(&self) -> Piece<'_> {
+        Piece::Word(*self)
+    }
+
     fn write(&self, out: &mut dyn Out) {
         match self.0 {
             b"" => out.write(b"\"\""),
