@@ -56,10 +56,10 @@ pub fn machine(args: Args) -> ! {
         }
     }
     begin_kernel_log();
-    let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    let events = Events::open();
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
-    machine.line = read_line();
+    let mut machine = Machine { args, signals, events, line: read_line() };
     set_log_limit(&machine.line);
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
     match prepare(&mut machine, config) {
@@ -196,14 +196,15 @@ fn begin_kernel_log() {
 
 #[inline(never)]
 fn read_line() -> BootLine<'static> {
-    let Some(buffer) = CMDLINE.take() else { return BootLine::default() };
-    match fs::read_file(c"/proc/cmdline", buffer) {
-        Ok(text) => line::parse(text, &mut |message| say!(Warning, "{}", *message)),
-        Err(error) => {
+    let text = match CMDLINE.take().map(|buffer| fs::read_file(c"/proc/cmdline", buffer)) {
+        Some(Ok(text)) => text,
+        Some(Err(error)) => {
             say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno());
-            BootLine::default()
+            &mut []
         }
-    }
+        None => &mut [],
+    };
+    line::parse(text, &mut |message| say!(Warning, "{}", *message))
 }
 
 fn set_log_limit(line: &BootLine) {
