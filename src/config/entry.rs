@@ -44,12 +44,12 @@ impl<'a> Parser<'a, '_> {
         ];
         // In a service, a key of the other table of that service rather than one of the machine.
         let (order, service) = match self.service {
-            Some(index) => (ORDER.get(..), self.config.name(index)),
-            None => (ORDER.get(2..), "NAME"),
+            Some(index) => (ORDER.get(..), self.config.name(index).as_bytes()),
+            None => (ORDER.get(2..), b"NAME".as_slice()),
         };
         for (other, what) in order.unwrap_or_default() {
             if other.key(name).is_some() {
-                return self.wrong(*what, name, service.as_bytes());
+                return self.wrong(*what, name, service);
             }
         }
         if names::position(keys::LATER, name).is_some() {

@@ -152,7 +152,7 @@ fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
 
 /// A step of the machine itself.
 pub fn say_failure(step: &Step, error: Error) {
-    run::say_failure("", step, error.errno());
+    run::say_failure(b"", step, error.errno());
 }
 
 fn must_have<T>(done: Result<T, Error>) -> T {

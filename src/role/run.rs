@@ -130,7 +130,7 @@ fn launch(plan: &Plan, name: &str) -> Result<u8, Failed> {
         Report::Failed { step, errno } => {
             process::wait(child.pid);
             let Some(step) = plan.steps.get(step) else { return Err(Failed { status: exit::LAUNCHER }) };
-            run::say_failure(name, step, Errno(errno as u16));
+            run::say_failure(name.as_bytes(), step, Errno(errno as u16));
             Err(Failed { status: step.exit_status(errno) })
         }
         // Killed on its way, by a signal that was for the command: the status says it, as it would have then.

@@ -2,6 +2,7 @@
 //! leaves). They are born there (CLONE_INTO_CGROUP), so nothing that they fork can leave without root, and one write
 //! kills them all.
 
+use crate::config::Name;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -23,7 +24,7 @@ impl Cgroups {
     }
 
     /// The cgroup of service `name`.
-    pub fn service(&self, name: &str) -> Result<Cgroup> {
+    pub fn service(&self, name: Name) -> Result<Cgroup> {
         let mut buffer = bytes::Path::new();
         // A name has no NUL and fits: the config was checked.
         let name = bytes::path(&[name.as_bytes()], &mut buffer).unwrap_or(c"unnamed");

@@ -3,6 +3,7 @@
 //! The pipe belongs to the service for as long as PID 1 lives: what an old process still writes is not lost, and a new
 //! one finds it ready. PID 1 reads what is there and never waits for more.
 
+use crate::config::Name;
 use crate::log::{Level, Line};
 use crate::sys::error::Result;
 use crate::sys::fd::{self, Fd};
@@ -37,7 +38,7 @@ impl Lines {
     }
 
     /// Reads all that a process that has ended left behind: a pipe holds 64 KiB, whoever else writes to it meanwhile.
-    pub fn drain(&mut self, name: &str) {
+    pub fn drain(&mut self, name: Name) {
         for _ in 0..PIPE / LONGEST {
             if !self.read(name) {
                 break;
@@ -47,7 +48,7 @@ impl Lines {
 
     /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on. False:
     /// there was nothing.
-    pub fn read(&mut self, name: &str) -> bool {
+    pub fn read(&mut self, name: Name) -> bool {
         let mut chunk = [0u8; LONGEST];
         // EAGAIN: it was read already. Anything else cannot happen to a pipe of our own.
         let Ok(n) = self.reader.read(&mut chunk) else { return false };
@@ -64,7 +65,7 @@ impl Lines {
     }
 
     /// Passes on what is held as a line, even if it has no end.
-    pub fn flush(&mut self, name: &str) {
+    pub fn flush(&mut self, name: Name) {
         let text = match self.held.as_slice() {
             [text @ .., b'\r'] => text,
             text => text,

@@ -4,7 +4,7 @@ use super::cgroup::{Cgroup, Cgroups};
 use super::lines::Lines;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::{HELD_BY_KERNEL, Set};
-use crate::config::{Kind, Log, Service};
+use crate::config::{Kind, Log, Name, Service};
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Report};
@@ -109,7 +109,7 @@ impl Member {
 
     /// How a process ended, and what follows.
     #[inline(never)]
-    fn say_end(&self, before: State, exit: Exit, now: Millis, name: &str) {
+    fn say_end(&self, before: State, exit: Exit, now: Millis, name: Name) {
         let how = How(exit);
         match self.state {
             State::Backoff { until } => {
@@ -286,5 +286,5 @@ fn say_failure(set: &Set, service: &Service, command: Command, number: usize, er
     let mut plan = Plan::default();
     build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
     let Some(step) = plan.steps.get(number) else { return };
-    run::say_failure(service.name, step, Errno(errno as u16));
+    run::say_failure(service.name.as_bytes(), step, Errno(errno as u16));
 }

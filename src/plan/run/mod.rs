@@ -18,6 +18,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
+use crate::text::show::Show;
 
 /// Where a child's report goes: above standard error, and the only file that outlives `CloseFiles`.
 const REPORT: i32 = 3;
@@ -159,11 +160,11 @@ impl Child {
 }
 
 /// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself.
-pub fn say_failure(who: &str, step: &Step, errno: Errno) {
+pub fn say_failure(who: &[u8], step: &Step, errno: Errno) {
     let hint = step.hint(i32::from(errno.0));
     let after_who = if who.is_empty() { "" } else { ": " };
     let before_hint = if hint.is_empty() { "" } else { "; " };
-    say!(Failure, "{}{}{}: {}{}{}", who, after_who, *step, errno, before_hint, hint);
+    say!(Failure, "{}{}{}: {}{}{}", Show(who), after_who, *step, errno, before_hint, hint);
 }
 
 /// Takes one step that needs nothing of another.
