@@ -3,7 +3,7 @@
 use super::keys::{Field, Table, Type};
 use super::links::Link;
 use super::wrong::Wrong;
-use super::{Config, Container, Mount, Name, Restart, Root, Service, Set};
+use super::{Config, Container, Mount, Name, Restart, Root, Set};
 use crate::limits;
 use crate::text::bytes::all;
 use crate::text::message::Message;
@@ -243,10 +243,7 @@ impl<'a> Parser<'a, '_> {
         }
         let index = self.config.services.len();
         let head = self.heads.get_mut(index);
-        let mut service = Service::new("");
-        service.name = Name(name);
-        let pushed = self.config.services.push(service);
-        let (Some(head), Ok(())) = (head, pushed) else {
+        let (Some(head), Some(_)) = (head, self.config.add_service(name)) else {
             self.wrong(Wrong::ManyTables, &[], &[]);
             return None;
         };

@@ -126,8 +126,18 @@ impl<'a> Config<'a> {
     }
 
     /// The name of the service at `index`.
+    #[inline(never)]
     pub fn name(&self, index: usize) -> Name<'a> {
         self.services.get(index).map_or(Name(b""), |service| service.name)
+    }
+
+    /// A new service with every default. None when there are [`limits::SERVICES`].
+    #[inline(never)]
+    pub fn add_service(&mut self, name: &'a [u8]) -> Option<&mut Service<'a>> {
+        let mut service = Service::new("");
+        service.name = Name(name);
+        self.services.push(service).ok()?;
+        self.services.last_mut()
     }
 
     /// Puts `words` into the pool. None when it is full ([`limits::WORDS`]).

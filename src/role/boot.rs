@@ -224,20 +224,19 @@ fn take_command(machine: &Machine, config: &mut Config<'static>, loaded: Loaded)
         say!(Info, "the command on the kernel command line replaces the services of {}", loaded.name());
     }
     config.services.clear();
-    let mut command = Service::new("command");
-    command.kind = Kind::Console;
-    command.ask = false;
-    command.restart = Restart::Never;
-    command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
     let exec = config.add_list(&mut machine.line.command.iter().copied());
     let env = config.add_list(&mut machine.args.environment());
     let (Some(exec), Some(env)) = (exec, env) else {
         say!(Failure, "kernel command line: too many words for a command; write at most {}", limits::COMMAND_WORDS);
         return Err(Stuck);
     };
-    (command.exec, command.env) = (exec, env);
     // The list was emptied above.
-    let _ = config.services.push(command);
+    let command = config.add_service(b"command").ok_or(Stuck)?;
+    command.kind = Kind::Console;
+    command.ask = false;
+    command.restart = Restart::Never;
+    command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
+    (command.exec, command.env) = (exec, env);
     Ok(())
 }
 

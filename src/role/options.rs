@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::keys::{Field, Type};
 use crate::config::value;
-use crate::config::{Config, Container, List, Service};
+use crate::config::{Config, Container, List};
 use crate::limits;
 use crate::say;
 use crate::sys::args::Args;
@@ -62,9 +62,7 @@ pub enum Asked {
 /// Reads the words after `run` into `config`, which is empty. None: what is wrong was said.
 #[inline(never)]
 pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
-    let mut service = Service::new("container");
-    service.container = Some(Container::new(c"/"));
-    let _ = config.services.push(service);
+    config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut options = Options { args, index: FIRST };
     while let Some(option) = options.next() {
         let (number, value) = option?;

@@ -7,6 +7,7 @@ use crate::limits;
 use heapless::Vec;
 
 /// How many bytes at the beginning of `text` are of a kind.
+#[inline(never)]
 pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
     let mut rest = text;
     while let [first, tail @ ..] = rest

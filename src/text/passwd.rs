@@ -1,7 +1,7 @@
 //! Lines of passwd(5) and group(5). In a container's root they are hostile input: a line that is not as it should be is
 //! nobody's, and a number that is not quite one is none.
 
-use super::bytes::cut;
+use super::bytes::{cut, has};
 use super::number::decimal;
 
 /// A user.
@@ -72,7 +72,7 @@ fn fields<const N: usize>(line: &[u8]) -> Option<[&[u8]; N]> {
         (*field, rest) = cut(rest?, b':');
     }
     let named = fields.first().is_some_and(|name| !name.is_empty());
-    (named && rest.is_none() && !line.contains(&0)).then_some(fields)
+    (named && rest.is_none() && !has(line, 0)).then_some(fields)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn console_device(buffer: &mut [u8; 64]) -> &CStr {
 
 /// Takes every capability that is not in `set` out of the bounding set, for good.
 pub fn bound(set: u64) -> Result<()> {
-    for number in (0..=63u8).filter(|number| set & (1 << number) == 0) {
+    for number in (0..64u8).filter(|number| set & (1 << number) == 0) {
         match user::drop_bounding(number) {
             Ok(()) => {}
             // Numbers have no gaps: the kernel knows no more.
