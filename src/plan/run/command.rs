@@ -243,9 +243,11 @@ pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, identity: &Id
     found
 }
 
-/// `NAME` of `NAME=VALUE`.
-fn name_of(word: &CStr) -> &[u8] {
-    bytes::cut(word.to_bytes(), b'=').0
+/// Whether one of `words` has the name of `word`: each is `NAME=VALUE`.
+#[inline(never)]
+fn is_set(words: &[&CStr], word: &CStr) -> bool {
+    let name = bytes::before(word.to_bytes(), b'=');
+    words.iter().any(|other| bytes::before(other.to_bytes(), b'=') == name)
 }
 
 fn prepare<'w>(
@@ -265,14 +267,13 @@ fn prepare<'w>(
     let fits = [b"HOME=".as_slice(), place, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
     for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
-        if !env.iter().any(|word| name_of(word) == name_of(default)) {
+        if !is_set(env, default) {
             environment.push(default)?;
         }
     }
     for (index, word) in env.iter().enumerate() {
         // The last of several with one name wins, as with docker run.
-        let later = env.get(index + 1..).unwrap_or_default();
-        if !later.iter().any(|other| name_of(other) == name_of(word)) {
+        if !is_set(env.get(index + 1..).unwrap_or_default(), word) {
             environment.push(word)?;
         }
     }
