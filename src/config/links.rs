@@ -102,6 +102,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
+    #[inline(never)]
     fn copy_one(&mut self, index: usize, model: usize) -> Result<(), Wrong> {
         let model = self.config.services.get(model).ok_or(Wrong::FromNothing)?;
         if model.broken {

@@ -112,6 +112,7 @@ fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::R
 }
 
 /// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+#[inline(never)]
 fn set_up(config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
     build::machine(&mut plan, config);

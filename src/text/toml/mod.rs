@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
         event
     }
 
+    #[inline(never)]
     fn read(&mut self) -> Event<'a> {
         loop {
             self.skip_blanks();
