@@ -33,7 +33,6 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
 }
 
 /// Mounts as the type that was named, or as any.
-#[inline(never)]
 fn mount_as(wanted: &Root) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();

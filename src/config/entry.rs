@@ -15,7 +15,6 @@ use heapless::Vec;
 
 impl<'a> Parser<'a, '_> {
     /// Begins a key.
-    #[inline(never)]
     pub(super) fn name(&mut self, name: &'a [u8]) {
         self.key = None;
         self.list = None;
@@ -66,7 +65,6 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Takes the value of a key, or an item of its list.
-    #[inline(never)]
     pub(super) fn value(&mut self, value: Value<'a>) {
         let Some(key) = self.key else { return };
         let written = value.written();
@@ -128,7 +126,6 @@ impl<'a> Parser<'a, '_> {
         self.items = 0;
     }
 
-    #[inline(never)]
     pub(super) fn close(&mut self) {
         let (Some(start), Some(key)) = (self.list.take(), self.key.take()) else { return };
         match key.kind {

@@ -27,7 +27,6 @@ pub enum LinkKind {
 }
 
 impl<'a> Parser<'a, '_> {
-    #[inline(never)]
     pub(super) fn link(&mut self) {
         let mut copies = Set::EMPTY;
         for at in 0..self.links.len() {

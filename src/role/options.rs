@@ -60,7 +60,6 @@ pub enum Asked {
 }
 
 /// Reads the words after `run` into `config`, which is empty. None: what is wrong was said.
-#[inline(never)]
 pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
     config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut options = Options { args, index: FIRST };
@@ -185,7 +184,6 @@ fn complain(text: &str, word: &[u8]) {
 }
 
 /// The number of the option that `word` is, and the value that is attached to it.
-#[inline(never)]
 fn recognise(word: &'static CStr) -> Option<(usize, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
     let tail = |from: usize| terminated(bytes.get(from..)?);
