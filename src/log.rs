@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
-use crate::text::put::{Out, Word, put};
+use crate::text::put::{Out, Piece, put};
 
 /// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +104,7 @@ impl Out for Line {
 }
 
 /// See [`say!`](crate::say).
-pub fn say(level: Level, text: &str, words: &[&dyn Word]) {
+pub fn say(level: Level, text: &str, words: &[Piece]) {
     let mut line = Line::new(level);
     put(&mut line, text, words);
     line.send();
@@ -116,7 +116,7 @@ pub struct Text(heapless::Vec<u8, { limits::LINE_BYTES }>);
 
 impl Text {
     /// As [`put!`](crate::put) has it.
-    pub fn of(text: &str, words: &[&dyn Word]) -> Self {
+    pub fn of(text: &str, words: &[Piece]) -> Self {
         let mut out = Text::default();
         put(&mut out, text, words);
         out
@@ -127,25 +127,25 @@ impl Text {
     }
 }
 
+/// A [`Text`]: `text!("{}: ready", name)`.
+#[macro_export]
+macro_rules! text {
+    ($text:expr $(, $word:expr)* $(,)?) => {
+        $crate::log::Text::of($text, &[$($crate::text::put::Word::piece(&$word)),*])
+    };
+}
+
 impl Out for Text {
     fn write(&mut self, text: &[u8]) {
         let _ = self.0.extend_from_slice(text);
     }
 }
 
-/// Says a line with one word, as most have: no array of words is built where it is said.
-pub fn say_one(level: Level, text: &str, word: &dyn Word) {
-    say(level, text, &[word]);
-}
-
 /// Says one line: `say!(Info, "{}: ready", name)`.
 #[macro_export]
 macro_rules! say {
-    ($level:ident, $text:literal, $word:expr $(,)?) => {
-        $crate::log::say_one($crate::log::Level::$level, $text, &$word as &dyn $crate::text::put::Word)
-    };
     ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
-        $crate::log::say($crate::log::Level::$level, $text, &[$(&$word as &dyn $crate::text::put::Word),*])
+        $crate::log::say($crate::log::Level::$level, $text, &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 

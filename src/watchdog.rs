@@ -30,9 +30,9 @@ pub fn open(timeout: Millis) -> Result<()> {
     // A driver that says neither has taken it, or is none that anybody could feed by the clock.
     let taken = watchdog::set_timeout(&device, wanted).or_else(|_| watchdog::timeout(&device)).unwrap_or(wanted);
     if taken == wanted {
-        say!(Info, "watchdog: resets the machine when not fed for {} s", taken);
+        say!(Info, "watchdog: resets the machine when not fed for {} s", taken as u32);
     } else {
-        say!(Warning, "watchdog: {} s: not in its driver's range; it runs with {} s", wanted, taken);
+        say!(Warning, "watchdog: {} s: not in its driver's range; it runs with {} s", wanted as u32, taken as u32);
     }
     // At least one, or feeding it would be all that we do.
     TIMEOUT.store(taken.max(1) as u64 * 1000, Relaxed);

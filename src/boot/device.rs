@@ -55,13 +55,14 @@ pub enum Absent {
 /// Tries `attempt` now and after each event until it succeeds, fails for good, or `wait` is over.
 ///
 /// `attempt` answers None while what it wants is not there yet.
-pub fn wait_for<T>(
+#[inline(never)]
+pub fn wait_for(
     what: &CStr,
     wait: Wait,
     events: &Events,
     signals: &Fd,
-    mut attempt: impl FnMut() -> Option<Result<T>>,
-) -> core::result::Result<Result<T>, Absent> {
+    attempt: &mut dyn FnMut() -> Option<Result<()>>,
+) -> core::result::Result<Result<()>, Absent> {
     let begin = poll::now();
     let deadline = wait.limit().map(|limit| Millis(begin.0.saturating_add(limit.0)));
     let mut reminder = Millis(begin.0.saturating_add(REMINDER));

@@ -14,6 +14,7 @@ use crate::text::lines::{self, Stop};
 const LONGEST: usize = 8192;
 
 /// Loads module `name` of the running kernel with what it needs. Those that are there already are fine.
+#[inline(never)]
 pub fn load(name: &CStr) -> Result<()> {
     let mut release = heapless::Vec::<u8, 65>::new();
     user::kernel_release(&mut release);

@@ -18,7 +18,7 @@ pub const PLACE: &CStr = c"/newroot";
 pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
     let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
     let device = wanted.source.to_bytes().starts_with(b"/dev/");
-    device::wait_for(wanted.source, wanted.wait, events, signals, || {
+    device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
         if device {
             match device::look(wanted.source)? {
                 Ok(()) => {}
@@ -33,7 +33,6 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
 }
 
 /// Mounts as the type that was named, or as any.
-#[inline(never)]
 fn mount_as(wanted: &Root) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();

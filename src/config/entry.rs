@@ -15,7 +15,6 @@ use heapless::Vec;
 
 impl<'a> Parser<'a, '_> {
     /// Begins a key.
-    #[inline(never)]
     pub(super) fn name(&mut self, name: &'a [u8]) {
         self.key = None;
         self.list = None;
@@ -44,12 +43,12 @@ impl<'a> Parser<'a, '_> {
         ];
         // In a service, a key of the other table of that service rather than one of the machine.
         let (order, service) = match self.service {
-            Some(index) => (ORDER.get(..), self.config.name(index)),
-            None => (ORDER.get(2..), "NAME"),
+            Some(index) => (ORDER.get(..), self.config.name(index).as_bytes()),
+            None => (ORDER.get(2..), b"NAME".as_slice()),
         };
         for (other, what) in order.unwrap_or_default() {
             if other.key(name).is_some() {
-                return self.wrong(*what, name, service.as_bytes());
+                return self.wrong(*what, name, service);
             }
         }
         if names::position(keys::LATER, name).is_some() {
@@ -66,7 +65,6 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Takes the value of a key, or an item of its list.
-    #[inline(never)]
     pub(super) fn value(&mut self, value: Value<'a>) {
         let Some(key) = self.key else { return };
         let written = value.written();
@@ -135,7 +133,6 @@ impl<'a> Parser<'a, '_> {
         self.items = 0;
     }
 
-    #[inline(never)]
     pub(super) fn close(&mut self) {
         let (Some(start), Some(key)) = (self.list.take(), self.key.take()) else { return };
         match key.kind {

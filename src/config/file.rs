@@ -3,7 +3,7 @@
 use super::keys::{Field, Table, Type};
 use super::links::Link;
 use super::wrong::Wrong;
-use super::{Config, Container, Kind, Mount, Ready, Restart, Root, Service, Set};
+use super::{Config, Container, Kind, Mount, Name, Ready, Restart, Root, Set};
 use crate::limits;
 use crate::text::bytes::all;
 use crate::text::duration::Millis;
@@ -16,7 +16,7 @@ use heapless::Vec;
 pub struct Problem<'p> {
     pub place: Place,
     /// The service that it is in; none: the file as a whole is unusable.
-    pub service: Option<&'p str>,
+    pub service: Option<Name<'p>>,
     pub message: Message<'p>,
 }
 
@@ -247,8 +247,7 @@ impl<'a> Parser<'a, '_> {
         }
         let index = self.config.services.len();
         let head = self.heads.get_mut(index);
-        let pushed = self.config.services.push(Service::new(core::str::from_utf8(name).unwrap_or_default()));
-        let (Some(head), Ok(())) = (head, pushed) else {
+        let (Some(head), Some(_)) = (head, self.config.add_service(name)) else {
             self.wrong(Wrong::ManyTables, &[], &[]);
             return None;
         };

@@ -109,7 +109,6 @@ words! {
 const OURS: &str = "tinyo.config tinyo.log tinyo.on-exit tinyo.exit";
 
 /// Reads `text`, which is taken apart in place; `warn` is given each word that is wrong. None of them stops a boot.
-#[inline(never)]
 pub fn parse<'a>(text: &'a mut [u8], warn: &mut dyn FnMut(&Message<'_>)) -> BootLine<'a> {
     let mut line = BootLine::default();
     let mut words = Words::new(text);
@@ -208,7 +207,6 @@ fn set<'a>(place: &mut Option<&'a CStr>, value: &'a CStr, good: bool) -> bool {
 }
 
 /// Warns of a word that is nobody else's.
-#[inline(never)]
 fn unknown(name: &[u8], warn: &mut dyn FnMut(&Message<'_>)) {
     if !name.starts_with(b"tinyo.") {
         return;

@@ -1,9 +1,9 @@
 //! Names of services in other services: looked up when all are known, circles told.
 
+use super::Set;
 use super::file::Parser;
 use super::keys::Field;
 use super::wrong::Wrong;
-use super::{Container, Set};
 use crate::text::names::Nearest;
 use crate::text::toml::Place;
 use heapless::Vec;
@@ -28,7 +28,6 @@ pub enum LinkKind {
 }
 
 impl<'a> Parser<'a, '_> {
-    #[inline(never)]
     pub(super) fn link(&mut self) {
         let mut copies = Set::EMPTY;
         for at in 0..self.links.len() {
@@ -105,6 +104,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
+    #[inline(never)]
     fn copy_one(&mut self, index: usize, model: usize) -> Result<(), Wrong> {
         let model = self.config.services.get(model).ok_or(Wrong::FromNothing)?;
         if model.broken {
@@ -113,19 +113,37 @@ impl<'a> Parser<'a, '_> {
         let model = model.container.ok_or(Wrong::FromNothing)?;
         let own = self.config.services.get_mut(index).and_then(|service| service.container.as_mut());
         let (Some(own), Some(seen)) = (own, self.contained.get(index)) else { return Ok(()) };
-        let has = |field: Field| seen & field.bit() != 0;
-        *own = Container {
-            root: if has(Field::ContainerRoot) { own.root } else { model.root },
-            read_only: if has(Field::ContainerReadOnly) { own.read_only } else { model.read_only },
-            volumes: if has(Field::Volumes) { own.volumes } else { model.volumes },
-            tmpfs: if has(Field::Tmpfs) { own.tmpfs } else { model.tmpfs },
-            hostname: if has(Field::ContainerHostname) { own.hostname } else { model.hostname },
-            network: if has(Field::Network) { own.network } else { model.network },
-            init: if has(Field::ContainerInit) { own.init } else { model.init },
-            privileged: if has(Field::Privileged) { own.privileged } else { model.privileged },
-            cap_add: if has(Field::CapAdd) { own.cap_add } else { model.cap_add },
-            cap_drop: if has(Field::CapDrop) { own.cap_drop } else { model.cap_drop },
-        };
+        let lacks = |field: Field| seen & field.bit() == 0;
+        if lacks(Field::ContainerRoot) {
+            own.root = model.root;
+        }
+        if lacks(Field::ContainerReadOnly) {
+            own.read_only = model.read_only;
+        }
+        if lacks(Field::Volumes) {
+            own.volumes = model.volumes;
+        }
+        if lacks(Field::Tmpfs) {
+            own.tmpfs = model.tmpfs;
+        }
+        if lacks(Field::ContainerHostname) {
+            own.hostname = model.hostname;
+        }
+        if lacks(Field::Network) {
+            own.network = model.network;
+        }
+        if lacks(Field::ContainerInit) {
+            own.init = model.init;
+        }
+        if lacks(Field::Privileged) {
+            own.privileged = model.privileged;
+        }
+        if lacks(Field::CapAdd) {
+            own.cap_add = model.cap_add;
+        }
+        if lacks(Field::CapDrop) {
+            own.cap_drop = model.cap_drop;
+        }
         Ok(())
     }
 

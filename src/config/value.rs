@@ -165,7 +165,8 @@ pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
 fn is_mount_point(path: &[u8]) -> bool {
     let mut parts = path.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
     let first = parts.next();
-    is_path(path) && !matches!(first, None | Some(b"proc" | b"sys" | b"..")) && parts.all(|part| part != b"..")
+    let taken = first.is_none_or(|first| names::position("proc sys ..", first).is_some());
+    is_path(path) && !taken && parts.all(|part| part != b"..")
 }
 
 /// `5 in 60s`.

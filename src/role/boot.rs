@@ -142,6 +142,7 @@ fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::R
 }
 
 /// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+#[inline(never)]
 fn set_up(config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
     build::machine(&mut plan, config);
@@ -168,7 +169,7 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     if let Some((step, timeout)) = unopened
         && let Err(error) = watchdog::open(timeout)
     {
-        run::say_failure("watchdog", step, error.errno());
+        run::say_failure(b"watchdog", step, error.errno());
     }
     Ok(())
 }
@@ -195,7 +196,7 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
 
 /// A step of the machine itself.
 pub fn say_failure(step: &Step, error: Error) {
-    run::say_failure("", step, error.errno());
+    run::say_failure(b"", step, error.errno());
 }
 
 pub fn must_have<T>(done: Result<T, Error>) -> T {
@@ -239,14 +240,15 @@ fn begin_kernel_log() {
 
 #[inline(never)]
 fn read_line() -> BootLine<'static> {
-    let Some(buffer) = CMDLINE.take() else { return BootLine::default() };
-    match fs::read_file(c"/proc/cmdline", buffer) {
-        Ok(text) => line::parse(text, &mut |message| say!(Warning, "{}", *message)),
-        Err(error) => {
+    let text = match CMDLINE.take().map(|buffer| fs::read_file(c"/proc/cmdline", buffer)) {
+        Some(Ok(text)) => text,
+        Some(Err(error)) => {
             say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno());
-            BootLine::default()
+            &mut []
         }
-    }
+        None => &mut [],
+    };
+    line::parse(text, &mut |message| say!(Warning, "{}", *message))
 }
 
 fn set_log_limit(line: &BootLine) {
@@ -266,20 +268,19 @@ fn take_command(machine: &Machine, config: &mut Config<'static>, loaded: Loaded)
         say!(Info, "the command on the kernel command line replaces the services of {}", loaded.name());
     }
     config.services.clear();
-    let mut command = Service::new("command");
-    command.kind = Kind::Console;
-    command.ask = false;
-    command.restart = Restart::Never;
-    command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
     let exec = config.add_list(&mut machine.line.command.iter().copied());
     let env = config.add_list(&mut machine.args.environment());
     let (Some(exec), Some(env)) = (exec, env) else {
         say!(Failure, "kernel command line: too many words for a command; write at most {}", limits::COMMAND_WORDS);
         return Err(Stuck);
     };
-    (command.exec, command.env) = (exec, env);
     // The list was emptied above.
-    let _ = config.services.push(command);
+    let command = config.add_service(b"command").ok_or(Stuck)?;
+    command.kind = Kind::Console;
+    command.ask = false;
+    command.restart = Restart::Never;
+    command.on_exit = machine.line.on_exit.unwrap_or(OnExit::Poweroff);
+    (command.exec, command.env) = (exec, env);
     Ok(())
 }
 

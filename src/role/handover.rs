@@ -36,9 +36,8 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     if machine.line.rootdelay.0 > 0 {
         // Nothing is looked for: only the end of the time, or of the machine, ends this.
         let wait = Wait::For(machine.line.rootdelay);
-        let none = || None::<Result<(), Error>>;
         if let Err(Absent::Ended(ending)) =
-            device::wait_for(c"rootdelay", wait, &machine.events, &machine.signals, none)
+            device::wait_for(c"rootdelay", wait, &machine.events, &machine.signals, &mut || None)
         {
             farewell_and_end(machine, End { ending, status: None });
         }
@@ -55,9 +54,9 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 
 /// Waits for a device that a `[[mount]]` needs. When it does not come, the mount says why it fails.
 pub fn wait_for_device(machine: &Machine, source: &CStr) {
-    let there = || fs::exists(source).then_some(Ok::<(), Error>(()));
+    let mut there = || fs::exists(source).then_some(Ok(()));
     if let Err(Absent::Ended(ending)) =
-        device::wait_for(source, Wait::Default, &machine.events, &machine.signals, there)
+        device::wait_for(source, Wait::Default, &machine.events, &machine.signals, &mut there)
     {
         farewell_and_end(machine, End { ending, status: None });
     }

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::keys::{Field, Type};
 use crate::config::value;
-use crate::config::{Config, Container, List, Service};
+use crate::config::{Config, Container, List};
 use crate::limits;
 use crate::say;
 use crate::sys::args::Args;
@@ -60,11 +60,8 @@ pub enum Asked {
 }
 
 /// Reads the words after `run` into `config`, which is empty. None: what is wrong was said.
-#[inline(never)]
 pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
-    let mut service = Service::new("container");
-    service.container = Some(Container::new(c"/"));
-    let _ = config.services.push(service);
+    config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut options = Options { args, index: FIRST };
     while let Some(option) = options.next() {
         let (number, value) = option?;
@@ -187,7 +184,6 @@ fn complain(text: &str, word: &[u8]) {
 }
 
 /// The number of the option that `word` is, and the value that is attached to it.
-#[inline(never)]
 fn recognise(word: &'static CStr) -> Option<(usize, Option<&'static CStr>)> {
     let bytes = word.to_bytes_with_nul();
     let tail = |from: usize| terminated(bytes.get(from..)?);

@@ -95,7 +95,7 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
         Report::Failed { step, errno } => {
             process::wait(pid);
             let status = plan.steps.get(step).map_or(exit::LAUNCHER, |step| {
-                run::say_failure(name, step, Errno(errno as u16));
+                run::say_failure(name.as_bytes(), step, Errno(errno as u16));
                 step.exit_status(errno)
             });
             Err(Failed { status })

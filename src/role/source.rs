@@ -9,7 +9,7 @@ use crate::limits;
 use crate::say;
 use crate::source::{self as file_source, Refused, Text};
 use crate::sys::memory::Static;
-use crate::text::show::Word;
+use crate::text::show::{Show, Word};
 
 /// What `build.rs` was given as `TINYO_CONFIG`, checked there with this same parser.
 mod baked {
@@ -38,12 +38,12 @@ pub enum Loaded {
 
 impl Loaded {
     /// What stands for FILE in `FILE:LINE:COLUMN`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Loaded::File(path) => path.to_str().unwrap_or("config"),
-            Loaded::Baked => "built-in config",
-            Loaded::Default => "default config",
-        }
+    pub fn name(self) -> Show<'static> {
+        Show(match self {
+            Loaded::File(path) => path.to_bytes(),
+            Loaded::Baked => b"built-in config",
+            Loaded::Default => b"default config",
+        })
     }
 }
 
@@ -90,7 +90,7 @@ fn fill(buffer: &mut [u8], text: &[u8]) -> usize {
 }
 
 /// `tinyo: FILE:LINE:COLUMN: what is wrong; what to write instead`.
-fn say_problem(name: &str, problem: &Problem) {
+fn say_problem(name: Show, problem: &Problem) {
     let (line, column) = (problem.place.line, problem.place.column);
     say!(Failure, "{}:{}:{}: {}", name, line, column, problem.message);
 }

@@ -5,7 +5,7 @@
 use core::ffi::CStr;
 
 use super::Set;
-use crate::config::{Limits, Service};
+use crate::config::{Limits, Name, Service};
 use crate::plan::limit::limits;
 use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
@@ -93,7 +93,7 @@ impl Cgroups {
     }
 
     /// The cgroup of service `name`.
-    pub fn service(&self, name: &str) -> Result<Cgroup> {
+    pub fn service(&self, name: Name) -> Result<Cgroup> {
         let mut buffer = bytes::Path::new();
         // A name has no NUL and fits: the config was checked.
         let name = bytes::path(&[name.as_bytes()], &mut buffer).unwrap_or(c"unnamed");

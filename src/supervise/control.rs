@@ -150,10 +150,10 @@ impl Control {
     }
 
     /// Passes lines of the service at `index` on to those who follow it. Who does not read them misses them.
-    pub fn hear(&self, index: usize, name: &str, line: &[u8]) {
+    pub fn hear(&self, index: usize, name: &[u8], line: &[u8]) {
         for client in &self.clients {
             if matches!(client.wish, Wish::Lines(set) if set.contains(index)) {
-                client.send(Packet::new("log").text(name.as_bytes()).text(line));
+                client.send(Packet::new("log").text(name).text(line));
             }
         }
     }

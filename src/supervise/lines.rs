@@ -3,6 +3,7 @@
 //! The pipe belongs to the service for as long as PID 1 lives: what an old process still writes is not lost, and a new
 //! one finds it ready. PID 1 reads what is there and never waits for more.
 
+use crate::config::Name;
 use crate::limits::FLOOD_LINES;
 use crate::log::{Level, Line};
 use crate::say;
@@ -51,7 +52,7 @@ impl Lines {
     }
 
     /// Reads all that a process that has ended left behind: a pipe holds 64 KiB, whoever else writes to it meanwhile.
-    pub fn drain(&mut self, name: &str, hear: &mut Hear) {
+    pub fn drain(&mut self, name: Name, hear: &mut Hear) {
         for _ in 0..PIPE / LONGEST {
             if !self.read(name, hear) {
                 break;
@@ -63,7 +64,7 @@ impl Lines {
 
     /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on. False:
     /// there was nothing.
-    pub fn read(&mut self, name: &str, hear: &mut Hear) -> bool {
+    pub fn read(&mut self, name: Name, hear: &mut Hear) -> bool {
         let mut chunk = [0u8; LONGEST];
         // EAGAIN: it was read already. Anything else cannot happen to a pipe of our own.
         let Ok(n) = self.reader.read(&mut chunk) else { return false };
@@ -83,7 +84,7 @@ impl Lines {
     }
 
     /// Passes on what is held as a line, even if it has no end.
-    fn flush(&mut self, name: &str, hear: &mut Hear) {
+    fn flush(&mut self, name: Name, hear: &mut Hear) {
         if self.held.last() == Some(&b'\r') {
             self.held.pop();
         }
@@ -110,7 +111,7 @@ impl Lines {
     }
 
     /// Says what was left out of the log.
-    fn admit_dropped(&mut self, name: &str) {
+    fn admit_dropped(&mut self, name: Name) {
         if self.dropped > 0 {
             say!(Warning, "{}: {} lines too many in 10 s, not in the kernel's log", name, self.dropped);
             self.dropped = 0;

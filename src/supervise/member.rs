@@ -20,7 +20,7 @@ use crate::text::duration::Millis;
 use crate::wire::Record;
 
 pub struct Member {
-    pub name: heapless::String<{ limits::NAME_BYTES }>,
+    pub name: heapless::Vec<u8, { limits::NAME_BYTES }>,
     /// Its ring, among those of the supervisor.
     pub slot: u8,
     pub state: State,
@@ -66,7 +66,7 @@ impl Member {
         let never = Millis(0);
         Member {
             // As long as a service's name can be.
-            name: heapless::String::try_from(service.name).unwrap_or_default(),
+            name: heapless::Vec::from_slice(service.name.as_bytes()).unwrap_or_default(),
             slot,
             state,
             pid: None,
@@ -118,7 +118,7 @@ impl Member {
     /// What `status` shows of it, and what `timeline` does.
     pub fn record<'r>(&'r self, root: &'r [u8], exit: &'r [u8]) -> Record<'r> {
         Record {
-            name: self.name.as_bytes(),
+            name: &self.name,
             state: self.state.name().as_bytes(),
             pid: self.pid.map_or(0, |pid| pid.number().into()),
             since: self.since.0,

@@ -21,7 +21,7 @@ mod words;
 pub use finish::end;
 pub use reload::text_of;
 
-use crate::config::{self, Config, Log, OnExit, OnFailure, Service};
+use crate::config::{self, Config, Log, Name, OnExit, OnFailure, Service};
 use crate::limits;
 use crate::request::{self, Ending};
 use crate::say;
@@ -434,12 +434,12 @@ fn ear<'e>(
     mut ring: Option<&'e mut Ring>,
     control: &'e Control,
     index: usize,
-    name: &'e str,
+    name: Name<'e>,
 ) -> impl FnMut(&[u8]) + use<'e> {
     move |line| {
         if let Some(ring) = &mut ring {
             ring.keep(line);
         }
-        control.hear(index, name, line);
+        control.hear(index, name.as_bytes(), line);
     }
 }

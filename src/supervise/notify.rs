@@ -21,7 +21,7 @@ pub fn member_of(sender: Pid, members: &[Member]) -> Option<usize> {
     const GENERATIONS: usize = 16;
     let mut buffer = [0u8; 1024];
     if let Some(name) = told(sender, "cgroup", &mut buffer).and_then(notify::service_of) {
-        return members.iter().position(|member| member.name.as_bytes() == name);
+        return members.iter().position(|member| member.name == name);
     }
     let mut pid = sender;
     for _ in 0..GENERATIONS {

@@ -10,7 +10,6 @@ use super::service::State;
 use super::{Loop, Set, order};
 use crate::config::{self, Config, Service, file};
 use crate::container::shield;
-use crate::log::Text;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
@@ -20,7 +19,9 @@ use crate::source;
 use crate::sys::fd::Fd;
 use crate::sys::fs;
 use crate::sys::process::{self, Exit, Forked, Pid};
+use crate::text;
 use crate::text::put::Out;
+use crate::text::show::Show;
 
 /// A reload at work.
 pub struct Reload {
@@ -47,7 +48,7 @@ impl Loop<'_> {
                     return None;
                 }
                 Err(error) => {
-                    client.tell(&Text::of("reload: {}", &[&error]));
+                    client.tell(&text!("reload: {}", error));
                     return Some(111);
                 }
             },
@@ -109,10 +110,10 @@ impl Loop<'_> {
         let wanted = order::wanted(&config.services);
         let control = &*self.control;
         self.members.retain(|member| {
-            let stays = config.service(member.name.as_bytes()).is_some();
+            let stays = config.service(&member.name).is_some();
             if !stays {
-                say!(Info, "{}: gone from the config", member.name.as_str());
-                control.tell_reloader(&Text::of("{}: gone", &[&member.name.as_str()]));
+                say!(Info, "{}: gone from the config", Show(&member.name));
+                control.tell_reloader(&text!("{}: gone", Show(&member.name)));
             }
             stays
         });
@@ -125,7 +126,7 @@ impl Loop<'_> {
             if service.broken {
                 say!(Failure, "{}: failed: its part of the config has errors", service.name);
             }
-            let at = self.members.iter().position(|member| member.name == service.name);
+            let at = self.members.iter().position(|member| member.name == service.name.as_bytes());
             let word = match at.and_then(|at| self.members.get_mut(at)) {
                 None => {
                     let slot = self.free_slot();
@@ -143,7 +144,7 @@ impl Loop<'_> {
                 Some(_) => "",
             };
             if !word.is_empty() {
-                self.control.tell_reloader(&Text::of("{}: {}", &[&service.name, &word]));
+                self.control.tell_reloader(&text!("{}: {}", service.name, word));
             }
             // Those before `index` are in their places already, so it comes from there or behind.
             let last = self.members.len() - 1;
@@ -188,7 +189,7 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
         // The set goes behind the text, into the place that is one more than the largest file has.
         Ok(length) => text.get_mut(..length).unwrap_or_default(),
         Err(refused) => {
-            client.tell(&Text::of("{}: {}", &[&name, &refused]));
+            client.tell(&text!("{}: {}", name, refused));
             return USAGE;
         }
     };
@@ -196,9 +197,7 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
     let written = out.write(text) == Ok(text.len());
     let mut new = Config::new();
     let verdict = file::parse(text, &mut new, &mut |problem| {
-        let words: [&dyn crate::text::put::Word; 4] =
-            [&name, &problem.place.line, &problem.place.column, &problem.message];
-        client.tell(&Text::of("{}:{}:{}: {}", &words));
+        client.tell(&text!("{}:{}:{}: {}", name, problem.place.line, problem.place.column, problem.message));
     });
     if verdict.problems > 0 {
         client.say(b"nothing was changed");

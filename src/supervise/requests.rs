@@ -6,10 +6,10 @@ use super::service::{Event, State};
 use super::{End, Loop};
 use crate::config;
 use crate::limits::RING_BYTES;
-use crate::log::Text;
 use crate::request::Ending;
 use crate::sys::local;
 use crate::sys::poll::Interest;
+use crate::text;
 use crate::text::names::Nearest;
 use crate::text::show::Show;
 use crate::wire::{PACKET, Packet, Request, Verb};
@@ -108,7 +108,7 @@ impl Loop<'_> {
             Verb::Stop => {
                 let all = order::with_dependents(named, &self.set.config.services);
                 for index in order::members(all).filter(|&index| !named.contains(index) && self.is_alive(index)) {
-                    client.tell(&Text::of("{}: stopping too: it requires what stops", &[&self.set.config.name(index)]));
+                    client.tell(&text!("{}: stopping too: it requires what stops", self.set.config.name(index)));
                 }
                 for index in order::members(all) {
                     if self.is_alive(index) {
@@ -140,8 +140,8 @@ impl Loop<'_> {
                     near.consider(service.name.as_bytes());
                 }
                 client.tell(&match near.found() {
-                    Some(near) => Text::of("{}: no such service; did you mean {}", &[&Show(name), &Show(near)]),
-                    None => Text::of("{}: no such service; try tinyo status", &[&Show(name)]),
+                    Some(near) => text!("{}: no such service; did you mean {}", Show(name), Show(near)),
+                    None => text!("{}: no such service; try tinyo status", Show(name)),
                 });
                 return None;
             };
@@ -149,10 +149,7 @@ impl Loop<'_> {
         }
         let needs_names = matches!(request.verb, Verb::Start | Verb::Stop | Verb::Restart);
         if needs_names && set == config::Set::EMPTY {
-            client.tell(&Text::of(
-                "{}: which service? write tinyo {} NAME",
-                &[&request.verb.name(), &request.verb.name()],
-            ));
+            client.tell(&text!("{}: which service? write tinyo {} NAME", request.verb.name(), request.verb.name()));
             return None;
         }
         Some(set)
@@ -172,7 +169,7 @@ impl Loop<'_> {
                 continue;
             }
             let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
-            let exit = member.exit.map(|exit| Text::of("{}", &[&member.how(exit, service)])).unwrap_or_default();
+            let exit = member.exit.map(|exit| text!("{}", member.how(exit, service))).unwrap_or_default();
             if !client.send(&member.record(root, exit.bytes()).packet()) {
                 // It does not read: what is missing would look like something that is not there.
                 return 111;
@@ -189,7 +186,7 @@ impl Loop<'_> {
             let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
             let mut buffer = [0; RING_BYTES];
             if let Some(text) = ring.text(&mut buffer).strip_suffix(b"\n") {
-                client.send(Packet::new("log").text(member.name.as_bytes()).text(text));
+                client.send(Packet::new("log").text(&member.name).text(text));
             }
         }
     }
@@ -206,7 +203,7 @@ impl Loop<'_> {
                 (None, _) => "no reload-signal in its config; try tinyo restart",
                 (_, None) => "not running",
             };
-            client.tell(&Text::of("{}: {}", &[&service.name, &problem]));
+            client.tell(&text!("{}: {}", service.name, problem));
             status = NOT_UP;
         }
         status
@@ -242,9 +239,9 @@ impl Loop<'_> {
             let (name, state) = (service.name, member.state.name());
             client.tell(&match member.exit {
                 Some(exit) => {
-                    Text::of("{}: {}: {}; try tinyo log {}", &[&name, &state, &member.how(exit, service), &name])
+                    text!("{}: {}: {}; try tinyo log {}", name, state, member.how(exit, service), name)
                 }
-                None => Text::of("{}: {}", &[&name, &state]),
+                None => text!("{}: {}", name, state),
             });
             status = NOT_UP;
         }

@@ -12,6 +12,7 @@ use crate::sys::error::Errno;
 use crate::sys::process::{Exit, Pid};
 use crate::text::duration::Millis;
 use crate::text::put::{Out, Word};
+use crate::text::show::Show;
 use crate::text::signal;
 use crate::{put, say};
 
@@ -63,8 +64,7 @@ pub fn say_change(member: &Member, before: State, event: Event, now: Millis, ser
 
 /// How a process ended, and what follows.
 fn say_end(member: &Member, before: State, how: How, now: Millis) {
-    let (name, wanted) =
-        (member.name.as_str(), matches!(before, State::Stopping { then: Then::Stay | Then::Start, .. }));
+    let (name, wanted) = (Show(&member.name), matches!(before, State::Stopping { then: Then::Stay | Then::Start, .. }));
     match member.state {
         State::Backoff { .. } if wanted => say!(Info, "{}: stopped; starting again", name),
         State::Backoff { until } => {
@@ -88,5 +88,5 @@ pub fn say_failure(set: &Set, service: &Service, command: Command, number: usize
     let mut plan = Plan::default();
     build::service(&mut plan, set.config, service, command, Parent::Init, set.term);
     let Some(step) = plan.steps.get(number) else { return };
-    run::say_failure(service.name, step, Errno(errno as u16));
+    run::say_failure(service.name.as_bytes(), step, Errno(errno as u16));
 }

@@ -3,7 +3,8 @@
 use core::num::NonZeroU32;
 
 use crate::limits;
-use crate::text::put::{Out, Word};
+use crate::put;
+use crate::text::put::{Out, Piece, Word};
 use crate::text::{bytes, names, number};
 
 pub type Result<T> = core::result::Result<T, Error>;
@@ -112,15 +113,16 @@ impl Error {
     pub fn is(self, errno: i32) -> bool {
         self.errno().is(errno)
     }
+}
 
-    fn call(self) -> &'static str {
-        names::name(CALLS, (self.0.get() >> 16) as usize).unwrap_or_default()
-    }
+/// The name of the call in the number of an error.
+fn call(number: u32) -> &'static str {
+    names::name(CALLS, (number >> 16) as usize).unwrap_or_default()
 }
 
 impl core::fmt::Debug for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.call())?;
+        f.write_str(call(self.0.get()))?;
         core::fmt::Debug::fmt(&self.errno(), f)
     }
 }
@@ -182,24 +184,37 @@ impl Errno {
     }
 }
 
+fn write_errno(number: u32, out: &mut dyn Out) {
+    match Errno(number as u16).name() {
+        Some(name) => out.write(name),
+        None => {
+            let line = number.checked_sub(LINES as u32);
+            put!(out, "{}{}", if line.is_some() { "" } else { "error " }, line.unwrap_or(number));
+        }
+    }
+}
+
+fn write_error(number: u32, out: &mut dyn Out) {
+    put!(out, "{}: {}", call(number), Errno(number as u16));
+}
+
 impl Word for Errno {
     fn write(&self, out: &mut dyn Out) {
-        match self.name() {
-            Some(name) => out.write(name),
-            None => {
-                let line = self.0.checked_sub(LINES as u16);
-                out.write(if line.is_some() { b"" } else { b"error " });
-                line.unwrap_or(self.0).write(out);
-            }
-        }
+        write_errno(self.0.into(), out);
+    }
+
+    fn piece(&self) -> Piece<'_> {
+        Piece::Code(self.0.into(), write_errno)
     }
 }
 
 impl Word for Error {
     fn write(&self, out: &mut dyn Out) {
-        out.write(self.call().as_bytes());
-        out.write(b": ");
-        self.errno().write(out);
+        write_error(self.0.get(), out);
+    }
+
+    fn piece(&self) -> Piece<'_> {
+        Piece::Code(self.0.get(), write_error)
     }
 }
 

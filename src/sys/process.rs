@@ -124,12 +124,17 @@ impl<const N: usize> Default for Words<'_, N> {
 
 impl<'w, const N: usize> Words<'w, N> {
     pub fn push(&mut self, word: &'w CStr) -> Result<()> {
-        self.words.push(word.as_ptr()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
+        self.push_raw(word.as_ptr())
     }
 
     /// Room for the last NULL is made here, so a full array is E2BIG as well.
     pub fn end(&mut self) -> Result<()> {
-        self.words.push(core::ptr::null()).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
+        self.push_raw(core::ptr::null())
+    }
+
+    #[inline(never)]
+    fn push_raw(&mut self, word: *const c_char) -> Result<()> {
+        self.words.push(word).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::limits;
 use heapless::Vec;
 
 /// How many bytes at the beginning of `text` are of a kind.
+#[inline(never)]
 pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
     let mut rest = text;
     while let [first, tail @ ..] = rest
@@ -17,17 +18,20 @@ pub fn span(text: &[u8], kind: fn(u8) -> bool) -> usize {
     text.len().saturating_sub(rest.len())
 }
 
+/// What is before the first `at` in `text`.
+#[inline(never)]
+pub fn before(text: &[u8], at: u8) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == at).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
 /// `text` at the first `at`: what is before it, and what behind it if it is there.
+///
+/// Inlined: four words would come back in memory, and most callers want two of them.
+#[inline(always)]
 pub fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        if *first == at {
-            let before = text.len().saturating_sub(rest.len());
-            return (text.get(..before).unwrap_or_default(), Some(tail));
-        }
-        rest = tail;
-    }
-    (text, None)
+    let before = before(text, at);
+    (before, text.get(before.len().wrapping_add(1)..))
 }
 
 /// What is behind `start` in `text`; None when it starts otherwise.
@@ -71,6 +75,27 @@ pub fn shift(text: &mut [u8], from: usize) {
     }
 }
 
+/// How long the character of UTF-8 is that `text` begins with; 0 when it begins with none.
+pub fn character(text: &[u8]) -> usize {
+    let [first, rest @ ..] = text else { return 0 };
+    let (more, least) = match first {
+        ..=0x7f => return 1,
+        0xc0..=0xdf => (1usize, 0x80),
+        0xe0..=0xef => (2, 0x800),
+        0xf0..=0xf7 => (3, 0x1_0000),
+        _ => return 0,
+    };
+    let mut code = u32::from(first & (0x3f >> more));
+    let Some(rest) = rest.get(..more) else { return 0 };
+    for byte in rest {
+        if byte & 0xc0 != 0x80 {
+            return 0;
+        }
+        code = code << 6 | u32::from(byte & 0x3f);
+    }
+    if code >= least && char::from_u32(code).is_some() { more.wrapping_add(1) } else { 0 }
+}
+
 /// Whether all of `text` is of a kind.
 pub fn all(text: &[u8], kind: fn(u8) -> bool) -> bool {
     span(text, kind) == text.len()
@@ -97,6 +122,27 @@ pub fn alike(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As the standard library has it.
+        #[test]
+        fn characters(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80u8..0xc0, 0xe0u8..0xf8], 0..6)) {
+            let length = character(&bytes);
+            let first = |n: usize| core::str::from_utf8(bytes.get(..n)?).ok().filter(|text| text.chars().count() == 1);
+            prop_assert_eq!((1..5).find(|n| first(*n).is_some()).unwrap_or(0), length);
+        }
+
+        #[test]
+        fn every_character(character: char) {
+            let mut bytes = [0; 5];
+            let length = character.encode_utf8(&mut bytes).len();
+            prop_assert_eq!(super::character(&bytes), length);
+            prop_assert_eq!(super::character(&bytes[..length - 1]), 0);
+        }
+    }
 
     #[test]
     fn takes_apart() {

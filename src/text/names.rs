@@ -1,6 +1,6 @@
 //! Lists of names in one string with spaces between, and what somebody who wrote a name wrong probably meant.
 
-use super::bytes::{alike, cut};
+use super::bytes::{alike, before, cut};
 
 /// Where `word` stands in `list`.
 pub fn position(list: &str, word: &[u8]) -> Option<usize> {
@@ -32,11 +32,13 @@ pub fn name(list: &'static str, index: usize) -> Option<&'static str> {
 
 /// The text at `index` of `list`, with `separator` between.
 pub fn at(list: &'static str, separator: u8, index: usize) -> &'static str {
-    let mut rest = Some(list.as_bytes());
+    let mut start = 0usize;
     for _ in 0..index {
-        rest = rest.and_then(|rest| cut(rest, separator).1);
+        start = start
+            .saturating_add(before(list.as_bytes().get(start..).unwrap_or_default(), separator).len().wrapping_add(1));
     }
-    core::str::from_utf8(cut(rest.unwrap_or_default(), separator).0).unwrap_or_default()
+    let rest = list.get(start..).unwrap_or_default();
+    rest.get(..before(rest.as_bytes(), separator).len()).unwrap_or_default()
 }
 
 /// The one of some names that is most like a word.

@@ -1,7 +1,7 @@
 //! Lines of passwd(5) and group(5). In a container's root they are hostile input: a line that is not as it should be is
 //! nobody's, and a number that is not quite one is none.
 
-use super::bytes::cut;
+use super::bytes::{cut, has};
 use super::number::decimal;
 
 /// A user.
@@ -24,13 +24,17 @@ pub struct Group<'a> {
 
 /// `name:password:uid:gid:comment:home:shell`.
 pub fn user(line: &[u8]) -> Option<User<'_>> {
-    let [name, _, uid, gid, _, home, _] = fields(line)?;
+    let mut fields = [&[] as &[u8]; 7];
+    split(line, &mut fields)?;
+    let [name, _, uid, gid, _, home, _] = fields;
     Some(User { name, uid: id(uid)?, gid: id(gid)?, home })
 }
 
 /// `name:password:gid:members`.
 pub fn group(line: &[u8]) -> Option<Group<'_>> {
-    let [name, _, gid, members] = fields(line)?;
+    let mut fields = [&[] as &[u8]; 4];
+    split(line, &mut fields)?;
+    let [name, _, gid, members] = fields;
     Some(Group { name, gid: id(gid)?, members })
 }
 
@@ -64,15 +68,15 @@ pub fn id(text: &[u8]) -> Option<u32> {
     u32::try_from(decimal(text)?).ok().filter(|&id| id != u32::MAX)
 }
 
-/// Exactly `N` fields, the first with something in it.
-fn fields<const N: usize>(line: &[u8]) -> Option<[&[u8]; N]> {
-    let mut fields = [&[] as &[u8]; N];
+/// Exactly as many fields as there are places, the first with something in it.
+#[inline(never)]
+fn split<'l>(line: &'l [u8], fields: &mut [&'l [u8]]) -> Option<()> {
     let mut rest = Some(line);
-    for field in &mut fields {
+    for field in &mut *fields {
         (*field, rest) = cut(rest?, b':');
     }
     let named = fields.first().is_some_and(|name| !name.is_empty());
-    (named && rest.is_none() && !line.contains(&0)).then_some(fields)
+    if named && rest.is_none() && !has(line, 0) { Some(()) } else { None }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! How a text comes together: words put into the gaps of a sentence, piece by piece, wherever it goes.
 //!
-//! One `dyn` call a word: what a message costs at its place is a few bytes, and the code that puts a thing into words is
-//! there once, whether for a line of the log or for standard output.
+//! Most words are bytes or a number: a [`Piece`] carries those as they are, in two words and a tag, so that a message costs
+//! little at its place; what is more than that writes itself.
 
 use core::convert::Infallible;
 
 use super::bytes::cut;
+use super::show;
 use ufmt::{Formatter, uDisplay, uWrite};
 
 /// Where words go.
@@ -26,9 +27,44 @@ impl<const N: usize> Out for heapless::Vec<u8, N> {
     }
 }
 
-/// A part of a text.
+/// What can be said.
 pub trait Word {
     fn write(&self, out: &mut dyn Out);
+
+    fn piece(&self) -> Piece<'_>
+    where
+        Self: Sized,
+    {
+        Piece::Other(self)
+    }
+}
+
+/// A part of a text.
+#[derive(Clone, Copy)]
+pub enum Piece<'p> {
+    /// Of our own, as it is.
+    Text(&'p [u8]),
+    Show(show::Show<'p>),
+    Word(show::Word<'p>),
+    Number(u64),
+    /// What a number stands for, and who knows that.
+    Code(u32, fn(u32, &mut dyn Out)),
+    Other(&'p dyn Word),
+}
+
+impl Word for Piece<'_> {
+    fn write(&self, out: &mut dyn Out) {
+        match self {
+            Piece::Text(text) => out.write(text),
+            Piece::Show(text) => text.write(out),
+            Piece::Word(text) => text.write(out),
+            Piece::Number(number) => {
+                let Ok(()) = uDisplay::fmt(number, &mut Formatter::new(&mut Plain(out)));
+            }
+            Piece::Code(number, write) => write(*number, out),
+            Piece::Other(word) => word.write(out),
+        }
+    }
 }
 
 /// `out`, for ufmt.
@@ -43,11 +79,29 @@ impl uWrite for Plain<'_> {
     }
 }
 
-/// Numbers and texts of our own.
-impl<T: uDisplay + ?Sized> Word for T {
-    fn write(&self, out: &mut dyn Out) {
-        let Ok(()) = uDisplay::fmt(self, &mut Formatter::new(&mut Plain(out)));
-    }
+/// Words that are pieces at once.
+macro_rules! pieces {
+    ($($word:ty, $self:ident => $piece:expr;)*) => {$(
+        impl Word for $word {
+            fn write(&self, out: &mut dyn Out) {
+                self.piece().write(out);
+            }
+
+            #[inline(always)]
+            fn piece(&$self) -> Piece<'_> {
+                $piece
+            }
+        }
+    )*};
+}
+
+pieces! {
+    &str, self => Piece::Text(self.as_bytes());
+    u8, self => Piece::Number(u64::from(*self));
+    u16, self => Piece::Number(u64::from(*self));
+    u32, self => Piece::Number(u64::from(*self));
+    u64, self => Piece::Number(*self);
+    usize, self => Piece::Number(*self as u64);
 }
 
 /// Gives `out` the text, and lets `fill` say what goes into each gap: `mark` and the byte behind it, which tells them apart.
@@ -63,7 +117,7 @@ pub fn fill(out: &mut dyn Out, text: &str, mark: u8, fill: &mut dyn FnMut(&mut d
 }
 
 /// See [`put!`](crate::put).
-pub fn put(out: &mut dyn Out, text: &str, words: &[&dyn Word]) {
+pub fn put(out: &mut dyn Out, text: &str, words: &[Piece]) {
     let mut words = words.iter();
     fill(out, text, b'{', &mut |out, _| {
         if let Some(word) = words.next() {
@@ -76,7 +130,7 @@ pub fn put(out: &mut dyn Out, text: &str, words: &[&dyn Word]) {
 #[macro_export]
 macro_rules! put {
     ($out:expr, $text:expr $(, $word:expr)* $(,)?) => {
-        $crate::text::put::put($out, $text, &[$(&$word as &dyn $crate::text::put::Word),*])
+        $crate::text::put::put($out, $text, &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 

@@ -3,7 +3,8 @@
 
 use core::ffi::CStr;
 
-use super::put::{self, Out};
+use super::bytes::character;
+use super::put::{self, Out, Piece};
 
 /// The longest text shown, in bytes of it; what is longer ends in `...`.
 pub const SHOWN: usize = 200;
@@ -25,36 +26,35 @@ impl<'a> From<&'a str> for Show<'a> {
 }
 
 impl put::Word for Show<'_> {
+    #[inline(always)]
+    fn piece(&self) -> Piece<'_> {
+        Piece::Show(*self)
+    }
+
     fn write(&self, out: &mut dyn Out) {
         let mut rest = self.0;
         while let [first, ..] = rest {
             if self.0.len().wrapping_sub(rest.len()) >= SHOWN {
                 return out.write(b"...");
             }
-            let length = match first {
-                0xc0..=0xdf => 2,
-                0xe0..=0xef => 3,
-                0xf0.. => 4,
-                _ => 1,
-            };
-            let (character, tail) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            match core::str::from_utf8(character) {
-                Ok(_) if is_harmless(character) => {
-                    out.write(character);
-                    rest = tail;
-                }
-                _ => {
-                    escape(*first, out);
-                    rest = rest.get(1..).unwrap_or_default();
-                }
+            let (character, tail) = rest.split_at_checked(character(rest)).unwrap_or_default();
+            if is_harmless(character) {
+                out.write(character);
+                rest = tail;
+            } else {
+                escape(*first, out);
+                rest = rest.get(1..).unwrap_or_default();
             }
         }
     }
 }
 
-/// Not a control character (C0, DEL, C1), a line or paragraph separator, or one that turns the direction of writing.
+/// A character, and not a control character (C0, DEL, C1), a line or paragraph separator, or one that turns the direction of writing.
 fn is_harmless(character: &[u8]) -> bool {
-    !matches!(character, [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9])
+    !matches!(
+        character,
+        [] | [..=0x1f | 0x7f] | [0xc2, ..=0x9f] | [0xe2, 0x80, 0xa8..=0xae] | [0xe2, 0x81, 0xa6..=0xa9]
+    )
 }
 
 fn escape(byte: u8, out: &mut dyn Out) {
@@ -67,6 +67,11 @@ fn escape(byte: u8, out: &mut dyn Out) {
 pub struct Word<'a>(pub &'a [u8]);
 
 impl put::Word for Word<'_> {
+    #[inline(always)]
+    fn piece(&self) -> Piece<'_> {
+        Piece::Word(*self)
+    }
+
     fn write(&self, out: &mut dyn Out) {
         match self.0 {
             b"" => out.write(b"\"\""),

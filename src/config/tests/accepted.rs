@@ -146,7 +146,7 @@ fn a_service_in_full() {
         "#,
     );
     let service = &config.services[1];
-    assert_eq!(service.name, "web");
+    assert_eq!(service.name.as_bytes(), b"web");
     assert_eq!(words(&config, service.exec), ["/app/web", "-v"]);
     assert_eq!(words(&config, service.stop), ["/app/web", "stop"]);
     assert_eq!((service.kind, service.tty, service.ask), (Kind::Console, Some(c"/dev/ttyS0"), false));

@@ -3,6 +3,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::read;
+use crate::text::put::shown;
 
 /// What is told of `text`, sorted by place.
 pub fn problems(text: &str) -> Vec<String> {
@@ -309,8 +310,8 @@ fn circles() {
         ]
     );
     assert!(verdict.usable);
-    let broken: Vec<_> = config.services.iter().filter(|service| service.broken).map(|service| service.name).collect();
-    assert_eq!(broken, ["b", "c", "f", "g"]);
+    let broken = config.services.iter().filter(|service| service.broken);
+    assert_eq!(broken.map(|service| shown(&service.name)).collect::<Vec<_>>(), ["b", "c", "f", "g"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::vec::Vec;
 
 use super::super::keys::{Table, words as choices};
 use super::{read, words};
+use crate::text::put::shown;
 use proptest::prelude::*;
 use toml::Table as Tree;
 
@@ -34,7 +35,7 @@ fn holds(text: &[u8]) -> bool {
     let services = tree.get("service").map(|services| services.as_table().unwrap().len());
     assert_eq!(config.services.len(), services.unwrap_or(0));
     for service in &config.services {
-        let table = tree["service"][service.name].as_table().unwrap();
+        let table = tree["service"][shown(&service.name)].as_table().unwrap();
         assert_eq!(words(&config, service.exec), list(table, "exec"));
         assert_eq!(words(&config, service.env), list(table, "env"));
         assert_eq!(words(&config, service.env_files), list(table, "env-file"));

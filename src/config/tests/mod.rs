@@ -24,7 +24,7 @@ fn read(text: &[u8]) -> (Box<Config<'static>>, Verdict, Vec<String>) {
     let verdict = file::parse(text.to_vec().leak(), &mut config, &mut |problem| {
         let mut line = format!("{}:{} ", problem.place.line, problem.place.column);
         if let Some(service) = problem.service {
-            line = format!("{line}in {service} ");
+            line = format!("{line}in {} ", shown(&service));
         }
         line.push_str(&shown(&problem.message));
         problems.push(line);

@@ -109,7 +109,7 @@ fn console_device(buffer: &mut [u8; 64]) -> &CStr {
 
 /// Takes every capability that is not in `set` out of the bounding set, for good.
 pub fn bound(set: u64) -> Result<()> {
-    for number in (0..=63u8).filter(|number| set & (1 << number) == 0) {
+    for number in (0..64u8).filter(|number| set & (1 << number) == 0) {
         match user::drop_bounding(number) {
             Ok(()) => {}
             // Numbers have no gaps: the kernel knows no more.
@@ -312,9 +312,11 @@ struct Texts {
     own: Own,
 }
 
-/// `NAME` of `NAME=VALUE`.
-fn name_of(word: &CStr) -> &[u8] {
-    bytes::cut(word.to_bytes(), b'=').0
+/// Whether one of `words` has the name of `word`: each is `NAME=VALUE`.
+#[inline(never)]
+fn is_set(words: &[&CStr], word: &CStr) -> bool {
+    let name = bytes::before(word.to_bytes(), b'=');
+    words.iter().any(|other| bytes::before(other.to_bytes(), b'=') == name)
 }
 
 fn prepare<'w>(
@@ -335,7 +337,7 @@ fn prepare<'w>(
     let fits = [b"HOME=".as_slice(), at, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
     for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
-        if !env.iter().any(|word| name_of(word) == name_of(default)) {
+        if !is_set(env, default) {
             environment.push(default)?;
         }
     }
@@ -343,8 +345,8 @@ fn prepare<'w>(
     let own = &*own;
     for (index, word) in env.iter().enumerate() {
         // The last of several with one name wins, as with docker run; what is said of this very process wins over all.
-        let mut later = env.get(index + 1..).unwrap_or_default().iter().copied().chain(own.words());
-        if !later.any(|other| name_of(other) == name_of(word)) {
+        let is_ours = own.words().any(|other| is_set(&[other], word));
+        if !is_ours && !is_set(env.get(index + 1..).unwrap_or_default(), word) {
             environment.push(word)?;
         }
     }

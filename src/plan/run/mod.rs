@@ -23,6 +23,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
+use crate::text::show::Show;
 use crate::text::ulimit;
 
 /// What earlier steps left for later ones.
@@ -169,7 +170,7 @@ impl Child {
 }
 
 /// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself. Past the errnos are lines of the step's file.
-pub fn say_failure(who: &str, step: &Step, errno: Errno) {
+pub fn say_failure(who: &[u8], step: &Step, errno: Errno) {
     let hint = step.hint(i32::from(errno.0));
     let after_who = if who.is_empty() { "" } else { ": " };
     let (before_errno, before_hint) = match i32::from(errno.0) {
@@ -177,7 +178,7 @@ pub fn say_failure(who: &str, step: &Step, errno: Errno) {
         _ if hint.is_empty() => (": ", ""),
         _ => (": ", "; "),
     };
-    say!(Failure, "{}{}{}{}{}{}{}", who, after_who, *step, before_errno, errno, before_hint, hint);
+    say!(Failure, "{}{}{}{}{}{}{}", Show(who), after_who, *step, before_errno, errno, before_hint, hint);
 }
 
 /// Takes one step that needs nothing of another.

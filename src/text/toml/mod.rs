@@ -13,7 +13,7 @@ pub mod wrong;
 
 use core::ffi::CStr;
 
-use super::bytes::{all, cut, span, trim};
+use super::bytes::{all, character, cut, span, trim};
 use wrong::Wrong;
 
 /// A place in the text, both counted from 1; a column is a character.
@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
         event
     }
 
+    #[inline(never)]
     fn read(&mut self) -> Event<'a> {
         loop {
             self.skip_blanks();
@@ -346,14 +347,14 @@ fn replace_foreign(text: &mut [u8]) -> Option<Place> {
     let mut first = None;
     let mut place = START;
     let mut rest = text;
-    while let Err(error) = core::str::from_utf8(rest) {
-        let (valid, tail) = rest.split_at_mut_checked(error.valid_up_to())?;
-        if first.is_none() {
-            place.walk(valid);
-            first = Some(place);
+    while !rest.is_empty() {
+        let length = character(rest);
+        let (head, tail) = rest.split_at_mut_checked(length.max(1))?;
+        if length == 0 {
+            head.fill(b'?');
+            first = first.or(Some(place));
         }
-        let (foreign, tail) = tail.split_first_mut()?;
-        *foreign = b'?';
+        place.walk(head);
         rest = tail;
     }
     first
