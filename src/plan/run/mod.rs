@@ -18,6 +18,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
+use crate::text::duration::Millis;
 
 /// Where a child's report goes: above standard error, and the only file that outlives `CloseFiles`.
 const REPORT: i32 = 3;
@@ -64,11 +65,21 @@ pub enum Report {
     Nothing,
 }
 
+/// What a child gets of a single processor before its parent goes on.
+const HEAD_START: Millis = Millis(2);
+
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, cgroup: Option<&Fd>, log: Option<Fd>) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
     match process::fork(flags(plan.namespaces), cgroup)? {
-        Forked::Parent(pid) => Ok(Child { pid, report: reader, armed: Cell::new(false) }),
+        Forked::Parent(pid) => {
+            // The first of many services would wait until the last one is forked, for the one processor is ours until
+            // we sleep. An execve from a disk that hangs is not waited for.
+            if process::has_one_processor() {
+                let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
+            }
+            Ok(Child { pid, report: reader, armed: Cell::new(false) })
+        }
         Forked::Child => {
             drop(reader);
             child(plan, Place { log, report: Some(writer), ..Place::default() })
@@ -255,6 +266,6 @@ fn close_files(place: &mut Place) -> Result<()> {
 fn parent_lives() -> Result<()> {
     let report = fd::duplicate(REPORT)?;
     let mut files = [Interest::readable(&report)];
-    poll::wait(&mut files, Some(crate::text::duration::Millis(0)))?;
+    poll::wait(&mut files, Some(Millis(0)))?;
     if files[0].is_hung_up() { Err(Error::new(Call::Prctl, libc::ESRCH)) } else { Ok(()) }
 }
