@@ -60,15 +60,18 @@ pub fn mount(what: &Mount, need: Need) -> Result<()> {
 
 /// Something is mounted there: it is on another file system than the directory it lies in.
 fn is_mount_point(path: &CStr) -> bool {
-    let Ok(place) = fs::open(path, fs::PLACE | fs::DIRECTORY) else { return false };
-    match (fs::file_status(&place), fs::status(At::Dir(&place), c"..")) {
-        (Ok(own), Ok(above)) => !own.same_file_system(&above),
-        _ => false,
-    }
+    let Ok(own) = fs::status(At::Cwd, path) else { return false };
+    let mut buffer = Path::new();
+    let above = bytes::path(&[path.to_bytes(), b"/.."], &mut buffer).map(|above| fs::status(At::Cwd, above));
+    above.is_some_and(|above| above.is_ok_and(|above| !own.same_file_system(&above)))
 }
 
 /// mkdir -p.
 fn make_directories(path: &CStr) -> Result<()> {
+    match fs::make_directory(At::Cwd, path, 0o755) {
+        Err(error) if error.is(libc::ENOENT) => {}
+        done => return done,
+    }
     let whole = path.to_bytes();
     let mut buffer = Path::new();
     let ends = whole.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
