@@ -11,6 +11,7 @@ use crate::plan::run::{self, Child, Report};
 use crate::say;
 use crate::sys::error::{Call, Errno, Error};
 use crate::sys::fd::Fd;
+use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
@@ -144,6 +145,8 @@ impl Member {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
                         self.report = Some(child);
+                        // The plan was the deepest that the loop goes.
+                        memory::release_stack();
                     }
                     Err(error) => {
                         say!(Failure, "{}: {}", service.name, error);
