@@ -40,6 +40,10 @@ host_packages() {
     for pair; do have "${pair%%:*}" || missing+=("${pair#*:}"); done
     [ ${#missing[@]} -gt 0 ] || return 0
     have apt-get || no_apt "${missing[*]}"
+    # Debian's QEMUs share their modules, and load only those of their own build: an update takes all that are installed.
+    case ${missing[*]} in *qemu-system-*)
+        missing+=($(dpkg-query -Wf '${db:Status-Abbrev} ${Package}\n' 'qemu-system-*' 2>/dev/null | sed -n 's/^ii *//p' || true)) ;;
+    esac
     say "installing ${missing[*]}"
     as_root apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return
     as_root apt-get update -qq
