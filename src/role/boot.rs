@@ -24,7 +24,6 @@ use crate::text::duration::Millis;
 use crate::text::options;
 use crate::{put, say};
 
-static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
 static RESCUE: Static<Config<'static>> = Static::new(Config::new());
 static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
@@ -57,12 +56,13 @@ pub fn machine(args: Args) -> ! {
     }
     begin_kernel_log();
     let mut machine = Machine { args, signals, events: Events::open(), line: BootLine::default() };
+    let mut room = source::room();
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
-    machine.line = read_line();
+    machine.line = read_line(&mut room);
     set_log_limit(&machine.line);
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
-    match prepare(&mut machine, config) {
+    match prepare(&mut machine, room, config) {
         Ok(()) => supervise(&machine, config, None),
         Err(Stuck) => fail(&machine, config.on_failure),
     }
@@ -70,10 +70,10 @@ pub fn machine(args: Args) -> ! {
 
 /// All that comes before the services.
 #[inline(never)]
-fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
+fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'static>) -> Result<(), Stuck> {
     let line = &machine.line;
     let in_initramfs = is_initramfs();
-    let loaded = source::load(line.config, config);
+    let loaded = source::load(line.config, room, config);
     log::mute(false);
     if line.rescue {
         say!(Failure, "tinyo.rescue on the kernel command line: not going on");
@@ -194,11 +194,16 @@ fn begin_kernel_log() {
     }
 }
 
+/// Takes of `room` what the line needs.
 #[inline(never)]
-fn read_line() -> BootLine<'static> {
-    let Some(buffer) = CMDLINE.take() else { return BootLine::default() };
-    match fs::read_file(c"/proc/cmdline", buffer) {
-        Ok(text) => line::parse(text, &mut |message| say!(Warning, "{}", *message)),
+fn read_line(room: &mut &'static mut [u8]) -> BootLine<'static> {
+    let most = room.get_mut(..limits::CMDLINE_BYTES).unwrap_or_default();
+    match fs::read_file(c"/proc/cmdline", most).map(|text| text.len()) {
+        Ok(length) => {
+            let (text, rest) = core::mem::take(room).split_at_mut_checked(length).unwrap_or_default();
+            *room = rest;
+            line::parse(text, &mut |message| say!(Warning, "{}", *message))
+        }
         Err(error) => {
             say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno());
             BootLine::default()
@@ -343,7 +348,7 @@ pub fn supervisor(args: Args) -> ! {
     signal::take_child_signals();
     let signals = must_have(signal::open());
     let (Some(config), Some(supervisor)) = (CONFIG.take(), SUPERVISOR.take()) else { process::exit(exit::SYSTEM) };
-    let Ok((loaded, verdict)) = source::load(None, config) else { process::exit(exit::USAGE) };
+    let Ok((loaded, verdict)) = source::load(None, source::room(), config) else { process::exit(exit::USAGE) };
     if !verdict.usable {
         process::exit(exit::USAGE);
     }

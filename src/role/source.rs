@@ -27,7 +27,9 @@ const RESCUE: &[u8] =
     b"[service.rescue]\nexec = [\"sh\"]\ntype = \"console\"\nrestart = \"never\"\non-exit = \"reboot\"\n";
 
 /// One place more than the largest file: a file that fills it is too large.
-static TEXT: Static<[u8; limits::CONFIG_BYTES + 1]> = Static::new([0; limits::CONFIG_BYTES + 1]);
+const FILE: usize = limits::CONFIG_BYTES + 1;
+/// What the config borrows from: the kernel command line, and right behind it the file, so that both begin in one page.
+static TEXT: Static<[u8; limits::CMDLINE_BYTES + FILE]> = Static::new([0; limits::CMDLINE_BYTES + FILE]);
 static RESCUE_TEXT: Static<[u8; RESCUE.len()]> = Static::new([0; RESCUE.len()]);
 
 /// Which config it is.
@@ -49,10 +51,19 @@ impl Loaded {
     }
 }
 
-/// Reads the config of this machine into `config`. A file that was named must be there; every error is said. Once: the
-/// config borrows from the one buffer that there is.
-pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Result<(Loaded, Verdict), Stuck> {
-    let Some(buffer) = TEXT.take() else { return Err(Stuck) };
+/// The room for the kernel command line and a config, once.
+pub fn room() -> &'static mut [u8] {
+    TEXT.take().map_or(&mut [], |text| text)
+}
+
+/// Reads the config of this machine into `config`. A file that was named must be there; every error is said. The config
+/// borrows from `room`: what the command line left of [`room`].
+pub fn load(
+    named: Option<&'static CStr>,
+    room: &'static mut [u8],
+    config: &mut Config<'static>,
+) -> Result<(Loaded, Verdict), Stuck> {
+    let buffer = room.get_mut(..FILE).ok_or(Stuck)?;
     let path = named.unwrap_or(USUAL);
     let (loaded, length) = match read(path, buffer) {
         Ok(length) => (Loaded::File(path), length),
