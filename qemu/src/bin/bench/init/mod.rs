@@ -63,6 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// One that was asked for and can be measured.
 struct Entry {
     peer: Peer,
+    version: String,
     /// Why it cannot.
     skipped: Option<String>,
     initrd: PathBuf,
@@ -83,7 +84,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         if let Some(why) = &skipped {
             eprintln!("skipped: {}: {why}", peer.name);
         }
-        entries.push(Entry { peer, skipped, initrd });
+        let version = peer.version(&kit);
+        entries.push(Entry { peer, version, skipped, initrd });
     }
     let begun = Instant::now();
     let figures = boot_all(arguments, &kit, &entries)?;
@@ -100,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", verdict.text);
     }
     if arguments.write {
-        report::write(&table, verdict.as_ref().map_or("", |verdict| &verdict.text), &kit)?;
+        report::write(&table, verdict.as_ref().map_or("", |verdict| &verdict.text), &kit, arguments.rounds)?;
     }
     let held = verdict.is_some_and(|verdict| verdict.held);
     Ok(if arguments.check && !held { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,7 +1,10 @@
 //! The inits, and for each the least image in which it mounts proc, sysfs, devtmpfs and a tmpfs on /run, and keeps four
 //! services running: the measuring one first, then v1, v2 and v3.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use tinyo_qemu::{cpio::Archive, kit::Kit};
@@ -57,7 +60,8 @@ pub fn tinyo(name: String, binary: Option<PathBuf>) -> Peer {
 
 /// In the order of the table.
 pub fn all() -> Vec<Peer> {
-    let container = |name: &'static str, words| peer(name, one(name), words, Does::Reap, make_container_init);
+    let container =
+        |name, package| peer(name, package, "rdinit=/init -- /probe first", Does::Reap, make_container_init);
     vec![
         peer("floor: exec", &[], "rdinit=/probe", Does::Start, |_, _| Ok(())),
         peer("floor: 4 mounts", &[], "rdinit=/floor-mounts", Does::Start, |_, image| image.floor("/floor-mounts")),
@@ -69,18 +73,10 @@ pub fn all() -> Vec<Peer> {
         peer("finit", &["finit"], "", Does::Supervise, make_finit),
         peer("sysvinit", &["sysvinit-core"], "", Does::Supervise, make_sysvinit),
         peer("systemd", &["systemd"], "", Does::Supervise, systemd::make),
-        container("tini", "rdinit=/init -- /probe first"),
-        container("dumb-init", "rdinit=/init -- /probe first"),
-        container("catatonit", "rdinit=/init -- /probe first"),
+        container("tini", &["tini"]),
+        container("dumb-init", &["dumb-init"]),
+        container("catatonit", &["catatonit"]),
     ]
-}
-
-fn one(name: &'static str) -> &'static [&'static str] {
-    match name {
-        "tini" => &["tini"],
-        "dumb-init" => &["dumb-init"],
-        _ => &["catatonit"],
-    }
 }
 
 impl Peer {
@@ -92,11 +88,27 @@ impl Peer {
         }
     }
 
-    /// Debian's version, where it is a package of its own.
-    pub fn version(&self) -> String {
-        let package = (!self.packages.is_empty()).then(|| Package::fetch(self.packages).ok()).flatten();
-        package.map_or("-".to_owned(), |package| package.version)
+    /// Debian's, or what the binary says of itself; of tinyo its size, since two of them may have one version.
+    pub fn version(&self, kit: &Kit) -> String {
+        let said = match self.name.as_str() {
+            _ if !self.packages.is_empty() => Package::fetch(self.packages).ok().map(|package| package.version),
+            "busybox" => fs::read(&kit.busybox).ok().and_then(|binary| after(&binary, b"BusyBox v")),
+            "tinyo" => size(&kit.tinyo),
+            _ => self.binary.as_deref().and_then(size),
+        };
+        said.unwrap_or("-".to_owned())
     }
+}
+
+fn size(path: &Path) -> Option<String> {
+    fs::metadata(path).ok().map(|data| format!("{} bytes", data.len()))
+}
+
+/// The word behind `mark`.
+fn after(binary: &[u8], mark: &[u8]) -> Option<String> {
+    let at = binary.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let word = binary[at..].split(|byte| !byte.is_ascii_graphic()).next()?;
+    Some(String::from_utf8_lossy(word).into_owned())
 }
 
 pub fn image(peer: &Peer, kit: &Kit) -> Result<Archive> {

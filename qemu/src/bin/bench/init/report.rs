@@ -22,7 +22,7 @@ pub fn table(entries: &[Entry], figures: &[Figures]) -> String {
     let mut skipped = String::new();
     for (entry, figures) in entries.iter().zip(figures) {
         match &entry.skipped {
-            None => text += &row(&entry.peer.name, &entry.peer.version(), figures),
+            None => text += &row(&entry.peer.name, &entry.version, figures),
             Some(why) => {
                 let cells = HEAD.lines().next().map_or(0, |head| head.matches('|').count() - 3);
                 text += &format!("| {} | skipped |{}\n", entry.peer.name, " - |".repeat(cells));
@@ -74,15 +74,14 @@ fn milliseconds(microseconds: u64) -> String {
 }
 
 /// In place of what stands between the marks of docs/BENCHMARKS.md.
-pub fn write(table: &str, verdict: &str, kit: &Kit) -> Result<()> {
+pub fn write(table: &str, verdict: &str, kit: &Kit, rounds: u32) -> Result<()> {
     let path = target().with_file_name("docs/BENCHMARKS.md");
     let page = fs::read_to_string(&path).with_context(|| format!("{}: read it", path.display()))?;
     let kernel = kit.modules.file_name().map_or("unknown".into(), |name| name.to_string_lossy());
     let section = format!(
-        "{}, Linux {kernel}, {}, tinyo of {} bytes, busybox and the others as Debian packages them:\n\n{table}\n{verdict}",
+        "{}, Linux {kernel}, {}, `--rounds {rounds}`:\n\n{table}\n{verdict}",
         first_line("date", &["-u", "+%Y-%m-%d"]),
         first_line(&kit.qemu.to_string_lossy(), &["--version"]),
-        fs::metadata(&kit.tinyo)?.len(),
     );
     fs::write(&path, replaced(&page, &section).with_context(|| format!("{}: the marks of the table", path.display()))?)
         .with_context(|| format!("{}: write it", path.display()))
