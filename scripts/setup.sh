@@ -3,6 +3,8 @@
 # busybox and a Debian cloud kernel with its modules under target/vm/ARCH. Nothing but Debian's own QEMU and tool
 # packages is installed on the host; what is there already is left alone, so a second run has nothing to do.
 # --rust-only: the Rust targets and nothing else, all that a build needs.
+# --package NAME...: Debian's packages for x86_64, with the libraries that they depend on, unpacked together under
+# target/bench/packages/NAME, the first of them; what scripts/bench.sh measures beside tinyo. Not installed.
 # KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,10 +40,10 @@ host_packages() {
     for pair; do have "${pair%%:*}" || missing+=("${pair#*:}"); done
     [ ${#missing[@]} -gt 0 ] || return 0
     have apt-get || no_apt "${missing[*]}"
-    # QEMU's programs share modules of their own build only: one that is there already moves along with a new one.
-    for package in qemu-system-x86 qemu-system-arm; do
-        ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed' || missing+=("$package")
-    done
+    # QEMU's programs share modules of their own build only: those that are there already move along with a new one.
+    case ${missing[*]} in *qemu-system-*)
+        missing+=($(dpkg-query -Wf '${db:Status-Abbrev} ${Package}\n' 'qemu-system-*' 2>/dev/null | sed -n 's/^ii *//p' || true)) ;;
+    esac
     say "installing ${missing[*]}"
     # The lists first: what stale ones name may be gone, or of another build than what is installed next.
     # Never by the private index below, whose status says that nothing is installed: apt would put every library anew.
@@ -81,20 +83,21 @@ private_apt() {
     touch "$apt/ready"
 }
 
-# unpack PACKAGE:ARCH DIR, by way of a download directory of its own.
+# unpack DIR PACKAGE:ARCH..., by way of a download directory of its own.
 unpack() {
-    say "fetching ${1}"
-    mkdir -p "$2.deb"
-    (cd "$2.deb" && apt-get download -qq "$1") || { rm -f "$apt/ready"; die "$1: cannot be fetched; run this again, it reads the lists anew"; }
-    dpkg-deb -x "$2.deb"/*.deb "$2"
-    rm -r "$2.deb"
+    local dir=$1 deb
+    shift
+    say "fetching $*"
+    mkdir -p "$dir.deb"
+    (cd "$dir.deb" && apt-get download -qq "$@") || { rm -f "$apt/ready"; die "$*: cannot be fetched; run this again, it reads the lists anew"; }
+    for deb in "$dir.deb"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
 }
 
 # Everything is made beside its place and renamed into it last: an interrupted run leaves nothing that looks whole.
 busybox() {
     [ -z "${BUSYBOX:-}" ] && [ ! -e "$vm/$1/busybox" ] || return 0
     private_apt
-    unpack "busybox-static:$2" "$work/busybox-$1"
+    unpack "$work/busybox-$1" "busybox-static:$2"
     mkdir -p "$vm/$1"
     mv "$work/busybox-$1/bin/busybox" "$vm/$1/busybox" 2>/dev/null || mv "$work/busybox-$1/usr/bin/busybox" "$vm/$1/busybox"
 }
@@ -106,7 +109,7 @@ kernel() {
     local package new=$work/kernel-$1
     package=$(apt-cache depends "linux-image-cloud-$2:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1)
     [ -n "$package" ] || die "linux-image-cloud-$2: not among apt's packages; set KERNEL= and MODULES="
-    unpack "$package:$2" "$new"
+    unpack "$new" "$package:$2"
     [ -d "$new/lib/modules" ] || { mkdir -p "$new/lib"; mv "$new/usr/lib/modules" "$new/lib/"; }
     depmod -b "$new" "$(ls "$new/lib/modules")"
     mkdir -p "$vm/$1"
@@ -114,9 +117,24 @@ kernel() {
     mv "$new/lib/modules" "$vm/$1/modules"
 }
 
+# What scripts/bench.sh boots, and its version in a file beside it.
+packages() {
+    local place=$PWD/target/bench/packages/$1 new=$work/packages all="$*" more
+    [ ! -e "$place" ] || return 0
+    private_apt
+    apt-cache show "$@" >/dev/null 2>&1 || die "$*: not among apt's packages"
+    while more=$({ printf '%s\n' $all; apt-cache depends -i $all | sed -n 's/^ *\(Pre\)\{0,1\}Depends: \(lib[^ :]*\)$/\2/p'; } | sort -u)
+    [ "$more" != "$all" ]; do all=$more; done
+    unpack "$new" $all
+    dpkg-deb -f "$new.deb/$1"_*.deb Version >"$new/version"
+    mkdir -p "${place%/*}"
+    mv "$new" "$place"
+}
+
 mkdir -p "$vm"
 work=$(mktemp -d "$vm/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+[ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
 for arch; do
     case $arch in
     x86_64) deb=amd64 qemu=qemu-system-x86_64:qemu-system-x86 ;;

@@ -26,6 +26,7 @@ step "set-up" scripts/setup.sh
 step "formatting" cargo fmt --all --check
 step "lints: library and tests" cargo clippy -q -p tinyo --lib --tests -- -D warnings
 step "lints: host tools" cargo clippy -q -p tinyo-qemu --all-targets -- -D warnings
+step "lints: the benchmarks' probe" cargo clippy -q --release -p tinyo-probe --target x86_64-unknown-linux-musl -- -D warnings
 step "layers" scripts/layers.sh
 step "shell scripts" bash -c 'for f in scripts/*.sh .ci/run; do bash -n "$f" || exit 1; done'
 step "unit and property tests" cargo test -q -p tinyo --lib

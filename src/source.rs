@@ -29,8 +29,8 @@ impl Word for Refused {
     }
 }
 
-/// Reads the file at `path` into `text`: its length. A fifo or a terminal would keep us waiting, and is refused.
-pub fn read(path: &CStr, text: &mut Text) -> Result<usize, Refused> {
+/// Reads the file at `path` into `text`, as large as a [`Text`]: its length. A fifo or a terminal would keep us waiting, and is refused.
+pub fn read(path: &CStr, text: &mut [u8]) -> Result<usize, Refused> {
     let not_a_file = Error::new(Call::Open, libc::EISDIR);
     let read = fs::open(path, fs::READ | fs::NON_BLOCK)
         .and_then(|file| if fs::file_status(&file)?.is_regular() { file.read_to_end(text) } else { Err(not_a_file) });

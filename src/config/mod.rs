@@ -86,7 +86,9 @@ const fn bit(index: usize) -> u64 {
 
 /// Everything that the config and the kernel command line said.
 ///
-/// All-zero when empty, so that a static one lies in `.bss` and costs pages only where it is used.
+/// All-zero when empty, so that a static one lies in `.bss` and costs pages only where it is used; in this order, so that
+/// these are few: what every config has comes first.
+#[repr(C)]
 pub struct Config<'a> {
     pub hostname: Option<&'a CStr>,
     /// What a failed boot does.
@@ -97,11 +99,11 @@ pub struct Config<'a> {
     pub modules: List,
     /// `KEY=VALUE` words.
     pub sysctl: List,
+    pub services: Vec<Service<'a>, { limits::SERVICES }>,
+    pub words: Vec<&'a CStr, { limits::WORDS }>,
     /// Tried in order; none: stay where we are.
     pub roots: Vec<Root<'a>, { limits::ROOTS }>,
     pub mounts: Vec<Mount<'a>, { limits::MOUNTS }>,
-    pub services: Vec<Service<'a>, { limits::SERVICES }>,
-    pub words: Vec<&'a CStr, { limits::WORDS }>,
 }
 
 impl Default for Config<'_> {
@@ -119,10 +121,10 @@ impl<'a> Config<'a> {
             watchdog_stop: WatchdogStop::Poweroff,
             modules: List::EMPTY,
             sysctl: List::EMPTY,
-            roots: Vec::new(),
-            mounts: Vec::new(),
             services: Vec::new(),
             words: Vec::new(),
+            roots: Vec::new(),
+            mounts: Vec::new(),
         }
     }
 

@@ -24,7 +24,6 @@ use crate::text::duration::Millis;
 use crate::text::options;
 use crate::{put, say, watchdog};
 
-static CMDLINE: Static<[u8; limits::CMDLINE_BYTES]> = Static::new([0; limits::CMDLINE_BYTES]);
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
 static RESCUE: Static<Config<'static>> = Static::new(Config::new());
 
@@ -78,13 +77,14 @@ pub fn machine(args: Args) -> ! {
     }
     begin_kernel_log();
     machine.events = Events::open();
+    let mut room = source::room();
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
-    machine.line = read_line();
+    machine.line = read_line(&mut room);
     machine.mark("early mounts");
     set_log_limit(&machine.line);
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
-    match prepare(&mut machine, config) {
+    match prepare(&mut machine, room, config) {
         Ok(()) => supervisor::machine(&machine, config, None),
         Err(Stuck) => fail(&machine, config.on_failure),
     }
@@ -92,10 +92,10 @@ pub fn machine(args: Args) -> ! {
 
 /// All that comes before the services.
 #[inline(never)]
-fn prepare(machine: &mut Machine, config: &mut Config<'static>) -> Result<(), Stuck> {
+fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'static>) -> Result<(), Stuck> {
     let line = &machine.line;
     let in_initramfs = is_initramfs();
-    let loaded = source::load(line.config, config);
+    let loaded = source::load(line.config, room, config);
     log::mute(false);
     if line.rescue {
         say!(Failure, "tinyo.rescue on the kernel command line: not going on");
@@ -238,16 +238,19 @@ fn begin_kernel_log() {
     }
 }
 
+/// Takes of `room` what the line needs.
 #[inline(never)]
-fn read_line() -> BootLine<'static> {
-    let text = match CMDLINE.take().map(|buffer| fs::read_file(c"/proc/cmdline", buffer)) {
-        Some(Ok(text)) => text,
-        Some(Err(error)) => {
+fn read_line(room: &mut &'static mut [u8]) -> BootLine<'static> {
+    let most = room.get_mut(..limits::CMDLINE_BYTES).unwrap_or_default();
+    let length = match fs::read_file(c"/proc/cmdline", most) {
+        Ok(text) => text.len(),
+        Err(error) => {
             say!(Failure, "read /proc/cmdline: {}; going on without it", error.errno());
-            &mut []
+            0
         }
-        None => &mut [],
     };
+    let (text, rest) = core::mem::take(room).split_at_mut_checked(length).unwrap_or_default();
+    *room = rest;
     line::parse(text, &mut |message| say!(Warning, "{}", *message))
 }
 

@@ -25,7 +25,9 @@ const DEFAULT: &[u8] = b"[service.console]\nexec = [\"sh\"]\ntype = \"console\"\
 const RESCUE: &[u8] =
     b"[service.rescue]\nexec = [\"sh\"]\ntype = \"console\"\nrestart = \"never\"\non-exit = \"reboot\"\n";
 
-static TEXT: Static<Text> = Static::new([0; limits::CONFIG_BYTES + 1]);
+/// What the config borrows from: the kernel command line, and right behind it the file, so that both begin in one page.
+static TEXT: Static<[u8; limits::CMDLINE_BYTES + size_of::<Text>()]> =
+    Static::new([0; limits::CMDLINE_BYTES + size_of::<Text>()]);
 static RESCUE_TEXT: Static<[u8; RESCUE.len()]> = Static::new([0; RESCUE.len()]);
 
 /// Which config it is.
@@ -47,10 +49,19 @@ impl Loaded {
     }
 }
 
-/// Reads the config of this machine into `config`. A file that was named must be there; every error is said. Once: the
-/// config borrows from the one buffer that there is.
-pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Result<(Loaded, Verdict), Stuck> {
-    let Some(buffer) = TEXT.take() else { return Err(Stuck) };
+/// The room for the kernel command line and a config, once.
+pub fn room() -> &'static mut [u8] {
+    TEXT.take().map_or(&mut [], |text| text)
+}
+
+/// Reads the config of this machine into `config`. A file that was named must be there; every error is said. The config
+/// borrows from `room`: what the command line left of [`room`].
+pub fn load(
+    named: Option<&'static CStr>,
+    room: &'static mut [u8],
+    config: &mut Config<'static>,
+) -> Result<(Loaded, Verdict), Stuck> {
+    let buffer = room.get_mut(..size_of::<Text>()).ok_or(Stuck)?;
     let path = named.unwrap_or(USUAL);
     let (loaded, length) = match read(path, buffer) {
         Ok(length) => (Loaded::File(path), length),
@@ -69,7 +80,7 @@ pub fn load(named: Option<&'static CStr>, config: &mut Config<'static>) -> Resul
 }
 
 /// Reads a file, and says what is wrong with it as a file; a missing one is only said when it is not the usual one.
-fn read(path: &CStr, text: &mut Text) -> Result<usize, Refused> {
+fn read(path: &CStr, text: &mut [u8]) -> Result<usize, Refused> {
     let read = file_source::read(path, text);
     if let Err(refused) = read
         && !(is_missing(refused) && path == USUAL)

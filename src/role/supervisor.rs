@@ -67,7 +67,7 @@ pub fn namespace(args: Args) -> ! {
     signal::take_child_signals();
     let signals = must_have(signal::open());
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
-    let Ok((loaded, verdict)) = source::load(None, config) else { process::exit(exit::USAGE) };
+    let Ok((loaded, verdict)) = source::load(None, source::room(), config) else { process::exit(exit::USAGE) };
     if !verdict.usable {
         process::exit(exit::USAGE);
     }

@@ -47,7 +47,7 @@ pub fn unknown(word: &[u8]) -> u8 {
 /// Reads a config as the boot would, and says everything that is wrong with it.
 fn read(path: Option<&'static CStr>) -> Result<&'static Config<'static>, u8> {
     let config = CONFIG.take().ok_or(exit::SYSTEM)?;
-    match source::load(path, config) {
+    match source::load(path, source::room(), config) {
         Ok((_, verdict)) if verdict.problems == 0 && plans_fit(config) => Ok(config),
         _ => Err(exit::USAGE),
     }

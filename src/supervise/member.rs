@@ -14,6 +14,7 @@ use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
 use crate::sys::error::{Call, Error};
 use crate::sys::fd::{self, Fd};
+use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
@@ -181,6 +182,8 @@ impl Member {
                     Ok(child) => {
                         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
                         self.report = Some(child);
+                        // The plan was the deepest that the loop goes.
+                        memory::release_stack();
                     }
                     Err(error) => {
                         say!(Failure, "{}: {}", service.name, error);

@@ -15,6 +15,11 @@ impl Interest {
         Interest(libc::pollfd { fd: fd.raw(), events: libc::POLLIN, revents: 0 })
     }
 
+    /// Wait until the other end of `fd` is gone, whatever is written before.
+    pub fn end_of(fd: &Fd) -> Self {
+        Interest(libc::pollfd { fd: fd.raw(), events: 0, revents: 0 })
+    }
+
     /// Something is there: data, the end, or an error that a read will name.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0

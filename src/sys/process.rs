@@ -110,6 +110,14 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
 }
 
+/// The machine has one processor, or we may use one: sched_getaffinity(2).
+pub fn has_one_processor() -> bool {
+    let mut mask = 0u64;
+    // SAFETY: room for the length given. It is too short where there may be more than 64, which are not one.
+    let n = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, core::mem::size_of::<u64>(), &raw mut mask) };
+    n > 0 && mask.is_power_of_two()
+}
+
 /// A NULL-terminated array of words for execve(2).
 pub struct Words<'w, const N: usize> {
     words: heapless::Vec<*const c_char, N>,

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::super::step::Need;
 use crate::config::Mount;
 use crate::sys::error::{Call, Error, Result};
-use crate::sys::fs::{self, At};
+use crate::sys::fs::{self, At, Status};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
@@ -28,8 +28,12 @@ pub fn own_root() -> Result<()> {
 /// mount(2) with options as in fstab(5); the mount point is made when it is missing.
 pub fn mount(what: &Mount, need: Need) -> Result<()> {
     // tmpfs and devpts make a new one each time, which would hide what an earlier stage left in the old one.
-    if need != Need::Must && is_mount_point(what.target) {
-        return Ok(());
+    if need != Need::Must {
+        match fs::status(At::Cwd, what.target) {
+            Ok(own) if is_mount_point(what.target, &own) => return Ok(()),
+            Err(error) if error.is(libc::ENOENT) => make_directories(what.target)?,
+            _ => {}
+        }
     }
     let mut data = options::Data::new();
     let words = what.options.unwrap_or_default().to_bytes();
@@ -59,16 +63,18 @@ pub fn mount(what: &Mount, need: Need) -> Result<()> {
 }
 
 /// Something is mounted there: it is on another file system than the directory it lies in.
-fn is_mount_point(path: &CStr) -> bool {
-    let Ok(place) = fs::open(path, fs::PLACE | fs::DIRECTORY) else { return false };
-    match (fs::file_status(&place), fs::status(At::Dir(&place), c"..")) {
-        (Ok(own), Ok(above)) => !own.same_file_system(&above),
-        _ => false,
-    }
+fn is_mount_point(path: &CStr, own: &Status) -> bool {
+    let mut buffer = Path::new();
+    let above = bytes::path(&[path.to_bytes(), b"/.."], &mut buffer).map(|above| fs::status(At::Cwd, above));
+    above.is_some_and(|above| above.is_ok_and(|above| !own.same_file_system(&above)))
 }
 
 /// mkdir -p.
 fn make_directories(path: &CStr) -> Result<()> {
+    match fs::make_directory(At::Cwd, path, 0o755) {
+        Err(error) if error.is(libc::ENOENT) => {}
+        done => return done,
+    }
     let whole = path.to_bytes();
     let mut buffer = Path::new();
     let ends = whole.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);

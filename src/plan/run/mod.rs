@@ -23,6 +23,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
 use crate::sys::{args, fs, poll, signal};
+use crate::text::duration::Millis;
 use crate::text::show::Show;
 use crate::text::ulimit;
 
@@ -75,11 +76,21 @@ pub enum Report {
     Nothing,
 }
 
+/// What a child gets of a single processor before its parent goes on.
+const HEAD_START: Millis = Millis(2);
+
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
     match process::fork(flags(plan.namespaces), handed.cgroup)? {
-        Forked::Parent(pid) => Ok(Child { pid, report: reader, armed: Cell::new(false) }),
+        Forked::Parent(pid) => {
+            // The first of many services would wait until the last one is forked, for the one processor is ours until
+            // we sleep. An execve from a disk that hangs is not waited for.
+            if process::has_one_processor() {
+                let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
+            }
+            Ok(Child { pid, report: reader, armed: Cell::new(false) })
+        }
         Forked::Child => {
             drop(reader);
             let Handed { log, input, sockets, ready, .. } = handed;
@@ -281,6 +292,6 @@ fn given(all: bool) -> Result<()> {
 fn parent_lives(place: &Place) -> Result<()> {
     let Some(report) = &place.report else { return Ok(()) };
     let mut files = [Interest::readable(report)];
-    poll::wait(&mut files, Some(crate::text::duration::Millis(0)))?;
+    poll::wait(&mut files, Some(Millis(0)))?;
     if files[0].is_hung_up() { Err(Error::new(Call::Prctl, libc::ESRCH)) } else { Ok(()) }
 }
