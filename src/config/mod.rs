@@ -19,6 +19,7 @@ pub mod file;
 pub mod keys;
 pub mod line;
 mod links;
+mod name;
 mod resources;
 mod set;
 #[cfg(test)]
@@ -32,8 +33,8 @@ pub use resources::Limits;
 
 use crate::limits;
 use crate::text::duration::Millis;
-use crate::text::put::{Out, Piece, Word};
 use heapless::Vec;
+pub use name::Name;
 
 /// A list of words: a range of [`Config::words`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,14 +143,14 @@ impl<'a> Config<'a> {
     /// The name of the service at `index`.
     #[inline(never)]
     pub fn name(&self, index: usize) -> Name<'a> {
-        self.services.get(index).map_or(Name(b""), |service| service.name)
+        self.services.get(index).map_or(Name::of(b""), |service| service.name)
     }
 
     /// A new service with every default. None when there are [`limits::SERVICES`].
     #[inline(never)]
     pub fn add_service(&mut self, name: &'a [u8]) -> Option<&mut Service<'a>> {
         let mut service = Service::new("");
-        service.name = Name(name);
+        service.name = Name::of(name);
         self.services.push(service).ok()?;
         self.services.last_mut()
     }
@@ -221,27 +222,6 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// The name of a service: `[A-Za-z0-9][A-Za-z0-9_-]{0,31}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name<'a>(&'a [u8]);
-
-impl<'a> Name<'a> {
-    pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
-    }
-}
-
-impl Word for Name<'_> {
-    fn write(&self, out: &mut dyn Out) {
-        out.write(self.0);
-    }
-
-    #[inline(always)]
-    fn piece(&self) -> Piece<'_> {
-        Piece::Text(self.0)
-    }
-}
-
 /// `[service.NAME]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Service<'a> {
@@ -295,7 +275,7 @@ impl<'a> Service<'a> {
     /// With every default.
     pub const fn new(name: &'a str) -> Self {
         Service {
-            name: Name(name.as_bytes()),
+            name: Name::of(name.as_bytes()),
             kind: Kind::Daemon,
             exec: List::EMPTY,
             stop: List::EMPTY,
