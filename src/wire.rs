@@ -23,6 +23,7 @@
 )]
 
 use crate::limits;
+use crate::text::put::Word;
 use crate::text::{bytes, names, number};
 use heapless::Vec;
 
@@ -147,10 +148,10 @@ impl Packet {
     }
 
     pub fn number(&mut self, number: u64) -> &mut Self {
-        let mut text = heapless::String::<20>::new();
         // Twenty digits are the largest number there is.
-        let _ = ufmt::uwrite!(text, "{}", number);
-        self.text(text.as_bytes())
+        let mut text = Vec::<u8, 20>::new();
+        number.write(&mut text);
+        self.text(&text)
     }
 
     /// None: it was too much for one packet.

@@ -170,10 +170,8 @@ fn column(out: &mut Output, text: &[u8], width: usize) {
 fn number_column(out: &mut Output, number: Option<u64>, unit: &[u8], width: usize) {
     let mut text = heapless::Vec::<u8, 24>::new();
     let Some(number) = number else { return column(out, b"-", width) };
-    let mut digits = heapless::String::<20>::new();
-    let _ = ufmt::uwrite!(digits, "{}", number);
-    let _ = text.extend_from_slice(digits.as_bytes());
-    let _ = text.extend_from_slice(unit);
+    put!(&mut text, "{}", number);
+    text.write(unit);
     column(out, &text, width);
 }
 
