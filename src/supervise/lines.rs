@@ -26,6 +26,8 @@ pub struct Lines {
     reader: Fd,
     writer: Fd,
     held: heapless::Vec<u8, LONGEST>,
+    /// What is held was a line too many: only kept for the case that it was the last.
+    stale: bool,
     /// Since when lines are counted, how many there were, and how many of them were too many.
     since: Millis,
     count: u16,
@@ -39,7 +41,7 @@ impl Lines {
     pub fn new() -> Result<Self> {
         let (reader, writer) = fd::pipe(0)?;
         reader.set_non_blocking()?;
-        Ok(Lines { reader, writer, held: heapless::Vec::new(), since: Millis(0), count: 0, dropped: 0 })
+        Ok(Lines { reader, writer, held: heapless::Vec::new(), stale: false, since: Millis(0), count: 0, dropped: 0 })
     }
 
     pub fn reader(&self) -> &Fd {
@@ -60,6 +62,10 @@ impl Lines {
         }
         self.flush(name, hear);
         self.admit_dropped(name);
+        // Its last words are what it is asked for first.
+        if core::mem::take(&mut self.stale) {
+            self.send(name);
+        }
     }
 
     /// Reads once, so that one talkative service cannot keep PID 1 from the others, and passes whole lines on. False:
@@ -69,18 +75,24 @@ impl Lines {
         // EAGAIN: it was read already. Anything else cannot happen to a pipe of our own.
         let Ok(n) = self.reader.read(&mut chunk) else { return false };
         for &byte in chunk.get(..n).unwrap_or_default() {
-            // A character of several bytes is not split between two lines.
+            // A character of several bytes is not split between two lines; so many bytes inside of one are none of UTF-8.
             let starts = byte & 0xc0 != 0x80;
-            if byte == b'\n' || starts && self.held.len() + 4 > LONGEST {
+            self.forget_stale();
+            if byte == b'\n' || self.held.len() + if starts { 4 } else { 0 } >= LONGEST {
                 self.flush(name, hear);
             }
-            if byte != b'\n' && self.held.push(byte).is_err() {
-                // So many bytes in the middle of a character are none of UTF-8.
-                self.flush(name, hear);
+            if byte != b'\n' {
+                self.forget_stale();
                 let _ = self.held.push(byte);
             }
         }
         n > 0
+    }
+
+    fn forget_stale(&mut self) {
+        if core::mem::take(&mut self.stale) {
+            self.held.clear();
+        }
     }
 
     /// Passes on what is held as a line, even if it has no end.
@@ -88,7 +100,7 @@ impl Lines {
         if self.held.last() == Some(&b'\r') {
             self.held.pop();
         }
-        if self.held.is_empty() {
+        if self.held.is_empty() || self.stale {
             return;
         }
         hear(&self.held);
@@ -99,14 +111,19 @@ impl Lines {
         }
         if self.count < FLOOD_LINES {
             self.count += 1;
-            let mut line = Line::bare(Level::Info);
-            for part in [name.as_bytes(), b": ", &self.held] {
-                line.write(part);
-            }
-            line.send();
+            self.send(name);
         } else {
             self.dropped = self.dropped.saturating_add(1);
+            self.stale = true;
         }
+    }
+
+    fn send(&mut self, name: Name) {
+        let mut line = Line::bare(Level::Info);
+        for part in [name.as_bytes(), b": ", &self.held] {
+            line.write(part);
+        }
+        line.send();
         self.held.clear();
     }
 
