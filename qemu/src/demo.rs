@@ -18,6 +18,7 @@ const MOTD: &str = "
   This machine was booted by tinyo. Look around:
     cat /etc/tinyo.toml                     what it was told
     tinyo plan                              every step of that
+    tinyo status; tinyo timeline            what came of it, and when
     dmesg | grep tinyo                      what it did
     ps                                      what runs now; kill the sleep, it comes back
     nsenter -t $(pidof httpd) -m -u -i -n -p /bin/sh
@@ -83,6 +84,18 @@ const CHECKS: &[Check] = &[
     Check {
         name: "the container's root is read-only",
         script: "! inside touch /www/x 2>/dev/null && inside touch /tmp/x",
+    },
+    Check {
+        name: "tinyo status shows the services and where they are",
+        script: "tinyo status && tinyo status | grep -q '^greet .* done' && tinyo status web | grep -q '^web .* ready .*root /srv/web'",
+    },
+    Check {
+        name: "tinyo timeline shows the boot",
+        script: "tinyo timeline && tinyo timeline | grep -q '^early mounts .* ms .*='",
+    },
+    Check {
+        name: "tinyo restart and tinyo log do as they say",
+        script: "tinyo restart ticker && tinyo log greet | grep -q 'the oneshot ran on demo'",
     },
     Check {
         name: "tinyo plan prints the steps",
