@@ -17,7 +17,7 @@ use crate::put;
 use crate::say;
 use crate::source;
 use crate::sys::fd::Fd;
-use crate::sys::fs;
+use crate::sys::fs::{self, Seek};
 use crate::sys::process::{self, Exit, Forked, Pid};
 use crate::text;
 use crate::text::put::Out;
@@ -167,16 +167,14 @@ impl Loop<'_> {
 
 /// The set at the end of a checked file.
 fn changed_set(file: &Fd) -> Option<config::Set> {
-    let mut text: source::Text = [0; _];
-    fs::rewind(file).ok()?;
-    let length = file.read_to_end(&mut text).ok()?;
-    let (_, set) = text.get(..length)?.split_last_chunk::<SET_BYTES>()?;
-    Some(config::Set(u64::from_ne_bytes(*set)))
+    let mut set = [0; SET_BYTES];
+    fs::seek(file, Seek::BeforeEnd(SET_BYTES as u32)).ok()?;
+    (file.read_to_end(&mut set) == Ok(SET_BYTES)).then(|| config::Set(u64::from_ne_bytes(set)))
 }
 
 /// The text of a checked file, in `text`: its length.
 pub fn text_of(file: &Fd, text: &mut source::Text) -> usize {
-    let length = fs::rewind(file).and_then(|()| file.read_to_end(text)).unwrap_or(0);
+    let length = fs::seek(file, Seek::Start).and_then(|()| file.read_to_end(text)).unwrap_or(0);
     length.saturating_sub(SET_BYTES)
 }
 

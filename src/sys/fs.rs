@@ -369,10 +369,19 @@ pub fn memory_file() -> Result<Fd> {
     check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) }).map(Fd::own)
 }
 
-/// lseek(2) to the beginning.
-pub fn rewind(file: &Fd) -> Result<()> {
+/// lseek(2).
+pub fn seek(file: &Fd, from: Seek) -> Result<()> {
+    let (offset, whence) = match from {
+        Seek::Start => (0, libc::SEEK_SET),
+        Seek::BeforeEnd(bytes) => (-i64::from(bytes), libc::SEEK_END),
+    };
     // SAFETY: plain numbers.
-    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0, libc::SEEK_SET) }).map(drop)
+    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), offset, whence) }).map(drop)
+}
+
+pub enum Seek {
+    Start,
+    BeforeEnd(u32),
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.
