@@ -50,11 +50,13 @@ const FILES: usize = 3 * limits::SERVICES + limits::CLIENTS + 4;
 /// is waited for at a shutdown.
 const HELD_BY_KERNEL: Millis = Millis(2_000);
 
-/// Everything that outlives a config, as large as 64 services need: in `.bss`, paid for by the page as it is used.
+/// Everything that outlives a config, as large as 64 services need: in `.bss`, paid for by the page as it is used, and so
+/// in this order.
+#[repr(C)]
 pub struct Supervisor {
+    control: Control,
     members: heapless::Vec<Member, { limits::SERVICES }>,
     rings: [Ring; limits::SERVICES],
-    control: Control,
 }
 
 impl Supervisor {

@@ -16,8 +16,11 @@ impl Ring {
         Ring { bytes: [0; RING_BYTES], next: 0, wrapped: false }
     }
 
+    /// What is empty already is not written to: it has no page of its own yet.
     pub fn clear(&mut self) {
-        (self.next, self.wrapped) = (0, false);
+        if self.next != 0 || self.wrapped {
+            (self.next, self.wrapped) = (0, false);
+        }
     }
 
     /// Keeps a line, which has no newline.
