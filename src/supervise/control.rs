@@ -3,7 +3,6 @@
 
 use crate::config;
 use crate::limits::CLIENTS;
-use crate::log::Text;
 use crate::say;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
@@ -11,6 +10,8 @@ use crate::sys::fs::{self, At};
 use crate::sys::local;
 use crate::sys::poll::Interest;
 use crate::sys::user;
+use crate::text::put::{Out, Piece, Word, put};
+use crate::text::show::Show;
 use crate::wire::{self, Packet};
 
 /// Where services say how they are (sd_notify(3)).
@@ -36,25 +37,38 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a packet. False: it does not read, or is gone.
-    pub fn send(&self, packet: &Packet) -> bool {
-        packet.bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
+    /// Sends a packet with these fields. False: it does not read, or is gone.
+    #[inline(never)]
+    pub fn send(&self, fields: &[Piece]) -> bool {
+        Packet::of(fields).bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
     }
 
-    /// For the person who waits.
-    pub fn say(&self, text: &[u8]) {
-        self.send(Packet::new("say").text(text));
-    }
-
-    /// As [`say`](Client::say), with words in it.
-    pub fn tell(&self, text: &Text) {
-        self.say(text.bytes());
+    /// For the person who waits: see [`tell!`](crate::tell).
+    pub fn tell(&self, text: &str, words: &[Piece]) {
+        self.send(&[Piece::Text(b"say"), Piece::Other(&Sentence(text, words))]);
     }
 
     /// The last packet.
     pub fn end(&self, status: u8) {
-        self.send(Packet::new("end").number(status.into()));
+        self.send(&[Piece::Text(b"end"), Piece::Number(status.into())]);
     }
+}
+
+/// What [`put!`](crate::put) would add to a text.
+struct Sentence<'s>(&'s str, &'s [Piece<'s>]);
+
+impl Word for Sentence<'_> {
+    fn write(&self, out: &mut dyn Out) {
+        put(out, self.0, self.1);
+    }
+}
+
+/// Tells somebody: `tell!(client, "{}: not running", name)`.
+#[macro_export]
+macro_rules! tell {
+    ($whom:expr, $text:expr $(, $word:expr)* $(,)?) => {
+        $whom.tell($text, &[$($crate::text::put::Word::piece(&$word)),*])
+    };
 }
 
 /// The two sockets under /run/tinyo, and the connections to the first.
@@ -140,7 +154,7 @@ impl Control {
             match self.clients.iter().position(|client| client.wish == Wish::Unsaid) {
                 Some(silent) => drop(self.clients.remove(silent)),
                 None => {
-                    client.say(b"too many clients at once; try again");
+                    tell!(client, "too many clients at once; try again");
                     return client.end(111);
                 }
             }
@@ -153,15 +167,17 @@ impl Control {
     pub fn hear(&self, index: usize, name: &[u8], line: &[u8]) {
         for client in &self.clients {
             if matches!(client.wish, Wish::Lines(set) if set.contains(index)) {
-                client.send(Packet::new("log").text(name).text(line));
+                client.send(&[Piece::Text(b"log"), Piece::Text(name), Piece::Text(line)]);
             }
         }
     }
 
     /// Tells whoever asked for a reload.
-    pub fn tell_reloader(&self, text: &Text) {
-        for client in self.clients.iter().filter(|client| client.wish == Wish::Reload) {
-            client.tell(text);
+    pub fn tell(&self, text: &str, words: &[Piece]) {
+        for client in &self.clients {
+            if client.wish == Wish::Reload {
+                client.tell(text, words);
+            }
         }
     }
 
@@ -181,7 +197,7 @@ fn open(path: &core::ffi::CStr, kind: i32, mode: u32) -> Option<Fd> {
     match socket {
         Ok(socket) => Some(socket),
         Err(error) => {
-            say!(Warning, "{}: {}", path.to_str().unwrap_or_default(), error);
+            say!(Warning, "{}: {}", Show::from(path), error);
             None
         }
     }

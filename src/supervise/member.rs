@@ -1,6 +1,7 @@
 //! One service at work: its state, its process, its files.
 
 use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
+use super::control::Client;
 use super::lines::{Hear, Lines};
 use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
@@ -18,7 +19,7 @@ use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::duration::Millis;
-use crate::wire::Record;
+use crate::text::put::{Piece, Word};
 
 pub struct Member {
     pub name: heapless::Vec<u8, { limits::NAME_BYTES }>,
@@ -116,21 +117,24 @@ impl Member {
         How(exit, self.starved.then_some(OutOfMemory(&service.limits)))
     }
 
-    /// What `status` shows of it, and what `timeline` does.
-    pub fn record<'r>(&'r self, root: &'r [u8], exit: &'r [u8]) -> Record<'r> {
-        Record {
-            name: &self.name,
-            state: self.state.name().as_bytes(),
-            pid: self.pid.map_or(0, |pid| pid.number().into()),
-            since: self.since.0,
-            restarts: self.history.restarts.into(),
-            exit,
-            began: self.began.0,
-            ready: self.ready.0,
-            ended: self.ended.0,
-            root,
-            status: &self.status,
-        }
+    /// Sends what `status` shows of it, and what `timeline` does: a [`SERVICE`](crate::wire::SERVICE). False: it did not
+    /// arrive.
+    pub fn send_record(&self, client: &Client, root: &[u8], service: &Service) -> bool {
+        let how = self.exit.map(|exit| self.how(exit, service));
+        client.send(&[
+            Piece::Text(b"service"),
+            Piece::Text(&self.name),
+            Piece::Text(self.state.name().as_bytes()),
+            Piece::Number(self.pid.map_or(0, |pid| pid.number().into())),
+            Piece::Number(self.since.0),
+            Piece::Number(self.history.restarts.into()),
+            Piece::Number(self.began.0),
+            Piece::Number(self.ready.0),
+            Piece::Number(self.ended.0),
+            how.as_ref().map_or(Piece::Text(b""), Word::piece),
+            Piece::Text(root),
+            Piece::Text(&self.status),
+        ])
     }
 
     /// The machine's answer to `event`, said aloud.

@@ -32,6 +32,7 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Waited};
 use crate::sys::signal;
 use crate::text::duration::Millis;
+use crate::text::lines::last;
 use crate::text::notify::Notice;
 use crate::watchdog;
 use cgroup::Cgroups;
@@ -279,7 +280,7 @@ impl<'s> Loop<'s> {
         say!(Failure, "{}: crashed too often (crash-limit)", service.name);
         let mut buffer = [0; limits::RING_BYTES];
         let ring = self.members.get(index).and_then(|member| self.rings.get(usize::from(member.slot)));
-        let text = ring.map_or(&[][..], |ring| ring::last(ring.text(&mut buffer), LAST));
+        let text = ring.and_then(|ring| last(ring.text(&mut buffer), LAST)).unwrap_or_default();
         for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             say!(Failure, "{}: last words: {}", service.name, crate::text::show::Show(line));
         }

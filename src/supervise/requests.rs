@@ -9,10 +9,11 @@ use crate::limits::RING_BYTES;
 use crate::request::Ending;
 use crate::sys::local;
 use crate::sys::poll::Interest;
-use crate::text;
+use crate::tell;
 use crate::text::names::Nearest;
+use crate::text::put::Piece;
 use crate::text::show::Show;
-use crate::wire::{PACKET, Packet, Request, Verb};
+use crate::wire::{PACKET, Request, Verb};
 
 /// Exit statuses of the words that ask.
 pub const USAGE: u8 = 100;
@@ -50,7 +51,7 @@ impl Loop<'_> {
         // Taken out, so that the loop is free to act; put back if it has to wait.
         let mut client = self.control.clients.swap_remove(index);
         let Some(request) = request else {
-            client.say(b"this is no request of this version of tinyo; use the tinyo that PID 1 runs");
+            tell!(client, "this is no request of this version of tinyo; use the tinyo that PID 1 runs");
             return client.end(USAGE);
         };
         if client.wish != Wish::Unsaid {
@@ -84,7 +85,7 @@ impl Loop<'_> {
                 return Some(0);
             }
             _ if self.end.is_some() => {
-                client.say(b"the machine is ending");
+                tell!(client, "the machine is ending");
                 return Some(NOT_UP);
             }
             Verb::Reload if named == config::Set::EMPTY => return self.begin_reload(client),
@@ -108,7 +109,7 @@ impl Loop<'_> {
             Verb::Stop => {
                 let all = order::with_dependents(named, &self.set.config.services);
                 for index in order::members(all).filter(|&index| !named.contains(index) && self.is_alive(index)) {
-                    client.tell(&text!("{}: stopping too: it requires what stops", self.set.config.name(index)));
+                    tell!(client, "{}: stopping too: it requires what stops", self.set.config.name(index));
                 }
                 for index in order::members(all) {
                     if self.is_alive(index) {
@@ -139,17 +140,18 @@ impl Loop<'_> {
                 for service in &self.set.config.services {
                     near.consider(service.name.as_bytes());
                 }
-                client.tell(&match near.found() {
-                    Some(near) => text!("{}: no such service; did you mean {}", Show(name), Show(near)),
-                    None => text!("{}: no such service; try tinyo status", Show(name)),
-                });
+                let (hint, near) = match near.found() {
+                    Some(near) => ("did you mean ", near),
+                    None => ("try tinyo status", &b""[..]),
+                };
+                tell!(client, "{}: no such service; {}{}", Show(name), hint, Show(near));
                 return None;
             };
             set.insert(index);
         }
         let needs_names = matches!(request.verb, Verb::Start | Verb::Stop | Verb::Restart);
         if needs_names && set == config::Set::EMPTY {
-            client.tell(&text!("{}: which service? write tinyo {} NAME", request.verb.name(), request.verb.name()));
+            tell!(client, "{}: which service? write tinyo {} NAME", request.verb.name(), request.verb.name());
             return None;
         }
         Some(set)
@@ -159,8 +161,8 @@ impl Loop<'_> {
     fn tell_status(&self, client: &Client, verb: Verb, named: config::Set) -> u8 {
         if verb == Verb::Timeline {
             for phase in self.set.phases {
-                let mut packet = Packet::new("phase");
-                client.send(packet.text(phase.name.as_bytes()).number(phase.began.0).number(phase.ended.0));
+                let name = Piece::Text(phase.name.as_bytes());
+                client.send(&[Piece::Text(b"phase"), name, Piece::Number(phase.began.0), Piece::Number(phase.ended.0)]);
             }
         }
         let mut status = 0;
@@ -169,8 +171,7 @@ impl Loop<'_> {
                 continue;
             }
             let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
-            let exit = member.exit.map(|exit| text!("{}", member.how(exit, service))).unwrap_or_default();
-            if !client.send(&member.record(root, exit.bytes()).packet()) {
+            if !member.send_record(client, root, service) {
                 // It does not read: what is missing would look like something that is not there.
                 return 111;
             }
@@ -185,8 +186,9 @@ impl Loop<'_> {
         for (_, member) in self.members.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
             let mut buffer = [0; RING_BYTES];
-            if let Some(text) = ring.text(&mut buffer).strip_suffix(b"\n") {
-                client.send(Packet::new("log").text(&member.name).text(text));
+            let text = ring.text(&mut buffer);
+            if !text.is_empty() {
+                client.send(&[Piece::Text(b"log"), Piece::Text(&member.name), Piece::Text(text)]);
             }
         }
     }
@@ -203,7 +205,7 @@ impl Loop<'_> {
                 (None, _) => "no reload-signal in its config; try tinyo restart",
                 (_, None) => "not running",
             };
-            client.tell(&text!("{}: {}", service.name, problem));
+            tell!(client, "{}: {}", service.name, problem);
             status = NOT_UP;
         }
         status
@@ -237,12 +239,12 @@ impl Loop<'_> {
         for index in order::members(set).filter(|&index| !self.is_fine(index)) {
             let (Some(member), Some(service)) = (self.members.get(index), self.service(index)) else { continue };
             let (name, state) = (service.name, member.state.name());
-            client.tell(&match member.exit {
+            match member.exit {
                 Some(exit) => {
-                    text!("{}: {}: {}; try tinyo log {}", name, state, member.how(exit, service), name)
+                    tell!(client, "{}: {}: {}; try tinyo log {}", name, state, member.how(exit, service), name);
                 }
-                None => text!("{}: {}", name, state),
-            });
+                None => tell!(client, "{}: {}", name, state),
+            }
             status = NOT_UP;
         }
         Some(status)
