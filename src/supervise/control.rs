@@ -1,6 +1,7 @@
 //! The control socket, and who is connected to it. Nobody there can make PID 1 wait: every packet is taken or left at once,
 //! and there are never more than [`CLIENTS`] connections.
 
+use super::turn::Files;
 use crate::config;
 use crate::limits::CLIENTS;
 use crate::say;
@@ -8,7 +9,6 @@ use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::local;
-use crate::sys::poll::Interest;
 use crate::sys::user;
 use crate::text::put::{Out, Piece, Word, put};
 use crate::text::show::Show;
@@ -43,7 +43,7 @@ impl Client {
         Packet::of(fields).bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
     }
 
-    /// For the person who waits: see [`tell!`](crate::tell).
+    /// For the person who waits: see [`tell!`].
     pub fn tell(&self, text: &str, words: &[Piece]) {
         self.send(&[Piece::Text(b"say"), Piece::Other(&Sentence(text, words))]);
     }
@@ -64,12 +64,13 @@ impl Word for Sentence<'_> {
 }
 
 /// Tells somebody: `tell!(client, "{}: not running", name)`.
-#[macro_export]
 macro_rules! tell {
     ($whom:expr, $text:expr $(, $word:expr)* $(,)?) => {
         $whom.tell($text, &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
+
+pub(super) use tell;
 
 /// The two sockets under /run/tinyo, and the connections to the first.
 pub struct Control {
@@ -104,20 +105,21 @@ impl Control {
         }
     }
 
-    /// What the loop waits for, the clients last.
-    pub fn files(&self) -> impl Iterator<Item = &Fd> {
-        let own = [&self.removals, &self.listener, &self.notices].into_iter().flatten();
-        own.chain(self.clients.iter().map(|client| &client.socket))
+    /// Says what the loop waits for.
+    pub fn add_files(&self, files: &mut Files) {
+        for file in [&self.removals, &self.listener, &self.notices] {
+            files.add(file.as_ref());
+        }
+        for client in &self.clients {
+            files.add(Some(&client.socket));
+        }
     }
 
-    /// Looks after the sockets themselves; the answers for [`Control::files`] come from `ready`. Whether there are
-    /// notices to read.
-    pub fn attend(&mut self, ready: &mut core::slice::Iter<Interest>) -> bool {
-        let mut is_ready = |file: &Option<Fd>| file.is_some() && ready.next().is_none_or(Interest::is_ready);
-        let removed = is_ready(&self.removals);
-        self.called = is_ready(&self.listener);
-        let noticed = is_ready(&self.notices);
-        if removed {
+    /// Looks after the sockets themselves. Whether there are notices to read.
+    pub fn attend(&mut self, files: &Files) -> bool {
+        self.called = files.has(self.listener.as_ref());
+        let noticed = files.has(self.notices.as_ref());
+        if files.has(self.removals.as_ref()) {
             self.restore();
         }
         noticed

@@ -2,7 +2,7 @@
 
 use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
 use super::control::Client;
-use super::lines::{Hear, Lines};
+use super::lines::Lines;
 use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::words::{How, say_change, say_failure};
@@ -18,6 +18,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
+use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::put::{Piece, Word};
 
@@ -42,7 +43,7 @@ pub struct Member {
     starved: bool,
     /// Of the process that is being set up.
     report: Option<Child>,
-    lines: Option<Lines>,
+    pub lines: Option<Lines>,
     /// Where it writes a newline once it is ready.
     readiness: Option<Fd>,
     sockets: Sockets,
@@ -93,10 +94,10 @@ impl Member {
         }
     }
 
-    /// What the loop waits for.
-    pub fn files(&self) -> impl Iterator<Item = &Fd> {
+    /// What the loop waits for: its report, its readiness, its lines.
+    pub fn files(&self) -> [Option<&Fd>; 3] {
         let report = self.report.as_ref().map(|child| &child.report);
-        [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)].into_iter().flatten()
+        [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)]
     }
 
     /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
@@ -139,15 +140,12 @@ impl Member {
 
     /// The machine's answer to `event`, said aloud.
     #[inline(never)]
-    pub fn apply(&mut self, event: Event, now: Millis, service: &Service, hear: &mut Hear) -> Action {
+    pub fn apply(&mut self, event: Event, now: Millis, service: &Service) -> Action {
         if let Event::Ended(exit) = event {
             (self.pid, self.exit, self.ended) = (None, Some(exit), now);
             self.readiness = None;
             self.status.clear();
             self.starved = !exit.is_success() && self.cgroup.as_mut().is_some_and(Cgroup::ran_out_of_memory);
-            if let Some(lines) = &mut self.lines {
-                lines.drain(service.name, hear);
-            }
         }
         let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
         let before = core::mem::replace(&mut self.state, next);
@@ -163,38 +161,29 @@ impl Member {
         action
     }
 
-    /// Does what the machine asks for. What it says follows is an event at once.
-    pub fn perform(
+    /// Starts its process. Else why not, unless that was said.
+    pub fn start(
         &mut self,
-        action: Action,
         service: &Service,
         set: &Set,
         cgroups: Option<&Cgroups>,
         pipes: Pipes,
-    ) -> Option<Event> {
+    ) -> Result<(), Option<Error>> {
+        self.killed = None;
+        cgroup::limit(&mut self.cgroup, cgroups, service, set).map_err(|Unlimited| None)?;
+        self.sockets.open(set.config, service).map_err(|_| None)?;
+        let child = self.spawn(Command::Exec, service, set, cgroups, pipes)?;
+        (self.pid, self.group) = (Some(child.pid), Some(child.pid));
+        self.report = Some(child);
+        // The plan was the deepest that the loop goes.
+        memory::release_stack();
+        Ok(())
+    }
+
+    /// Does what else the machine asks for.
+    pub fn perform(&mut self, action: Action, service: &Service, set: &Set, cgroups: Option<&Cgroups>) {
         match action {
-            Action::None => {}
-            Action::Spawn => {
-                self.killed = None;
-                if let Err(Unlimited) = cgroup::limit(&mut self.cgroup, cgroups, service, set) {
-                    return Some(Event::NotSpawned);
-                }
-                if self.sockets.open(set.config, service).is_err() {
-                    return Some(Event::NotSpawned);
-                }
-                match self.spawn(Command::Exec, service, set, cgroups, pipes) {
-                    Ok(child) => {
-                        (self.pid, self.group) = (Some(child.pid), Some(child.pid));
-                        self.report = Some(child);
-                        // The plan was the deepest that the loop goes.
-                        memory::release_stack();
-                    }
-                    Err(error) => {
-                        say!(Failure, "{}: {}", service.name, error);
-                        return Some(Event::NotSpawned);
-                    }
-                }
-            }
+            Action::None | Action::Spawn => {}
             Action::Ask => self.ask(service, set, cgroups),
             Action::Abort => self.signal(service, libc::SIGABRT as u8),
             Action::Kill => {
@@ -209,7 +198,6 @@ impl Member {
                 }
             }
         }
-        None
     }
 
     fn spawn(
@@ -328,59 +316,32 @@ impl Member {
         }
     }
 
-    /// Reads what is there. `ready` says it for each of [`Member::files`].
-    pub fn read(
-        &mut self,
-        service: &Service,
-        set: &Set,
-        ready: &mut impl Iterator<Item = bool>,
-        hear: &mut Hear,
-    ) -> [Option<Event>; 2] {
-        let reported = self.report.is_some() && ready.next().unwrap_or(true);
-        let announced = self.readiness.is_some() && ready.next().unwrap_or(true);
-        if let Some(lines) = &mut self.lines
-            && ready.next().unwrap_or(true)
-        {
-            lines.read(service.name, hear);
-        }
-        [
-            if reported { self.read_report(service, set) } else { None },
-            if announced { self.read_readiness() } else { None },
-        ]
-    }
-
-    /// What the process in the making has to say.
+    /// What the process in the making has to say, if there is something.
     pub fn read_report(&mut self, service: &Service, set: &Set) -> Option<Event> {
-        let child = self.report.take()?;
-        match child.report() {
-            Report::Nothing => {
-                self.report = Some(child);
-                None
-            }
-            // Its end says the rest.
-            Report::Died => None,
-            Report::Executed => Some(Event::Executed),
-            Report::Failed { step, errno } => {
-                say_failure(set, service, Command::Exec, step, errno);
-                None
-            }
+        let report = self.report.as_ref()?.report();
+        if report == Report::Nothing {
+            return None;
         }
+        self.report = None;
+        match report {
+            Report::Executed => return Some(Event::Executed),
+            Report::Failed { step, errno } => say_failure(set, service, Command::Exec, step, errno),
+            // Its end says the rest.
+            _ => {}
+        }
+        None
     }
 
     /// A newline says that it is ready; what comes before is for people who are not there, the end for nobody.
-    fn read_readiness(&mut self) -> Option<Event> {
+    pub fn read_readiness(&mut self) -> Option<Event> {
         let mut text = [0u8; 64];
-        match self.readiness.as_ref()?.read(&mut text) {
-            Err(error) if error.is(libc::EAGAIN) => None,
-            Ok(n) if n > 0 && !text.get(..n)?.contains(&b'\n') => None,
-            Ok(n) if n > 0 => {
-                self.readiness = None;
-                Some(Event::Announced)
-            }
-            _ => {
-                self.readiness = None;
-                None
-            }
-        }
+        let event = match self.readiness.as_ref()?.read(&mut text) {
+            Err(error) if error.is(libc::EAGAIN) => return None,
+            Ok(n) if n > 0 && !bytes::has(text.get(..n)?, b'\n') => return None,
+            Ok(n) if n > 0 => Some(Event::Announced),
+            _ => None,
+        };
+        self.readiness = None;
+        event
     }
 }

@@ -4,7 +4,7 @@
 //! its memory grow. What is gone or changed is stopped under the old config; once that is down, the loop ends with the
 //! text that was checked, and begins anew with it.
 
-use super::control::{Client, Wish};
+use super::control::{Client, Wish, tell};
 use super::member::Member;
 use super::service::State;
 use super::{Loop, Set, order};
@@ -19,7 +19,6 @@ use crate::source;
 use crate::sys::fd::Fd;
 use crate::sys::fs;
 use crate::sys::process::{self, Exit, Forked, Pid};
-use crate::tell;
 use crate::text::put::Out;
 use crate::text::show::Show;
 

@@ -1,15 +1,14 @@
 //! What clients of the control socket ask for, and when they are answered.
 
-use super::control::{Client, Wish};
+use super::control::{Client, Wish, tell};
 use super::order;
 use super::service::{Event, State};
+use super::turn::Files;
 use super::{End, Loop};
 use crate::config;
 use crate::limits::RING_BYTES;
 use crate::request::Ending;
 use crate::sys::local;
-use crate::sys::poll::Interest;
-use crate::tell;
 use crate::text::names::Nearest;
 use crate::text::put::Piece;
 use crate::text::show::Show;
@@ -20,20 +19,16 @@ pub const USAGE: u8 = 100;
 pub const NOT_UP: u8 = 3;
 
 impl Loop<'_> {
-    /// Looks after the control socket and its clients; `ready` says for each of their files whether there is something.
-    pub(super) fn serve(&mut self, mut ready: core::slice::Iter<Interest>) {
-        // Those who are connected by now: whoever comes next has no place in `ready`.
-        let before = self.control.clients.len();
-        let mut calls = config::Set::EMPTY;
-        if self.control.attend(&mut ready) {
+    /// Looks after the control socket and its clients.
+    pub(super) fn serve(&mut self, files: &Files) {
+        if self.control.attend(files) {
             self.read_notices();
         }
-        for (index, _) in ready.enumerate().filter(|(_, file)| file.is_ready()) {
-            calls.insert(index);
-        }
-        // From the last on: one that goes does not move those before it.
-        for index in (0..before).rev().filter(|&index| calls.contains(index)) {
-            self.hear_client(index);
+        // From the last on: one that goes, or is put back behind, does not move those before it.
+        for index in (0..self.control.clients.len()).rev() {
+            if files.has(self.control.clients.get(index).map(|client| &client.socket)) {
+                self.hear_client(index);
+            }
         }
         self.control.accept();
     }
