@@ -22,39 +22,41 @@ use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::put::{Piece, Word};
 
+/// In this order: what is within 127 bytes of the beginning is reached by shorter instructions.
+#[repr(C)]
 pub struct Member {
-    pub name: heapless::Vec<u8, { limits::NAME_BYTES }>,
-    /// Its ring, among those of the supervisor.
-    pub slot: u8,
     pub state: State,
-    pub pid: Option<Pid>,
-    /// What it said of itself last.
-    pub status: heapless::Vec<u8, { limits::STATUS_BYTES }>,
-    /// A reload has changed it: once it is down, it is made anew.
-    pub outdated: bool,
-    pub history: History,
     /// When it came to this state; when it first started and was Ready; when its last process ended, and how.
     since: Millis,
     began: Millis,
     ready: Millis,
     ended: Millis,
+    pub history: History,
+    pub pid: Option<Pid>,
+    /// The process group of its last process: all that there is of it without a cgroup.
+    group: Option<Pid>,
+    /// Where it writes a newline once it is ready.
+    readiness: Option<Fd>,
     pub exit: Option<Exit>,
     /// For want of memory.
     starved: bool,
+    /// Its ring, among those of the supervisor.
+    pub slot: u8,
+    /// A reload has changed it: once it is down, it is made anew.
+    pub outdated: bool,
+    killed: Option<Millis>,
     /// Of the process that is being set up.
     report: Option<Child>,
-    pub lines: Option<Lines>,
-    /// Where it writes a newline once it is ready.
-    readiness: Option<Fd>,
-    sockets: Sockets,
-    cgroup: Option<Cgroup>,
-    killed: Option<Millis>,
-    /// The process group of its last process: all that there is of it without a cgroup.
-    group: Option<Pid>,
     /// Its stop command at work.
     stopper: Option<Child>,
+    cgroup: Option<Cgroup>,
     /// Its standard input, which services with `log = "service:NAME"` write to: the reading and the writing end.
     inbox: Option<(Fd, Fd)>,
+    pub name: heapless::Vec<u8, { limits::NAME_BYTES }, u8>,
+    /// What it said of itself last.
+    pub status: heapless::Vec<u8, { limits::STATUS_BYTES }, u8>,
+    sockets: Sockets,
+    pub lines: Option<Lines>,
 }
 
 /// Ends of pipes between services, for a process in the making.
