@@ -54,6 +54,7 @@ pub fn ask(args: Args, verb: Verb, first: usize) -> u8 {
 }
 
 /// The options and names behind the verb. None: what is wrong was said.
+#[inline(never)]
 fn parse(args: &Args, verb: Verb, first: usize) -> Option<Asked> {
     let (mut json, mut follow, mut last) = (false, false, usize::MAX);
     let mut wait = matches!(verb, Verb::Start | Verb::Stop | Verb::Restart | Verb::Reload);
@@ -111,6 +112,7 @@ fn parse(args: &Args, verb: Verb, first: usize) -> Option<Asked> {
 const MOST: &[u8] = b"64";
 const _: () = assert!(crate::limits::SERVICES == 64);
 
+#[inline(never)]
 fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
     // Names that are too long for any service fill it sooner than 64 that could be one.
     let Some(request) = asked.packet.bytes() else {
