@@ -110,37 +110,6 @@ pub fn say(level: Level, text: &str, words: &[Piece]) {
     line.send();
 }
 
-/// A text of at most [`limits::LINE_BYTES`] in the making; what does not fit is dropped.
-#[derive(Default)]
-pub struct Text(heapless::Vec<u8, { limits::LINE_BYTES }>);
-
-impl Text {
-    /// As [`put!`](crate::put) has it.
-    pub fn of(text: &str, words: &[Piece]) -> Self {
-        let mut out = Text::default();
-        put(&mut out, text, words);
-        out
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// A [`Text`]: `text!("{}: ready", name)`.
-#[macro_export]
-macro_rules! text {
-    ($text:expr $(, $word:expr)* $(,)?) => {
-        $crate::log::Text::of($text, &[$($crate::text::put::Word::piece(&$word)),*])
-    };
-}
-
-impl Out for Text {
-    fn write(&mut self, text: &[u8]) {
-        let _ = self.0.extend_from_slice(text);
-    }
-}
-
 /// Says one line: `say!(Info, "{}: ready", name)`.
 #[macro_export]
 macro_rules! say {

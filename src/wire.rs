@@ -6,8 +6,8 @@
 //! to PID 1:    1 VERB [FLAG] NAME...     1 is the version; FLAG is "wait", "follow" or empty
 //! from PID 1:  say TEXT                  for the person who waits
 //!              log NAME LINES            lines of a service, oldest first
-//!              service NAME STATE ...    see [`Record`]
-//!              phase NAME BEGAN ENDED    a part of the boot
+//!              service NAME STATE ...    see [`SERVICE`]
+//!              phase NAME ...            see [`PHASE`]
 //!              end CODE                  the last packet: the exit status
 //! ```
 #![cfg_attr(
@@ -23,7 +23,7 @@
 )]
 
 use crate::limits;
-use crate::text::put::Word;
+use crate::text::put::{Out, Piece, Word};
 use crate::text::{bytes, names, number};
 use heapless::Vec;
 
@@ -76,16 +76,12 @@ impl Verb {
 }
 
 /// The fields of a packet. None: its last one has no end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Fields<'p>(&'p [u8]);
 
 impl<'p> Fields<'p> {
     pub fn of(packet: &'p [u8]) -> Option<Fields<'p>> {
         matches!(packet, [.., 0]).then_some(Fields(packet))
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        number::decimal(self.next()?)
     }
 }
 
@@ -123,7 +119,6 @@ impl<'p> Request<'p> {
 }
 
 /// A packet in the making.
-#[derive(Default)]
 pub struct Packet {
     bytes: Vec<u8, PACKET>,
     /// It did not fit: not to be sent.
@@ -131,27 +126,19 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// A packet that begins with `word`.
-    pub fn new(word: &str) -> Self {
-        let mut packet = Packet::default();
-        packet.text(word.as_bytes());
+    /// A packet with these fields.
+    pub fn of(fields: &[Piece]) -> Self {
+        let mut packet = Packet { bytes: Vec::new(), full: false };
+        for field in fields {
+            packet.add(field);
+        }
         packet
     }
 
     /// Adds a field; a NUL in it, which would end it, is a question mark.
-    pub fn text(&mut self, text: &[u8]) -> &mut Self {
-        for &byte in text {
-            self.full |= self.bytes.push(if byte == 0 { b'?' } else { byte }).is_err();
-        }
+    pub fn add(&mut self, field: &Piece) {
+        field.write(self);
         self.full |= self.bytes.push(0).is_err();
-        self
-    }
-
-    pub fn number(&mut self, number: u64) -> &mut Self {
-        // Twenty digits are the largest number there is.
-        let mut text = Vec::<u8, 20>::new();
-        number.write(&mut text);
-        self.text(&text)
     }
 
     /// None: it was too much for one packet.
@@ -160,58 +147,58 @@ impl Packet {
     }
 }
 
-/// A service, as `status` and `timeline` show it. Times are milliseconds since the kernel started; 0: never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl Out for Packet {
+    fn write(&mut self, text: &[u8]) {
+        for &byte in text {
+            self.full |= self.bytes.push(if byte == 0 { b'?' } else { byte }).is_err();
+        }
+    }
+}
+
+/// The fields of a record about a service, with `#` before those that are numbers. Times are milliseconds since the
+/// kernel started; 0, as of a pid: none. `since_ms`: in this state. `exit`: how its last process ended. `began_ms`,
+/// `ready_ms` and `ended_ms`: its first start, when it first was Ready, and when its last process ended. `root`: of its
+/// container. `status`: what it said of itself (sd_notify(3) STATUS=).
+pub const SERVICE: &str = "name state #pid #since_ms #restarts #began_ms #ready_ms #ended_ms exit root status";
+
+/// Of one about a part of the boot.
+pub const PHASE: &str = "name #began_ms #ended_ms";
+
+/// What a `service` or a `phase` packet says behind its first word.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'p> {
-    pub name: &'p [u8],
-    pub state: &'p [u8],
-    /// 0: none.
-    pub pid: u64,
-    /// In this state.
-    pub since: u64,
-    pub restarts: u64,
-    /// How its last process ended; empty: none did.
-    pub exit: &'p [u8],
-    /// Its first start, when it first was Ready, and when its last process ended.
-    pub began: u64,
-    pub ready: u64,
-    pub ended: u64,
-    /// Of its container; empty: none.
-    pub root: &'p [u8],
-    /// What it said of itself (sd_notify(3) STATUS=).
-    pub status: &'p [u8],
+    pub names: &'static str,
+    fields: Vec<&'p [u8], 11>,
 }
 
 impl<'p> Record<'p> {
-    pub fn packet(&self) -> Packet {
-        let mut packet = Packet::new("service");
-        packet.text(self.name).text(self.state);
-        packet.number(self.pid).number(self.since).number(self.restarts).text(self.exit);
-        packet.number(self.began).number(self.ready).number(self.ended).text(self.root).text(self.status);
-        packet
+    /// From the fields behind the first. None: they are not these.
+    pub fn parse(names: &'static str, fields: Fields<'p>) -> Option<Record<'p>> {
+        let mut record = Record { names, fields: Vec::new() };
+        for field in fields {
+            let name = names::name(names, record.fields.len())?.as_bytes();
+            if let [b'#', ..] = name {
+                number::decimal(field)?;
+            }
+            record.fields.push(field).ok()?;
+        }
+        (names::name(names, record.fields.len()).is_none()).then_some(record)
     }
 
-    /// From the fields behind the first.
-    pub fn parse(mut fields: Fields<'p>) -> Option<Record<'p>> {
-        Some(Record {
-            name: fields.next()?,
-            state: fields.next()?,
-            pid: fields.number()?,
-            since: fields.number()?,
-            restarts: fields.number()?,
-            exit: fields.next()?,
-            began: fields.number()?,
-            ready: fields.number()?,
-            ended: fields.number()?,
-            root: fields.next()?,
-            status: fields.next()?,
-        })
+    pub fn fields(&self) -> &[&'p [u8]] {
+        &self.fields
     }
-}
 
-/// A part of the boot, from the fields behind the first.
-pub fn phase<'p>(mut fields: Fields<'p>) -> Option<(&'p [u8], u64, u64)> {
-    Some((fields.next()?, fields.number()?, fields.number()?))
+    /// Empty: there is no such field in it.
+    pub fn text(&self, name: &str) -> &'p [u8] {
+        let index = names::position(self.names, name.as_bytes());
+        index.and_then(|index| self.fields.get(index)).copied().unwrap_or_default()
+    }
+
+    /// 0: there is no such number in it.
+    pub fn number(&self, name: &str) -> u64 {
+        number::decimal(self.text(name)).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -241,32 +228,46 @@ mod tests {
 
     #[test]
     fn a_packet_that_does_not_fit_is_none() {
-        let mut packet = Packet::new("log");
-        packet.text(&[b'x'; PACKET]);
-        assert_eq!(packet.bytes(), None);
-        assert_eq!(Packet::new("end").number(u64::MAX).bytes(), Some(&b"end\x0018446744073709551615\0"[..]));
+        assert_eq!(Packet::of(&[Piece::Text(b"log"), Piece::Text(&[b'x'; PACKET])]).bytes(), None);
+        let end = Packet::of(&[Piece::Text(b"end"), Piece::Number(u64::MAX)]);
+        assert_eq!(end.bytes(), Some(&b"end\x0018446744073709551615\0"[..]));
+        assert_eq!(Packet::of(&[Piece::Text(b"a\0b")]).bytes(), Some(&b"a?b\0"[..]));
     }
 
     #[test]
     fn a_phase_is_read() {
-        assert_eq!(phase(Fields::of(b"root\x005\x0077\0").unwrap()), Some((&b"root"[..], 5, 77)));
-        assert_eq!(phase(Fields::of(b"root\x005\0x\0").unwrap()), None);
+        let record = Record::parse(PHASE, Fields::of(b"root\x005\x0077\0").unwrap()).unwrap();
+        assert_eq!(
+            (record.text("name"), record.number("#began_ms"), record.number("#ended_ms")),
+            (&b"root"[..], 5, 77)
+        );
+        assert_eq!((record.text("state"), record.number("#ready_ms")), (&b""[..], 0));
+        for bad in ["root\x005\0x\0", "root\x005\0", "root\x005\x006\x007\0", "\0"] {
+            assert_eq!(Record::parse(PHASE, Fields::of(bad.as_bytes()).unwrap()), None, "{bad:?}");
+        }
     }
 
     proptest! {
         #[test]
         fn a_record_comes_back_as_it_was(
-            texts in prop::collection::vec("[^\0]{0,40}", 5), numbers in prop::collection::vec(any::<u64>(), 6),
+            texts in prop::collection::vec("[^\0]{0,40}", 11), numbers in prop::collection::vec(any::<u64>(), 11),
         ) {
-            let text = |index: usize| texts[index].as_bytes();
-            let record = Record {
-                name: text(0), state: text(1), pid: numbers[0], since: numbers[1], restarts: numbers[2], exit: text(2),
-                began: numbers[3], ready: numbers[4], ended: numbers[5], root: text(3), status: text(4),
+            let is_number = |index: usize| SERVICE.split(' ').nth(index).unwrap().starts_with('#');
+            let piece = |index: usize| match is_number(index) {
+                true => Piece::Number(numbers[index]),
+                false => Piece::Text(texts[index].as_bytes()),
             };
-            let packet = record.packet();
+            let mut packet = Packet::of(&[Piece::Text(b"service")]);
+            (0..11).for_each(|index| packet.add(&piece(index)));
             let mut fields = Fields::of(packet.bytes().unwrap()).unwrap();
             prop_assert_eq!(fields.next(), Some(&b"service"[..]));
-            prop_assert_eq!(Record::parse(fields), Some(record));
+            let record = Record::parse(SERVICE, fields).unwrap();
+            for (index, name) in SERVICE.split(' ').enumerate() {
+                match is_number(index) {
+                    true => prop_assert_eq!(record.number(name), numbers[index]),
+                    false => prop_assert_eq!(record.text(name), texts[index].as_bytes()),
+                }
+            }
         }
 
         /// Whatever comes, nothing breaks, and fields are what a split at NULs says.

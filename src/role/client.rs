@@ -12,9 +12,9 @@ use crate::sys::error::Error;
 use crate::sys::fd::Fd;
 use crate::sys::local;
 use crate::text::bytes::cut;
-use crate::text::number;
-use crate::text::put::Out;
+use crate::text::put::{Out, Piece, Word as _};
 use crate::text::show::{Show, Word};
+use crate::text::{lines, names, number};
 use crate::wire::{self, Fields, PACKET, Packet, Record, Verb};
 
 /// What the words said.
@@ -22,8 +22,8 @@ struct Asked {
     packet: Packet,
     json: bool,
     follow: bool,
-    /// `-n`: so many of the last lines. None: all there are.
-    last: Option<usize>,
+    /// `-n`: so many of the last lines.
+    last: usize,
     /// More than one service may answer: each line says whose it is.
     several: bool,
 }
@@ -54,53 +54,65 @@ pub fn ask(args: Args, verb: Verb, first: usize) -> u8 {
 }
 
 /// The options and names behind the verb. None: what is wrong was said.
+#[inline(never)]
 fn parse(args: &Args, verb: Verb, first: usize) -> Option<Asked> {
-    let mut asked = Asked { packet: Packet::new("1"), json: false, follow: false, last: None, several: true };
-    let mut names = heapless::Vec::<&CStr, { crate::limits::SERVICES }>::new();
+    let (mut json, mut follow, mut last) = (false, false, usize::MAX);
     let mut wait = matches!(verb, Verb::Start | Verb::Stop | Verb::Restart | Verb::Reload);
+    let mut names = heapless::Vec::<&CStr, { crate::limits::SERVICES }>::new();
     let mut index = first;
     while let Some(word) = args.get(index) {
         index += 1;
-        match (verb, word.to_bytes()) {
-            (Verb::Status | Verb::Timeline, b"--json") => asked.json = true,
-            (Verb::Start | Verb::Stop | Verb::Restart, b"--no-block") => wait = false,
-            (Verb::Log, b"-f") => asked.follow = true,
-            (Verb::Log, option) if option.starts_with(b"-n") => {
-                let value = match option.get(2..) {
-                    Some([]) | None => args.get(index).map_or(b"".as_slice(), CStr::to_bytes),
-                    Some(attached) => attached,
-                };
-                index += usize::from(option.len() == 2);
-                let Some(count) = number::decimal(value) else {
-                    say!(Failure, "log: -n {}: a number of lines is wanted", Word(value));
-                    return None;
-                };
-                asked.last = Some(usize::try_from(count).unwrap_or(usize::MAX));
+        let bytes = word.to_bytes();
+        let (what, shown, hint) = match (names::position("--json --no-block -f", bytes), verb) {
+            (Some(0), Verb::Status | Verb::Timeline) => {
+                json = true;
+                continue;
             }
-            (_, option) if option.starts_with(b"-") => {
-                say!(Failure, "{}: unknown option {}; try tinyo help", verb.name(), Show(option));
-                return None;
+            (Some(1), Verb::Start | Verb::Stop | Verb::Restart) => {
+                wait = false;
+                continue;
             }
-            (Verb::Poweroff | Verb::Reboot | Verb::Halt | Verb::Timeline, other) => {
-                say!(Failure, "{}: no name is wanted: {}", verb.name(), Word(other));
-                return None;
+            (Some(2), Verb::Log) => {
+                follow = true;
+                continue;
             }
-            _ if names.push(word).is_ok() => {}
-            _ => {
-                say!(Failure, "{}: more than {} names", verb.name(), crate::limits::SERVICES);
-                return None;
+            (_, Verb::Log) if bytes.starts_with(b"-n") => {
+                let mut value = bytes.get(2..).unwrap_or_default();
+                if value.is_empty() {
+                    value = args.get(index).map_or(value, CStr::to_bytes);
+                    index += 1;
+                }
+                if let Some(count) = number::decimal(value) {
+                    last = usize::try_from(count).unwrap_or(usize::MAX);
+                    continue;
+                }
+                ("-n ", value, ": a number of lines is wanted")
             }
-        }
+            _ if bytes.starts_with(b"-") => ("unknown option ", bytes, "; try tinyo help"),
+            (_, Verb::Poweroff | Verb::Reboot | Verb::Halt | Verb::Timeline) => ("no name is wanted: ", bytes, ""),
+            _ if names.push(word).is_ok() => continue,
+            _ => ("more than ", MOST, " names"),
+        };
+        say!(Failure, "{}: {}{}{}", verb.name(), what, Word(shown), hint);
+        return None;
     }
-    let flag: &[u8] = if asked.follow { b"follow" } else { b"wait" };
-    asked.packet.text(verb.name().as_bytes()).text(if wait || asked.follow { flag } else { b"" });
+    let flag = match (follow, wait) {
+        (true, _) => "follow",
+        (_, true) => "wait",
+        _ => "",
+    };
+    let mut packet = Packet::of(&["1".piece(), verb.name().piece(), flag.piece()]);
     for name in &names {
-        asked.packet.text(name.to_bytes());
+        packet.add(&Piece::Text(name.to_bytes()));
     }
-    asked.several = names.len() != 1;
-    Some(asked)
+    Some(Asked { packet, json, follow, last, several: names.len() != 1 })
 }
 
+/// In words.
+const MOST: &[u8] = b"64";
+const _: () = assert!(crate::limits::SERVICES == 64);
+
+#[inline(never)]
 fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
     // Names that are too long for any service fill it sooner than 64 that could be one.
     let Some(request) = asked.packet.bytes() else {
@@ -109,8 +121,8 @@ fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
     };
     local::send(socket, request)?;
     let format = match (verb, asked.json) {
-        (Verb::Timeline, false) => Format::Timeline,
         (_, true) => Format::Json,
+        (Verb::Timeline, _) => Format::Timeline,
         _ => Format::Table,
     };
     let mut report = Report::new(format);
@@ -122,54 +134,48 @@ fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
             Err(error) if error.is(libc::ECONNRESET) => local::receive(socket, &mut buffer)?.0,
             done => done?.0,
         };
-        let mut fields = Fields::of(packet);
-        match (fields.as_mut().and_then(Iterator::next), fields) {
-            (Some(b"say"), Some(mut fields)) => say!(Failure, "{}", Show(fields.next().unwrap_or_default())),
-            (Some(b"log"), Some(mut fields)) => {
-                let (name, text) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-                write_lines(&mut out, asked, name, text);
-                if asked.follow {
-                    out.flush();
+        let mut fields = Fields::of(packet).unwrap_or_default();
+        let kind = names::position("say log service phase end", fields.next().unwrap_or_default());
+        let names = match kind {
+            Some(2) => wire::SERVICE,
+            Some(3) => wire::PHASE,
+            Some(kind) => {
+                let field = fields.next().unwrap_or_default();
+                match kind {
+                    0 => say!(Failure, "{}", Show(field)),
+                    1 => {
+                        write_lines(&mut out, asked, field, fields.next().unwrap_or_default());
+                        if asked.follow {
+                            out.flush();
+                        }
+                    }
+                    _ => {
+                        report.end(&mut out);
+                        let status = number::decimal(field).and_then(|status| u8::try_from(status).ok());
+                        return Ok(match out.end() {
+                            0 => status.unwrap_or(exit::SYSTEM),
+                            failed => failed,
+                        });
+                    }
                 }
+                continue;
             }
-            (Some(b"service"), Some(fields)) => {
-                if let Some(record) = Record::parse(fields) {
-                    report.service(&mut out, &record);
-                }
-            }
-            (Some(b"phase"), Some(fields)) => {
-                if let Some((name, began, ended)) = wire::phase(fields) {
-                    report.phase(&mut out, name, began, ended);
-                }
-            }
-            (Some(b"end"), Some(mut fields)) => {
-                report.end(&mut out);
-                let status = fields.next().and_then(number::decimal).and_then(|status| u8::try_from(status).ok());
-                return Ok(match out.end() {
-                    0 => status.unwrap_or(exit::SYSTEM),
-                    failed => failed,
-                });
-            }
-            _ => {
+            None => {
                 say!(Failure, "{}: PID 1 ended the conversation", verb.name());
                 return Ok(exit::SYSTEM);
             }
+        };
+        if let Some(record) = Record::parse(names, fields) {
+            report.record(&mut out, &record);
         }
     }
 }
 
 /// Lines of a service; whose they are is said where there could be a doubt.
 fn write_lines(out: &mut Output, asked: &Asked, name: &[u8], text: &[u8]) {
-    let count = text.split(|&byte| byte == b'\n').count();
-    let skip = asked.last.map_or(0, |last| count.saturating_sub(last));
-    let mut rest = Some(text);
-    let mut number = 0;
+    let mut rest = lines::last(text, asked.last);
     while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
         rest = more;
-        number += 1;
-        if number <= skip {
-            continue;
-        }
         if asked.several {
             put!(out, "{}: ", Show(name));
         }

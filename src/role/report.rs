@@ -6,10 +6,11 @@ use crate::sys::fs;
 use crate::sys::poll;
 use crate::sys::tty;
 use crate::text::bytes;
+use crate::text::names;
 use crate::text::number;
 use crate::text::put::Out;
 use crate::text::show::Show;
-use crate::wire::Record;
+use crate::wire::{self, Record};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -45,35 +46,25 @@ impl Report {
         Report { format, rows: heapless::Vec::new(), first: true, colour, now: poll::now().0 }
     }
 
-    pub fn service(&mut self, out: &mut Output, record: &Record) {
+    pub fn record(&mut self, out: &mut Output, record: &Record) {
         match self.format {
             Format::Json => self.json(out, record),
             Format::Table => self.line(out, record),
-            Format::Timeline if record.began == 0 => {}
-            Format::Timeline => {
-                let ended = if record.ready != 0 { record.ready } else { record.ended };
-                self.row(record.name, record.began, ended);
-            }
+            Format::Timeline => self.row(record),
         }
         self.first = false;
     }
 
-    pub fn phase(&mut self, out: &mut Output, name: &[u8], began: u64, ended: u64) {
-        if self.format == Format::Json {
-            self.open(out, name);
-            member(out, "began_ms", began);
-            member(out, "ended_ms", ended);
-            out.write(b"}");
-            self.first = false;
-        } else {
-            self.row(name, began, ended);
+    fn row(&mut self, record: &Record) {
+        let (began, ready, ended) =
+            (record.number("#began_ms"), record.number("#ready_ms"), record.number("#ended_ms"));
+        let ended = if ready != 0 { ready } else { ended };
+        // One that never started is no part of it.
+        if began.max(ended) != 0 {
+            let name = heapless::Vec::from_slice(record.text("name")).unwrap_or_default();
+            // There is one place for each service and each part of the boot.
+            let _ = self.rows.push(Row { name, began, ended });
         }
-    }
-
-    fn row(&mut self, name: &[u8], began: u64, ended: u64) {
-        let name = heapless::Vec::from_slice(name).unwrap_or_default();
-        // There is one place for each service and each part of the boot.
-        let _ = self.rows.push(Row { name, began, ended });
     }
 
     /// After the last record.
@@ -86,15 +77,12 @@ impl Report {
             out.write(b"NAME            BEGAN     TOOK\n");
         }
         for row in &self.rows {
-            let ended = if row.ended == 0 { last } else { row.ended };
+            let took = Some(row.ended.saturating_sub(row.began)).filter(|_| row.ended != 0);
             column(out, &row.name, NAME);
-            time_column(out, row.began);
-            match row.ended {
-                0 => column(out, b"-", 10),
-                ended => time_column(out, ended.saturating_sub(row.began)),
-            }
+            number_column(out, Some(row.began), &MILLISECONDS, 10);
+            number_column(out, took, &MILLISECONDS, 10);
             let scale = |at: u64| at.saturating_mul(BAR) / last.max(1);
-            for at in 0..=scale(ended) {
+            for at in 0..=scale(if row.ended == 0 { last } else { row.ended }) {
                 out.write(if at < scale(row.began) { b" " } else { b"=" });
             }
             out.write(if row.ended == 0 { b">\n" } else { b"\n" });
@@ -105,25 +93,26 @@ impl Report {
         if self.first {
             out.write(b"NAME            STATE     PID     SINCE  RESTARTS MEMORY  LAST EXIT\n");
         }
-        column(out, record.name, NAME);
-        let colour = match record.state {
-            b"ready" | b"done" => "\x1b[32m",
-            b"failed" | b"backoff" => "\x1b[31m",
-            b"stopped" => "",
-            _ => "\x1b[33m",
+        column(out, record.text("name"), NAME);
+        let state = record.text("state");
+        let colour: [&[u8]; 2] = match names::position("ready done failed backoff stopped", state) {
+            _ if !self.colour => [b"", b""],
+            Some(0 | 1) => [b"\x1b[32m", PLAIN],
+            Some(2 | 3) => [b"\x1b[31m", PLAIN],
+            Some(_) => [b"", PLAIN],
+            None => [b"\x1b[33m", PLAIN],
         };
-        put!(out, "{}", if self.colour { colour } else { "" });
-        column(out, record.state, 10);
-        put!(out, "{}", if self.colour { "\x1b[0m" } else { "" });
-        number_column(out, Some(record.pid).filter(|&pid| pid != 0), b"", 8);
-        let (age, unit) = age(self.now.saturating_sub(record.since));
-        number_column(out, Some(age), unit, 7);
-        number_column(out, Some(record.restarts), b"", 9);
-        let (memory, unit) = memory(record).map(scaled).unzip();
-        number_column(out, memory, unit.unwrap_or_default(), 8);
-        let exit: &[u8] = if record.exit.is_empty() { b"-" } else { record.exit };
-        out.write(exit);
-        for (before, text) in [("; root ", record.root), ("; ", record.status)] {
+        out.write(colour[0]);
+        column(out, state, 10);
+        out.write(colour[1]);
+        number_column(out, Some(record.number("#pid")).filter(|&pid| pid != 0), &COUNT, 8);
+        number_column(out, Some(self.now.saturating_sub(record.number("#since_ms"))), &AGE, 7);
+        number_column(out, Some(record.number("#restarts")), &COUNT, 9);
+        number_column(out, memory(record), &SIZE, 8);
+        let exit = record.text("exit");
+        out.write(if exit.is_empty() { b"-" } else { exit });
+        for (before, name) in [("; root ", "root"), ("; ", "status")] {
+            let text = record.text(name);
             if !text.is_empty() {
                 put!(out, "{}{}", before, Show(text));
             }
@@ -132,32 +121,34 @@ impl Report {
     }
 
     fn json(&self, out: &mut Output, record: &Record) {
-        self.open(out, record.name);
-        text(out, "state", record.state);
-        let numbers = [
-            ("pid", record.pid),
-            ("since_ms", record.since),
-            ("restarts", record.restarts),
-            ("memory", memory(record).unwrap_or(0)),
-            ("began_ms", record.began),
-            ("ready_ms", record.ready),
-            ("ended_ms", record.ended),
-        ];
-        for (name, value) in numbers {
-            member(out, name, value);
+        let mut before = if self.first { "[{" } else { ",\n{" };
+        for (index, field) in record.fields().iter().enumerate() {
+            let name = names::name(record.names, index).unwrap_or_default().as_bytes();
+            let number = bytes::after(name, b"#");
+            put!(out, "{}\"{}\":", before, Show(number.unwrap_or(name)));
+            match number {
+                Some(_) => out.write(field),
+                None => quote(out, field),
+            }
+            before = ",";
         }
-        for (name, value) in [("exit", record.exit), ("root", record.root), ("status", record.status)] {
-            text(out, name, value);
+        if record.names == wire::SERVICE {
+            put!(out, ",\"memory\":{}", memory(record).unwrap_or(0));
         }
         out.write(b"}");
     }
-
-    /// The beginning of an object.
-    fn open(&self, out: &mut Output, name: &[u8]) {
-        put!(out, "{}", if self.first { "[{\"name\":" } else { ",\n{\"name\":" });
-        quote(out, name);
-    }
 }
+
+const PLAIN: &[u8] = b"\x1b[0m";
+
+/// How a person says a number: up to which it is said in which unit, and how much that is.
+type Units = [(u64, u64, &'static str)];
+
+const COUNT: [(u64, u64, &str); 1] = [(u64::MAX, 1, "")];
+const MILLISECONDS: [(u64, u64, &str); 1] = [(u64::MAX, 1, " ms")];
+const AGE: [(u64, u64, &str); 4] =
+    [(119_999, 1000, "s"), (7_199_999, 60_000, "m"), (172_799_999, 3_600_000, "h"), (u64::MAX, 86_400_000, "d")];
+const SIZE: [(u64, u64, &str); 2] = [((10 << 20) - 1, 1 << 10, "K"), (u64::MAX, 1 << 20, "M")];
 
 /// `text` and as many spaces as `width` has left, at least one.
 fn column(out: &mut Output, text: &[u8], width: usize) {
@@ -167,34 +158,13 @@ fn column(out: &mut Output, text: &[u8], width: usize) {
     }
 }
 
-fn number_column(out: &mut Output, number: Option<u64>, unit: &[u8], width: usize) {
+fn number_column(out: &mut Output, number: Option<u64>, units: &Units, width: usize) {
     let mut text = heapless::Vec::<u8, 24>::new();
-    let Some(number) = number else { return column(out, b"-", width) };
-    put!(&mut text, "{}", number);
-    text.write(unit);
+    match number.and_then(|number| Some((number, units.iter().find(|(most, ..)| number <= *most)?))) {
+        Some((number, (_, one, unit))) => put!(&mut text, "{}{}", number / one, *unit),
+        None => put!(&mut text, "-"),
+    }
     column(out, &text, width);
-}
-
-fn time_column(out: &mut Output, ms: u64) {
-    number_column(out, Some(ms), b" ms", 10);
-}
-
-/// Milliseconds as a person says them.
-fn age(ms: u64) -> (u64, &'static [u8]) {
-    match ms / 1000 {
-        seconds @ ..120 => (seconds, b"s"),
-        seconds @ ..7200 => (seconds / 60, b"m"),
-        seconds @ ..172_800 => (seconds / 3600, b"h"),
-        seconds => (seconds / 86_400, b"d"),
-    }
-}
-
-/// Bytes as a person says them.
-fn scaled(bytes: u64) -> (u64, &'static [u8]) {
-    match bytes >> 10 {
-        kibibytes @ ..10_240 => (kibibytes, b"K"),
-        kibibytes => (kibibytes >> 10, b"M"),
-    }
 }
 
 /// What the service's cgroup holds; where the memory controller is not at work, what its main process does (proc(5) statm).
@@ -202,38 +172,31 @@ fn memory(record: &Record) -> Option<u64> {
     const PAGE: u64 = 4096;
     let mut text = [0u8; 64];
     let mut path = bytes::Path::new();
-    let file = bytes::path(&[b"/sys/fs/cgroup/tinyo/", record.name, b"/memory.current"], &mut path)?;
+    let file = bytes::path(&[b"/sys/fs/cgroup/tinyo/", record.text("name"), b"/memory.current"], &mut path)?;
     if let Ok(bytes) = fs::read_file(file, &mut text) {
         return number::decimal(bytes.strip_suffix(b"\n")?);
     }
     path.clear();
-    put!(&mut |piece: &[u8]| drop(path.extend_from_slice(piece)), "/proc/{}/statm\0", record.pid);
+    put!(&mut |piece: &[u8]| drop(path.extend_from_slice(piece)), "/proc/{}/statm\0", record.number("#pid"));
     let resident = fs::read_file(bytes::terminated(&path)?, &mut text).ok()?.split(|&byte| byte == b' ').nth(1)?;
     number::decimal(resident)?.checked_mul(PAGE)
 }
 
-fn member(out: &mut Output, name: &str, value: u64) {
-    put!(out, ",\"{}\":{}", name, value);
-}
-
-fn text(out: &mut Output, name: &str, value: &[u8]) {
-    put!(out, ",\"{}\":", name);
-    quote(out, value);
-}
-
 /// A JSON string (RFC 8259). Bytes that are no UTF-8 are question marks.
 fn quote(out: &mut Output, text: &[u8]) {
-    let is_text = core::str::from_utf8(text).is_ok();
     out.write(b"\"");
-    for byte in text {
-        match byte {
-            b'"' | b'\\' => out.write(&[b'\\', *byte]),
+    let mut rest = text;
+    while let [first, ..] = rest {
+        let length = bytes::character(rest);
+        let (character, tail) = rest.split_at_checked(length.max(1)).unwrap_or_default();
+        rest = tail;
+        match first {
+            b'"' | b'\\' => out.write(&[b'\\', *first]),
             0..=0x1f => {
                 let digit = |half: u8| b"0123456789abcdef".get(usize::from(half)).copied().unwrap_or(b'0');
-                out.write(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+                out.write(&[b'\\', b'u', b'0', b'0', digit(first >> 4), digit(first & 15)]);
             }
-            0x80.. if !is_text => out.write(b"?"),
-            _ => out.write(core::slice::from_ref(byte)),
+            _ => out.write(if length == 0 { b"?" } else { character }),
         }
     }
     out.write(b"\"");

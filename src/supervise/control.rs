@@ -1,16 +1,17 @@
 //! The control socket, and who is connected to it. Nobody there can make PID 1 wait: every packet is taken or left at once,
 //! and there are never more than [`CLIENTS`] connections.
 
+use super::turn::Files;
 use crate::config;
 use crate::limits::CLIENTS;
-use crate::log::Text;
 use crate::say;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::local;
-use crate::sys::poll::Interest;
 use crate::sys::user;
+use crate::text::put::{Out, Piece, Word, put};
+use crate::text::show::Show;
 use crate::wire::{self, Packet};
 
 /// Where services say how they are (sd_notify(3)).
@@ -36,26 +37,40 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a packet. False: it does not read, or is gone.
-    pub fn send(&self, packet: &Packet) -> bool {
-        packet.bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
+    /// Sends a packet with these fields. False: it does not read, or is gone.
+    #[inline(never)]
+    pub fn send(&self, fields: &[Piece]) -> bool {
+        Packet::of(fields).bytes().is_some_and(|bytes| local::send(&self.socket, bytes).is_ok())
     }
 
-    /// For the person who waits.
-    pub fn say(&self, text: &[u8]) {
-        self.send(Packet::new("say").text(text));
-    }
-
-    /// As [`say`](Client::say), with words in it.
-    pub fn tell(&self, text: &Text) {
-        self.say(text.bytes());
+    /// For the person who waits: see [`tell!`].
+    pub fn tell(&self, text: &str, words: &[Piece]) {
+        self.send(&[Piece::Text(b"say"), Piece::Other(&Sentence(text, words))]);
     }
 
     /// The last packet.
     pub fn end(&self, status: u8) {
-        self.send(Packet::new("end").number(status.into()));
+        self.send(&[Piece::Text(b"end"), Piece::Number(status.into())]);
     }
 }
+
+/// What [`put!`](crate::put) would add to a text.
+struct Sentence<'s>(&'s str, &'s [Piece<'s>]);
+
+impl Word for Sentence<'_> {
+    fn write(&self, out: &mut dyn Out) {
+        put(out, self.0, self.1);
+    }
+}
+
+/// Tells somebody: `tell!(client, "{}: not running", name)`.
+macro_rules! tell {
+    ($whom:expr, $text:expr $(, $word:expr)* $(,)?) => {
+        $whom.tell($text, &[$($crate::text::put::Word::piece(&$word)),*])
+    };
+}
+
+pub(super) use tell;
 
 /// The two sockets under /run/tinyo, and the connections to the first.
 pub struct Control {
@@ -90,20 +105,21 @@ impl Control {
         }
     }
 
-    /// What the loop waits for, the clients last.
-    pub fn files(&self) -> impl Iterator<Item = &Fd> {
-        let own = [&self.removals, &self.listener, &self.notices].into_iter().flatten();
-        own.chain(self.clients.iter().map(|client| &client.socket))
+    /// Says what the loop waits for.
+    pub fn add_files(&self, files: &mut Files) {
+        for file in [&self.removals, &self.listener, &self.notices] {
+            files.add(file.as_ref());
+        }
+        for client in &self.clients {
+            files.add(Some(&client.socket));
+        }
     }
 
-    /// Looks after the sockets themselves; the answers for [`Control::files`] come from `ready`. Whether there are
-    /// notices to read.
-    pub fn attend(&mut self, ready: &mut core::slice::Iter<Interest>) -> bool {
-        let mut is_ready = |file: &Option<Fd>| file.is_some() && ready.next().is_none_or(Interest::is_ready);
-        let removed = is_ready(&self.removals);
-        self.called = is_ready(&self.listener);
-        let noticed = is_ready(&self.notices);
-        if removed {
+    /// Looks after the sockets themselves. Whether there are notices to read.
+    pub fn attend(&mut self, files: &Files) -> bool {
+        self.called = files.has(self.listener.as_ref());
+        let noticed = files.has(self.notices.as_ref());
+        if files.has(self.removals.as_ref()) {
             self.restore();
         }
         noticed
@@ -140,7 +156,7 @@ impl Control {
             match self.clients.iter().position(|client| client.wish == Wish::Unsaid) {
                 Some(silent) => drop(self.clients.remove(silent)),
                 None => {
-                    client.say(b"too many clients at once; try again");
+                    tell!(client, "too many clients at once; try again");
                     return client.end(111);
                 }
             }
@@ -153,15 +169,17 @@ impl Control {
     pub fn hear(&self, index: usize, name: &[u8], line: &[u8]) {
         for client in &self.clients {
             if matches!(client.wish, Wish::Lines(set) if set.contains(index)) {
-                client.send(Packet::new("log").text(name).text(line));
+                client.send(&[Piece::Text(b"log"), Piece::Text(name), Piece::Text(line)]);
             }
         }
     }
 
     /// Tells whoever asked for a reload.
-    pub fn tell_reloader(&self, text: &Text) {
-        for client in self.clients.iter().filter(|client| client.wish == Wish::Reload) {
-            client.tell(text);
+    pub fn tell(&self, text: &str, words: &[Piece]) {
+        for client in &self.clients {
+            if client.wish == Wish::Reload {
+                client.tell(text, words);
+            }
         }
     }
 
@@ -181,7 +199,7 @@ fn open(path: &core::ffi::CStr, kind: i32, mode: u32) -> Option<Fd> {
     match socket {
         Ok(socket) => Some(socket),
         Err(error) => {
-            say!(Warning, "{}: {}", path.to_str().unwrap_or_default(), error);
+            say!(Warning, "{}: {}", Show::from(path), error);
             None
         }
     }

@@ -22,16 +22,17 @@ const PIPE: usize = 65_536;
 /// [`FLOOD_LINES`] count within this time.
 const FLOOD_TIME: u64 = 10_000;
 
+#[repr(C)]
 pub struct Lines {
     reader: Fd,
     writer: Fd,
-    held: heapless::Vec<u8, LONGEST>,
     /// What is held was a line too many: only kept for the case that it was the last.
     stale: bool,
     /// Since when lines are counted, how many there were, and how many of them were too many.
     since: Millis,
-    count: u16,
     dropped: u32,
+    count: u16,
+    held: heapless::Vec<u8, LONGEST, u16>,
 }
 
 /// What else is done with each line: it is kept, and followers get it.

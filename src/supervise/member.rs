@@ -1,7 +1,8 @@
 //! One service at work: its state, its process, its files.
 
 use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
-use super::lines::{Hear, Lines};
+use super::control::Client;
+use super::lines::Lines;
 use super::listen::Sockets;
 use super::service::{self, Action, Event, History, Rules, State};
 use super::words::{How, say_change, say_failure};
@@ -17,42 +18,45 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
+use crate::text::bytes;
 use crate::text::duration::Millis;
-use crate::wire::Record;
+use crate::text::put::{Piece, Word};
 
+/// In this order: what is within 127 bytes of the beginning is reached by shorter instructions.
+#[repr(C)]
 pub struct Member {
-    pub name: heapless::Vec<u8, { limits::NAME_BYTES }>,
-    /// Its ring, among those of the supervisor.
-    pub slot: u8,
     pub state: State,
-    pub pid: Option<Pid>,
-    /// What it said of itself last.
-    pub status: heapless::Vec<u8, { limits::STATUS_BYTES }>,
-    /// A reload has changed it: once it is down, it is made anew.
-    pub outdated: bool,
-    pub history: History,
     /// When it came to this state; when it first started and was Ready; when its last process ended, and how.
     since: Millis,
     began: Millis,
     ready: Millis,
     ended: Millis,
+    pub history: History,
+    pub pid: Option<Pid>,
+    /// The process group of its last process: all that there is of it without a cgroup.
+    group: Option<Pid>,
+    /// Where it writes a newline once it is ready.
+    readiness: Option<Fd>,
     pub exit: Option<Exit>,
     /// For want of memory.
     starved: bool,
+    /// Its ring, among those of the supervisor.
+    pub slot: u8,
+    /// A reload has changed it: once it is down, it is made anew.
+    pub outdated: bool,
+    killed: Option<Millis>,
     /// Of the process that is being set up.
     report: Option<Child>,
-    lines: Option<Lines>,
-    /// Where it writes a newline once it is ready.
-    readiness: Option<Fd>,
-    sockets: Sockets,
-    cgroup: Option<Cgroup>,
-    killed: Option<Millis>,
-    /// The process group of its last process: all that there is of it without a cgroup.
-    group: Option<Pid>,
     /// Its stop command at work.
     stopper: Option<Child>,
+    cgroup: Option<Cgroup>,
     /// Its standard input, which services with `log = "service:NAME"` write to: the reading and the writing end.
     inbox: Option<(Fd, Fd)>,
+    pub name: heapless::Vec<u8, { limits::NAME_BYTES }, u8>,
+    /// What it said of itself last.
+    pub status: heapless::Vec<u8, { limits::STATUS_BYTES }, u8>,
+    sockets: Sockets,
+    pub lines: Option<Lines>,
 }
 
 /// Ends of pipes between services, for a process in the making.
@@ -92,10 +96,10 @@ impl Member {
         }
     }
 
-    /// What the loop waits for.
-    pub fn files(&self) -> impl Iterator<Item = &Fd> {
+    /// What the loop waits for: its report, its readiness, its lines.
+    pub fn files(&self) -> [Option<&Fd>; 3] {
         let report = self.report.as_ref().map(|child| &child.report);
-        [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)].into_iter().flatten()
+        [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)]
     }
 
     /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
@@ -116,34 +120,34 @@ impl Member {
         How(exit, self.starved.then_some(OutOfMemory(&service.limits)))
     }
 
-    /// What `status` shows of it, and what `timeline` does.
-    pub fn record<'r>(&'r self, root: &'r [u8], exit: &'r [u8]) -> Record<'r> {
-        Record {
-            name: &self.name,
-            state: self.state.name().as_bytes(),
-            pid: self.pid.map_or(0, |pid| pid.number().into()),
-            since: self.since.0,
-            restarts: self.history.restarts.into(),
-            exit,
-            began: self.began.0,
-            ready: self.ready.0,
-            ended: self.ended.0,
-            root,
-            status: &self.status,
-        }
+    /// Sends what `status` shows of it, and what `timeline` does: a [`SERVICE`](crate::wire::SERVICE). False: it did not
+    /// arrive.
+    pub fn send_record(&self, client: &Client, root: &[u8], service: &Service) -> bool {
+        let how = self.exit.map(|exit| self.how(exit, service));
+        client.send(&[
+            Piece::Text(b"service"),
+            Piece::Text(&self.name),
+            Piece::Text(self.state.name().as_bytes()),
+            Piece::Number(self.pid.map_or(0, |pid| pid.number().into())),
+            Piece::Number(self.since.0),
+            Piece::Number(self.history.restarts.into()),
+            Piece::Number(self.began.0),
+            Piece::Number(self.ready.0),
+            Piece::Number(self.ended.0),
+            how.as_ref().map_or(Piece::Text(b""), Word::piece),
+            Piece::Text(root),
+            Piece::Text(&self.status),
+        ])
     }
 
     /// The machine's answer to `event`, said aloud.
     #[inline(never)]
-    pub fn apply(&mut self, event: Event, now: Millis, service: &Service, hear: &mut Hear) -> Action {
+    pub fn apply(&mut self, event: Event, now: Millis, service: &Service) -> Action {
         if let Event::Ended(exit) = event {
             (self.pid, self.exit, self.ended) = (None, Some(exit), now);
             self.readiness = None;
             self.status.clear();
             self.starved = !exit.is_success() && self.cgroup.as_mut().is_some_and(Cgroup::ran_out_of_memory);
-            if let Some(lines) = &mut self.lines {
-                lines.drain(service.name, hear);
-            }
         }
         let (next, action) = service::step(self.state, event, now, &Rules::of(service), &mut self.history);
         let before = core::mem::replace(&mut self.state, next);
@@ -159,38 +163,29 @@ impl Member {
         action
     }
 
-    /// Does what the machine asks for. What it says follows is an event at once.
-    pub fn perform(
+    /// Starts its process. Else why not, unless that was said.
+    pub fn start(
         &mut self,
-        action: Action,
         service: &Service,
         set: &Set,
         cgroups: Option<&Cgroups>,
         pipes: Pipes,
-    ) -> Option<Event> {
+    ) -> Result<(), Option<Error>> {
+        self.killed = None;
+        cgroup::limit(&mut self.cgroup, cgroups, service, set).map_err(|Unlimited| None)?;
+        self.sockets.open(set.config, service).map_err(|_| None)?;
+        let child = self.spawn(Command::Exec, service, set, cgroups, pipes)?;
+        (self.pid, self.group) = (Some(child.pid), Some(child.pid));
+        self.report = Some(child);
+        // The plan was the deepest that the loop goes.
+        memory::release_stack();
+        Ok(())
+    }
+
+    /// Does what else the machine asks for.
+    pub fn perform(&mut self, action: Action, service: &Service, set: &Set, cgroups: Option<&Cgroups>) {
         match action {
-            Action::None => {}
-            Action::Spawn => {
-                self.killed = None;
-                if let Err(Unlimited) = cgroup::limit(&mut self.cgroup, cgroups, service, set) {
-                    return Some(Event::NotSpawned);
-                }
-                if self.sockets.open(set.config, service).is_err() {
-                    return Some(Event::NotSpawned);
-                }
-                match self.spawn(Command::Exec, service, set, cgroups, pipes) {
-                    Ok(child) => {
-                        (self.pid, self.group) = (Some(child.pid), Some(child.pid));
-                        self.report = Some(child);
-                        // The plan was the deepest that the loop goes.
-                        memory::release_stack();
-                    }
-                    Err(error) => {
-                        say!(Failure, "{}: {}", service.name, error);
-                        return Some(Event::NotSpawned);
-                    }
-                }
-            }
+            Action::None | Action::Spawn => {}
             Action::Ask => self.ask(service, set, cgroups),
             Action::Abort => self.signal(service, libc::SIGABRT as u8),
             Action::Kill => {
@@ -205,7 +200,6 @@ impl Member {
                 }
             }
         }
-        None
     }
 
     fn spawn(
@@ -324,59 +318,32 @@ impl Member {
         }
     }
 
-    /// Reads what is there. `ready` says it for each of [`Member::files`].
-    pub fn read(
-        &mut self,
-        service: &Service,
-        set: &Set,
-        ready: &mut impl Iterator<Item = bool>,
-        hear: &mut Hear,
-    ) -> [Option<Event>; 2] {
-        let reported = self.report.is_some() && ready.next().unwrap_or(true);
-        let announced = self.readiness.is_some() && ready.next().unwrap_or(true);
-        if let Some(lines) = &mut self.lines
-            && ready.next().unwrap_or(true)
-        {
-            lines.read(service.name, hear);
-        }
-        [
-            if reported { self.read_report(service, set) } else { None },
-            if announced { self.read_readiness() } else { None },
-        ]
-    }
-
-    /// What the process in the making has to say.
+    /// What the process in the making has to say, if there is something.
     pub fn read_report(&mut self, service: &Service, set: &Set) -> Option<Event> {
-        let child = self.report.take()?;
-        match child.report() {
-            Report::Nothing => {
-                self.report = Some(child);
-                None
-            }
-            // Its end says the rest.
-            Report::Died => None,
-            Report::Executed => Some(Event::Executed),
-            Report::Failed { step, errno } => {
-                say_failure(set, service, Command::Exec, step, errno);
-                None
-            }
+        let report = self.report.as_ref()?.report();
+        if report == Report::Nothing {
+            return None;
         }
+        self.report = None;
+        match report {
+            Report::Executed => return Some(Event::Executed),
+            Report::Failed { step, errno } => say_failure(set, service, Command::Exec, step, errno),
+            // Its end says the rest.
+            _ => {}
+        }
+        None
     }
 
     /// A newline says that it is ready; what comes before is for people who are not there, the end for nobody.
-    fn read_readiness(&mut self) -> Option<Event> {
+    pub fn read_readiness(&mut self) -> Option<Event> {
         let mut text = [0u8; 64];
-        match self.readiness.as_ref()?.read(&mut text) {
-            Err(error) if error.is(libc::EAGAIN) => None,
-            Ok(n) if n > 0 && !text.get(..n)?.contains(&b'\n') => None,
-            Ok(n) if n > 0 => {
-                self.readiness = None;
-                Some(Event::Announced)
-            }
-            _ => {
-                self.readiness = None;
-                None
-            }
-        }
+        let event = match self.readiness.as_ref()?.read(&mut text) {
+            Err(error) if error.is(libc::EAGAIN) => return None,
+            Ok(n) if n > 0 && !bytes::has(text.get(..n)?, b'\n') => return None,
+            Ok(n) if n > 0 => Some(Event::Announced),
+            _ => None,
+        };
+        self.readiness = None;
+        event
     }
 }

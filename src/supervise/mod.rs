@@ -16,24 +16,21 @@ mod reload;
 mod requests;
 mod ring;
 mod service;
+mod turn;
 mod words;
 
 pub use finish::end;
 pub use reload::text_of;
 
-use crate::config::{self, Config, Log, Name, OnExit, OnFailure, Service};
+use crate::config::{self, Config, Log, OnExit, OnFailure, Service};
 use crate::limits;
 use crate::request::{self, Ending};
 use crate::say;
 use crate::sys::error::Error;
 use crate::sys::fd::{self, Fd};
-use crate::sys::local;
-use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Waited};
-use crate::sys::signal;
+use crate::sys::poll;
 use crate::text::duration::Millis;
-use crate::text::notify::Notice;
-use crate::watchdog;
+use crate::text::lines::last;
 use cgroup::Cgroups;
 use control::Control;
 use core::ffi::CStr;
@@ -42,9 +39,6 @@ use order::Verdict;
 use reload::Reload;
 use ring::Ring;
 use service::{Action, Event, State};
-
-/// Room for three files of each service, the clients, the signals, the control socket's own three.
-const FILES: usize = 3 * limits::SERVICES + limits::CLIENTS + 4;
 
 /// A killed process is gone in microseconds, unless the kernel holds it (a dead disk, a lost NFS server): that long it
 /// is waited for at a shutdown.
@@ -209,39 +203,49 @@ impl<'s> Loop<'s> {
     }
 
     /// One event of one service: the machine says what follows, and it is done.
+    #[inline(never)]
     fn handle(&mut self, index: usize, event: Event) {
         let Some(service) = self.service(index) else { return };
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            let Some(member) = self.members.get_mut(index) else { return };
-            let ring = self.rings.get_mut(usize::from(member.slot));
-            let action = member.apply(event, poll::now(), service, &mut ear(ring, self.control, index, service.name));
-            let pipes = match action {
-                Action::Spawn => self.pipes(index, service),
-                _ => Ok(Pipes::default()),
-            };
-            let Some(member) = self.members.get_mut(index) else { return };
-            next = match pipes {
-                Ok(pipes) => member.perform(action, service, self.set, self.cgroups.as_ref(), pipes),
-                Err(error) => {
+        let mut status = None;
+        if let Event::Ended(exit) = event {
+            self.read_lines(index, true);
+            status = Some(exit.status());
+        }
+        let Some(member) = self.members.get_mut(index) else { return };
+        let action = member.apply(event, poll::now(), service);
+        if action == Action::Spawn {
+            if let Err(problem) = self.start(index, service) {
+                if let Some(error) = problem {
                     say!(Failure, "{}: {}", service.name, error);
-                    Some(Event::NotSpawned)
                 }
-            };
-            if let (Event::Ended(exit), Some(end)) = (event, &mut self.end)
-                && service.on_exit != OnExit::None
-            {
-                // The machine ends already, for another reason: its status still is this one's.
-                end.status.get_or_insert(exit.status());
+                self.handle(index, Event::NotSpawned);
             }
-            match (action, event) {
-                (Action::Over, Event::Ended(exit)) => self.over(service, Some(exit.status())),
-                // It never came to its command.
-                (Action::Over, Event::NotSpawned) => self.over(service, Some(125)),
-                (Action::Over, _) => self.over(service, None),
-                (Action::GiveUp, _) => self.gave_up(index, service),
-                _ => {}
+            return;
+        }
+        member.perform(action, service, self.set, self.cgroups.as_ref());
+        match event {
+            // It never came to its command.
+            Event::NotSpawned => status = Some(125),
+            Event::Ended(_) if service.on_exit != OnExit::None => {
+                if let Some(end) = &mut self.end {
+                    // The machine ends already, for another reason: its status still is this one's.
+                    end.status = end.status.or(status);
+                }
             }
+            _ => {}
+        }
+        match action {
+            Action::Over => self.over(service, status),
+            Action::GiveUp => self.gave_up(index, service),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, index: usize, service: &Service) -> Result<(), Option<Error>> {
+        let pipes = self.pipes(index, service)?;
+        match self.members.get_mut(index) {
+            Some(member) => member.start(service, self.set, self.cgroups.as_ref(), pipes),
+            None => Ok(()),
         }
     }
 
@@ -281,7 +285,7 @@ impl<'s> Loop<'s> {
         say!(Failure, "{}: crashed too often (crash-limit)", service.name);
         let mut buffer = [0; limits::RING_BYTES];
         let ring = self.members.get(index).and_then(|member| self.rings.get(usize::from(member.slot)));
-        let text = ring.map_or(&[][..], |ring| ring::last(ring.text(&mut buffer), LAST));
+        let text = ring.and_then(|ring| last(ring.text(&mut buffer), LAST)).unwrap_or_default();
         for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             say!(Failure, "{}: last words: {}", service.name, crate::text::show::Show(line));
         }
@@ -309,139 +313,5 @@ impl<'s> Loop<'s> {
     fn is_down(&self) -> bool {
         let now = poll::now();
         (0..self.members.len()).all(|index| !self.is_running(index, now))
-    }
-
-    fn deadline(&self) -> Option<Millis> {
-        let (ending, now) = (self.end.is_some(), poll::now());
-        let of_members = self.members.iter().filter_map(|member| member.deadline(ending, now)).min();
-        let limit = self.set.give_up_at.filter(|_| self.end.is_none() && !self.is_up());
-        of_members.into_iter().chain(limit).min()
-    }
-
-    fn is_up(&self) -> bool {
-        self.members.iter().any(|member| matches!(member.state, State::Ready { .. }))
-    }
-
-    /// Waits for something to happen, and deals with all that has.
-    fn turn(&mut self) {
-        let mut files = heapless::Vec::<Interest, FILES>::new();
-        let _ = files.push(Interest::readable(self.set.signals));
-        for file in self.members.iter().flat_map(Member::files).chain(self.control.files()) {
-            let _ = files.push(Interest::readable(file));
-        }
-        // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
-        let _ = poll::wait(&mut files, self.deadline().into_iter().chain(watchdog::feed()).min());
-        self.obey_signals();
-        let mut ready = files.get(1..).unwrap_or_default().iter();
-        for index in 0..self.members.len() {
-            let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { continue };
-            let ring = self.rings.get_mut(usize::from(member.slot));
-            let events = {
-                let hear = &mut ear(ring, self.control, index, service.name);
-                member.read(service, self.set, &mut ready.by_ref().map(Interest::is_ready), hear)
-            };
-            for event in events.into_iter().flatten() {
-                self.handle(index, event);
-            }
-        }
-        self.serve(ready);
-        self.reap();
-        self.expire();
-    }
-
-    fn obey_signals(&mut self) {
-        while let Ok(Some(number)) = signal::next(self.set.signals) {
-            if let Some(ending) = request::ending(number, self.set.machine) {
-                self.finish(End { ending, status: None });
-            }
-        }
-    }
-
-    /// Deadlines that have passed.
-    fn expire(&mut self) {
-        let now = poll::now();
-        for index in 0..self.members.len() {
-            let state = self.state(index);
-            // What the end of the machine finds between two starts is not started again.
-            let ending = self.end.is_some() && matches!(state, State::Backoff { .. });
-            if !ending && state.deadline().is_some_and(|deadline| deadline <= now) {
-                self.handle(index, Event::Deadline);
-            }
-        }
-        if self.set.give_up_at.is_some_and(|limit| limit <= now) && !self.is_up() {
-            self.finish(End { ending: Ending::Reboot, status: None });
-        }
-    }
-
-    /// Notices of services, each from whoever the kernel says it is from.
-    fn read_notices(&mut self) {
-        let mut buffer = [0u8; 1024];
-        // No more than so many at once: the others' turn comes too.
-        for _ in 0..limits::SERVICES {
-            let Some(Ok((text, sender))) = self.control.notices.as_ref().map(|file| local::receive(file, &mut buffer))
-            else {
-                return;
-            };
-            let Some(index) = sender.and_then(|sender| notify::member_of(sender, self.members)) else { continue };
-            let mut rest = Some(text);
-            while let Some(notice) = crate::text::notify::next(&mut rest) {
-                self.notice(index, notice);
-            }
-        }
-    }
-
-    fn notice(&mut self, index: usize, notice: Notice) {
-        let Some(member) = self.members.get_mut(index) else { return };
-        let event = match notice {
-            Notice::Ready => Event::Announced,
-            Notice::Stopping => Event::Leaving,
-            Notice::Watchdog => Event::Fed,
-            Notice::WatchdogTrigger if matches!(member.state, State::Ready { .. }) => Event::Deadline,
-            // The end of the machine waits no longer than the config says.
-            Notice::Extend(more) if self.end.is_none() => Event::Extend(more),
-            Notice::Status(text) => {
-                member.status.clear();
-                let end = text.len().min(member.status.capacity());
-                let _ = member.status.extend_from_slice(text.get(..end).unwrap_or_default());
-                return;
-            }
-            Notice::Reloading | Notice::WatchdogTrigger | Notice::Extend(_) => return,
-        };
-        self.handle(index, event);
-    }
-
-    /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'.
-    fn reap(&mut self) {
-        while let Waited::Ended(pid, exit) = process::reap() {
-            if self.check_ended(pid, exit) {
-                continue;
-            }
-            let mut members = self.members.iter_mut().zip(&self.set.config.services);
-            if members.any(|(member, service)| member.stopper_ended(pid, exit, service, self.set)) {
-                continue;
-            }
-            let Some(index) = self.members.iter().position(|member| member.pid == Some(pid)) else { continue };
-            let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { continue };
-            // Its report before its death: it may have written the one and died since we last looked.
-            if let Some(event) = member.read_report(service, self.set) {
-                self.handle(index, event);
-            }
-            self.handle(index, Event::Ended(exit));
-        }
-    }
-}
-
-/// What is done with each line of a service beside logging it.
-fn ear<'e>(
-    mut ring: Option<&'e mut Ring>,
-    control: &'e Control,
-    index: usize,
-    name: Name<'e>,
-) -> impl FnMut(&[u8]) + use<'e> {
-    move |line| {
-        if let Some(ring) = &mut ring {
-            ring.keep(line);
-        }
-        control.hear(index, name.as_bytes(), line);
     }
 }

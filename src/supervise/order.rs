@@ -72,8 +72,22 @@ pub fn with_dependents(mut set: Set, services: &[Service]) -> Set {
     set
 }
 
-pub fn members(set: Set) -> impl Iterator<Item = usize> {
-    (0..64).filter(move |&index| set.contains(index))
+/// Those in `set`, from the first on.
+pub fn members(set: Set) -> Members {
+    Members(set)
+}
+
+pub struct Members(Set);
+
+impl Iterator for Members {
+    type Item = usize;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<usize> {
+        let index = self.0.first()?;
+        self.0.remove(index);
+        Some(index)
+    }
 }
 
 #[cfg(test)]

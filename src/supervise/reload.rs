@@ -4,7 +4,7 @@
 //! its memory grow. What is gone or changed is stopped under the old config; once that is down, the loop ends with the
 //! text that was checked, and begins anew with it.
 
-use super::control::{Client, Wish};
+use super::control::{Client, Wish, tell};
 use super::member::Member;
 use super::service::State;
 use super::{Loop, Set, order};
@@ -19,7 +19,6 @@ use crate::source;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, Seek};
 use crate::sys::process::{self, Exit, Forked, Pid};
-use crate::text;
 use crate::text::put::Out;
 use crate::text::show::Show;
 
@@ -48,12 +47,12 @@ impl Loop<'_> {
                     return None;
                 }
                 Err(error) => {
-                    client.tell(&text!("reload: {}", error));
+                    tell!(client, "reload: {}", error);
                     return Some(111);
                 }
             },
         };
-        client.say(problem.as_bytes());
+        client.tell(problem, &[]);
         Some(USAGE)
     }
 
@@ -113,7 +112,7 @@ impl Loop<'_> {
             let stays = config.service(&member.name).is_some();
             if !stays {
                 say!(Info, "{}: gone from the config", Show(&member.name));
-                control.tell_reloader(&text!("{}: gone", Show(&member.name)));
+                tell!(control, "{}: gone", Show(&member.name));
             }
             stays
         });
@@ -144,7 +143,7 @@ impl Loop<'_> {
                 Some(_) => "",
             };
             if !word.is_empty() {
-                self.control.tell_reloader(&text!("{}: {}", service.name, word));
+                tell!(self.control, "{}: {}", service.name, word);
             }
             // Those before `index` are in their places already, so it comes from there or behind.
             let last = self.members.len() - 1;
@@ -181,13 +180,13 @@ pub fn text_of(file: &Fd, text: &mut source::Text) -> usize {
 /// The checker's work: 0, or the exit status of `tinyo reload`.
 #[inline(never)]
 fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -> u8 {
-    let name = path.to_str().unwrap_or("config");
+    let name = Show::from(path);
     let mut text: source::Text = [0; _];
     let text = match source::read(path, &mut text) {
         // The set goes behind the text, into the place that is one more than the largest file has.
         Ok(length) => text.get_mut(..length).unwrap_or_default(),
         Err(refused) => {
-            client.tell(&text!("{}: {}", name, refused));
+            tell!(client, "{}: {}", name, refused);
             return USAGE;
         }
     };
@@ -195,15 +194,15 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
     let written = out.write(text) == Ok(text.len());
     let mut new = Config::new();
     let verdict = file::parse(text, &mut new, &mut |problem| {
-        client.tell(&text!("{}:{}:{}: {}", name, problem.place.line, problem.place.column, problem.message));
+        tell!(client, "{}:{}:{}: {}", name, problem.place.line, problem.place.column, problem.message);
     });
     if verdict.problems > 0 {
-        client.say(b"nothing was changed");
+        tell!(client, "nothing was changed");
         return USAGE;
     }
     let contains = |service: &Service| service.container.as_ref().is_some_and(|container| !container.privileged);
     if set.machine && !shield::is_clone() && new.services.iter().any(contains) {
-        client.say(b"the first container of a machine needs a reboot: PID 1 shields its executable as it starts");
+        tell!(client, "the first container of a machine needs a reboot: PID 1 shields its executable as it starts");
         return USAGE;
     }
     let mut changed = config::Set::EMPTY;

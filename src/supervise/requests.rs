@@ -1,38 +1,34 @@
 //! What clients of the control socket ask for, and when they are answered.
 
-use super::control::{Client, Wish};
+use super::control::{Client, Wish, tell};
 use super::order;
 use super::service::{Event, State};
+use super::turn::Files;
 use super::{End, Loop};
 use crate::config;
 use crate::limits::RING_BYTES;
 use crate::request::Ending;
 use crate::sys::local;
-use crate::sys::poll::Interest;
-use crate::text;
 use crate::text::names::Nearest;
+use crate::text::put::Piece;
 use crate::text::show::Show;
-use crate::wire::{PACKET, Packet, Request, Verb};
+use crate::wire::{PACKET, Request, Verb};
 
 /// Exit statuses of the words that ask.
 pub const USAGE: u8 = 100;
 pub const NOT_UP: u8 = 3;
 
 impl Loop<'_> {
-    /// Looks after the control socket and its clients; `ready` says for each of their files whether there is something.
-    pub(super) fn serve(&mut self, mut ready: core::slice::Iter<Interest>) {
-        // Those who are connected by now: whoever comes next has no place in `ready`.
-        let before = self.control.clients.len();
-        let mut calls = config::Set::EMPTY;
-        if self.control.attend(&mut ready) {
+    /// Looks after the control socket and its clients.
+    pub(super) fn serve(&mut self, files: &Files) {
+        if self.control.attend(files) {
             self.read_notices();
         }
-        for (index, _) in ready.enumerate().filter(|(_, file)| file.is_ready()) {
-            calls.insert(index);
-        }
-        // From the last on: one that goes does not move those before it.
-        for index in (0..before).rev().filter(|&index| calls.contains(index)) {
-            self.hear_client(index);
+        // From the last on: one that goes, or is put back behind, does not move those before it.
+        for index in (0..self.control.clients.len()).rev() {
+            if files.has(self.control.clients.get(index).map(|client| &client.socket)) {
+                self.hear_client(index);
+            }
         }
         self.control.accept();
     }
@@ -50,7 +46,7 @@ impl Loop<'_> {
         // Taken out, so that the loop is free to act; put back if it has to wait.
         let mut client = self.control.clients.swap_remove(index);
         let Some(request) = request else {
-            client.say(b"this is no request of this version of tinyo; use the tinyo that PID 1 runs");
+            tell!(client, "this is no request of this version of tinyo; use the tinyo that PID 1 runs");
             return client.end(USAGE);
         };
         if client.wish != Wish::Unsaid {
@@ -84,7 +80,7 @@ impl Loop<'_> {
                 return Some(0);
             }
             _ if self.end.is_some() => {
-                client.say(b"the machine is ending");
+                tell!(client, "the machine is ending");
                 return Some(NOT_UP);
             }
             Verb::Reload if named == config::Set::EMPTY => return self.begin_reload(client),
@@ -108,7 +104,7 @@ impl Loop<'_> {
             Verb::Stop => {
                 let all = order::with_dependents(named, &self.set.config.services);
                 for index in order::members(all).filter(|&index| !named.contains(index) && self.is_alive(index)) {
-                    client.tell(&text!("{}: stopping too: it requires what stops", self.set.config.name(index)));
+                    tell!(client, "{}: stopping too: it requires what stops", self.set.config.name(index));
                 }
                 for index in order::members(all) {
                     if self.is_alive(index) {
@@ -139,17 +135,18 @@ impl Loop<'_> {
                 for service in &self.set.config.services {
                     near.consider(service.name.as_bytes());
                 }
-                client.tell(&match near.found() {
-                    Some(near) => text!("{}: no such service; did you mean {}", Show(name), Show(near)),
-                    None => text!("{}: no such service; try tinyo status", Show(name)),
-                });
+                let (hint, near) = match near.found() {
+                    Some(near) => ("did you mean ", near),
+                    None => ("try tinyo status", &b""[..]),
+                };
+                tell!(client, "{}: no such service; {}{}", Show(name), hint, Show(near));
                 return None;
             };
             set.insert(index);
         }
         let needs_names = matches!(request.verb, Verb::Start | Verb::Stop | Verb::Restart);
         if needs_names && set == config::Set::EMPTY {
-            client.tell(&text!("{}: which service? write tinyo {} NAME", request.verb.name(), request.verb.name()));
+            tell!(client, "{}: which service? write tinyo {} NAME", request.verb.name(), request.verb.name());
             return None;
         }
         Some(set)
@@ -159,8 +156,8 @@ impl Loop<'_> {
     fn tell_status(&self, client: &Client, verb: Verb, named: config::Set) -> u8 {
         if verb == Verb::Timeline {
             for phase in self.set.phases {
-                let mut packet = Packet::new("phase");
-                client.send(packet.text(phase.name.as_bytes()).number(phase.began.0).number(phase.ended.0));
+                let name = Piece::Text(phase.name.as_bytes());
+                client.send(&[Piece::Text(b"phase"), name, Piece::Number(phase.began.0), Piece::Number(phase.ended.0)]);
             }
         }
         let mut status = 0;
@@ -169,8 +166,7 @@ impl Loop<'_> {
                 continue;
             }
             let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
-            let exit = member.exit.map(|exit| text!("{}", member.how(exit, service))).unwrap_or_default();
-            if !client.send(&member.record(root, exit.bytes()).packet()) {
+            if !member.send_record(client, root, service) {
                 // It does not read: what is missing would look like something that is not there.
                 return 111;
             }
@@ -185,8 +181,9 @@ impl Loop<'_> {
         for (_, member) in self.members.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
             let mut buffer = [0; RING_BYTES];
-            if let Some(text) = ring.text(&mut buffer).strip_suffix(b"\n") {
-                client.send(Packet::new("log").text(&member.name).text(text));
+            let text = ring.text(&mut buffer);
+            if !text.is_empty() {
+                client.send(&[Piece::Text(b"log"), Piece::Text(&member.name), Piece::Text(text)]);
             }
         }
     }
@@ -203,7 +200,7 @@ impl Loop<'_> {
                 (None, _) => "no reload-signal in its config; try tinyo restart",
                 (_, None) => "not running",
             };
-            client.tell(&text!("{}: {}", service.name, problem));
+            tell!(client, "{}: {}", service.name, problem);
             status = NOT_UP;
         }
         status
@@ -237,12 +234,12 @@ impl Loop<'_> {
         for index in order::members(set).filter(|&index| !self.is_fine(index)) {
             let (Some(member), Some(service)) = (self.members.get(index), self.service(index)) else { continue };
             let (name, state) = (service.name, member.state.name());
-            client.tell(&match member.exit {
+            match member.exit {
                 Some(exit) => {
-                    text!("{}: {}: {}; try tinyo log {}", name, state, member.how(exit, service), name)
+                    tell!(client, "{}: {}: {}; try tinyo log {}", name, state, member.how(exit, service), name);
                 }
-                None => text!("{}: {}", name, state),
-            });
+                None => tell!(client, "{}: {}", name, state),
+            }
             status = NOT_UP;
         }
         Some(status)

@@ -8,6 +8,7 @@ use core::mem::MaybeUninit;
 pub struct Fd(i32);
 
 impl Drop for Fd {
+    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
         unsafe { libc::close(self.0) };

@@ -3,6 +3,7 @@
 use super::error::{Call, Error, Result, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
+use super::net::{self, socket};
 use super::process::Pid;
 use core::ffi::CStr;
 use core::mem::{size_of, zeroed};
@@ -12,69 +13,28 @@ pub const CONNECTIONS: i32 = libc::SOCK_SEQPACKET;
 /// Single packets from anybody.
 pub const PACKETS: i32 = libc::SOCK_DGRAM;
 
-fn address(path: &CStr) -> Result<libc::sockaddr_un> {
-    // SAFETY: all zero is a valid address.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as _;
-    let bytes = path.to_bytes();
-    // One byte stays 0 behind it.
-    let place = address.sun_path.get_mut(..bytes.len()).filter(|_| bytes.len() < 108);
-    for (to, from) in place.ok_or(Error::new(Call::Bind, libc::ENAMETOOLONG))?.iter_mut().zip(bytes) {
-        *to = *from as _;
-    }
-    Ok(address)
-}
-
-fn socket(kind: i32) -> Result<Fd> {
-    let flags = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: plain numbers.
-    check_long(Call::Socket, unsafe { libc::syscall(libc::SYS_socket, libc::AF_UNIX, flags, 0) })
-        .map(|raw| Fd::own(raw as i32))
-}
-
 /// A socket that others reach at `path`, with these rights, in place of what was there; EADDRINUSE where somebody still
 /// answers. It never blocks.
 pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
     if connect(path, kind).is_ok() {
         return Err(Error::new(Call::Bind, libc::EADDRINUSE));
     }
-    let (address, socket) = (address(path)?, socket(kind)?);
+    let socket = socket(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0)?;
     let _ = fs::remove(At::Cwd, path, false);
     // The file is made with these rights: there is no moment with others.
-    let mask = fs::set_mode_mask(!mode & 0o777);
-    // SAFETY: an address of the size given.
-    let bound = check_long(Call::Bind, unsafe {
-        libc::syscall(libc::SYS_bind, socket.raw(), &raw const address, size_of::<libc::sockaddr_un>())
-    });
-    fs::set_mode_mask(mask);
-    bound?;
-    let yes = 1i32;
+    net::bind(&socket, libc::AF_UNIX, path.to_bytes_with_nul(), !mode & 0o777)?;
     if kind == PACKETS {
-        // SAFETY: SO_PASSCRED reads an int.
-        check_long(Call::Setsockopt, unsafe {
-            libc::syscall(
-                libc::SYS_setsockopt,
-                socket.raw(),
-                libc::SOL_SOCKET,
-                libc::SO_PASSCRED,
-                &raw const yes,
-                size_of::<i32>(),
-            )
-        })?;
+        net::set_option(&socket, libc::SOL_SOCKET, libc::SO_PASSCRED, 1)?;
     } else {
-        // SAFETY: plain numbers.
-        check_long(Call::Bind, unsafe { libc::syscall(libc::SYS_listen, socket.raw(), 64) })?;
+        net::queue(&socket, 64)?;
     }
     Ok(socket)
 }
 
 /// A connection to the socket at `path`. It does not block: EAGAIN when its queue is full.
 pub fn connect(path: &CStr, kind: i32) -> Result<Fd> {
-    let (address, socket) = (address(path)?, socket(kind)?);
-    // SAFETY: an address of the size given.
-    check_long(Call::Connect, unsafe {
-        libc::syscall(libc::SYS_connect, socket.raw(), &raw const address, size_of::<libc::sockaddr_un>())
-    })?;
+    let socket = socket(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0)?;
+    net::give(Call::Connect, &socket, libc::AF_UNIX, path.to_bytes_with_nul())?;
     Ok(socket)
 }
 

@@ -9,7 +9,7 @@ use crate::text::bytes;
 use core::mem::size_of;
 use heapless::Vec;
 
-fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
+pub(super) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
     let value = unsafe { libc::syscall(libc::SYS_socket, domain, kind | libc::SOCK_CLOEXEC, protocol) };
     check_long(Call::Socket, value).map(|raw| Fd::own(raw as i32))
@@ -30,15 +30,10 @@ pub fn loopback_up() -> Result<()> {
 
 /// The kernel's device events (netlink(7), NETLINK_KOBJECT_UEVENT, the kernel's own group), not blocking.
 pub fn device_events() -> Result<Fd> {
+    const GROUP: [u8; 4] = 1u32.to_ne_bytes();
     let socket = socket(libc::AF_NETLINK, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, libc::NETLINK_KOBJECT_UEVENT)?;
-    // SAFETY: an all-zero address with its family and group set; bind reads its size.
-    unsafe {
-        let mut address: libc::sockaddr_nl = core::mem::zeroed();
-        address.nl_family = libc::AF_NETLINK as _;
-        address.nl_groups = 1;
-        let pointer = (&raw const address).cast();
-        check(Call::Bind, libc::bind(socket.raw(), pointer, size_of::<libc::sockaddr_nl>() as _))?;
-    }
+    // `struct sockaddr_nl` behind its family: padding, our number, which the kernel gives, and the group.
+    give(Call::Bind, &socket, libc::AF_NETLINK, &[0, 0, 0, 0, 0, 0, GROUP[0], GROUP[1], GROUP[2], GROUP[3]])?;
     Ok(socket)
 }
 
@@ -46,30 +41,20 @@ pub fn device_events() -> Result<Fd> {
 pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
     let socket = socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
     let limit = libc::timeval { tv_sec: 2, tv_usec: 0 };
-    // SAFETY: SO_SNDTIMEO reads a timeval (it bounds connect too); an all-zero address with its fields set.
-    unsafe {
-        check(
-            Call::Setsockopt,
-            libc::setsockopt(
-                socket.raw(),
-                libc::SOL_SOCKET,
-                libc::SO_SNDTIMEO,
-                (&raw const limit).cast(),
-                size_of::<libc::timeval>() as _,
-            ),
-        )?;
-        let mut address: libc::sockaddr_vm = core::mem::zeroed();
-        address.svm_family = libc::AF_VSOCK as _;
-        address.svm_cid = libc::VMADDR_CID_HOST;
-        address.svm_port = port;
-        let pointer = (&raw const address).cast();
-        check(Call::Connect, libc::connect(socket.raw(), pointer, size_of::<libc::sockaddr_vm>() as _))?;
-        let n = libc::send(socket.raw(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL);
-        check_long(Call::Send, n as libc::c_long).map(drop)
-    }
+    let (size, pointer) = (size_of::<libc::timeval>() as libc::socklen_t, (&raw const limit).cast());
+    // SAFETY: SO_SNDTIMEO reads a timeval (it bounds connect too).
+    check(Call::Setsockopt, unsafe {
+        libc::setsockopt(socket.raw(), libc::SOL_SOCKET, libc::SO_SNDTIMEO, pointer, size)
+    })?;
+    // `struct sockaddr_vm` behind its family: two bytes reserved, the port, the context, and zeros.
+    let mut name = [0; 14];
+    name[2..6].copy_from_slice(&port.to_ne_bytes());
+    name[6..10].copy_from_slice(&libc::VMADDR_CID_HOST.to_ne_bytes());
+    give(Call::Connect, &socket, libc::AF_VSOCK, &name)?;
+    super::local::send(&socket, bytes)
 }
 
-fn set_option(socket: &Fd, level: i32, option: i32, value: i32) -> Result<()> {
+pub(super) fn set_option(socket: &Fd, level: i32, option: i32, value: i32) -> Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: these options read an int.
     let done = unsafe { libc::setsockopt(socket.raw(), level, option, (&raw const value).cast(), size) };
@@ -108,32 +93,39 @@ pub fn listen(address: &Address) -> Result<Fd> {
         // Connections that linger in TIME_WAIT keep nobody out. (Of datagrams a second socket could take a share.)
         set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     }
-    match bind(&socket, family, name) {
+    // Everybody may connect to a path, as to a port: whom to keep out is for its directory to say.
+    const EVERYBODY: u32 = 0o111;
+    match bind(&socket, family, name, EVERYBODY) {
         Err(error) if family == libc::AF_UNIX && error.is(libc::EADDRINUSE) => {
             clear(name)?;
-            bind(&socket, family, name)?;
+            bind(&socket, family, name, EVERYBODY)?;
         }
         done => done?,
     }
     if !address.datagrams {
         // The longest queue that a kernel has by default: connections wait in it while the service starts again.
-        // SAFETY: plain numbers.
-        check(Call::Listen, unsafe { libc::listen(socket.raw(), 4096) })?;
+        queue(&socket, 4096)?;
     }
     Ok(socket)
 }
 
-/// Everybody may connect to a path, as to a port: whom to keep out is for its directory to say.
-fn bind(socket: &Fd, family: i32, name: &[u8]) -> Result<()> {
-    // SAFETY: cannot fail, and there is no other thread that could make a file meanwhile.
-    let mask = unsafe { libc::umask(0o111) };
+/// listen(2).
+pub(super) fn queue(socket: &Fd, length: i32) -> Result<()> {
+    // SAFETY: plain numbers.
+    check(Call::Listen, unsafe { libc::listen(socket.raw(), length) }).map(drop)
+}
+
+/// bind(2), with a mask for the rights of the file that a path becomes: there is no other thread that could make one
+/// meanwhile.
+pub(super) fn bind(socket: &Fd, family: i32, name: &[u8], mask: u32) -> Result<()> {
+    let mask = fs::set_mode_mask(mask);
     let done = give(Call::Bind, socket, family, name);
-    fs::set_mode_mask(mask as u32);
+    fs::set_mode_mask(mask);
     done
 }
 
 /// bind(2) or connect(2) with the name behind its family.
-fn give(call: Call, socket: &Fd, family: i32, name: &[u8]) -> Result<()> {
+pub(super) fn give(call: Call, socket: &Fd, family: i32, name: &[u8]) -> Result<()> {
     let mut address = Vec::<u8, { 2 + limits::SOCKET_PATH_BYTES }, u8>::new();
     // They fit: the longest name is a path.
     let _ = address.extend_from_slice(&(family as libc::sa_family_t).to_ne_bytes());

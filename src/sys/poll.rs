@@ -20,6 +20,11 @@ impl Interest {
         Interest(libc::pollfd { fd: fd.raw(), events: 0, revents: 0 })
     }
 
+    /// It waits for `fd`.
+    pub fn is_for(&self, fd: &Fd) -> bool {
+        self.0.fd == fd.raw()
+    }
+
     /// Something is there: data, the end, or an error that a read will name.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0

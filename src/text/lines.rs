@@ -58,6 +58,20 @@ pub fn each<E>(
     }
 }
 
+/// The last `count` lines of `text`, which has newlines between its lines. None: not one is wanted.
+pub fn last(text: &[u8], count: usize) -> Option<&[u8]> {
+    let mut left = count.checked_sub(1)?;
+    let mut head = text;
+    while let [rest @ .., byte] = head {
+        if *byte == b'\n' {
+            let Some(less) = left.checked_sub(1) else { break };
+            left = less;
+        }
+        head = rest;
+    }
+    text.get(head.len()..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +98,16 @@ mod tests {
             },
         );
         (lines, result)
+    }
+
+    #[test]
+    fn what_is_last() {
+        for (count, expected) in
+            [(0, None), (1, Some("three")), (2, Some("\nthree")), (3, Some("one\n\nthree")), (9, Some("one\n\nthree"))]
+        {
+            assert_eq!(last(b"one\n\nthree", count), expected.map(str::as_bytes), "{count}");
+        }
+        assert_eq!(last(b"", 3), Some(&b""[..]));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a service says of itself: sd_notify(3)'s datagrams, `NAME=VALUE` on each line.
 
-use super::bytes::cut;
+use super::bytes::{after, cut};
 use super::duration::Millis;
-use super::number;
+use super::{names, number};
 
 /// One thing said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,23 +25,23 @@ pub enum Notice<'a> {
 pub fn next<'a>(rest: &mut Option<&'a [u8]>) -> Option<Notice<'a>> {
     while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
         *rest = more;
-        let (name, Some(value)) = cut(line, b'=') else { continue };
-        return Some(match (name, value) {
-            (b"READY", b"1") => Notice::Ready,
-            (b"STOPPING", b"1") => Notice::Stopping,
-            (b"RELOADING", b"1") => Notice::Reloading,
-            (b"STATUS", text) => Notice::Status(text),
-            (b"WATCHDOG", b"1") => Notice::Watchdog,
-            (b"WATCHDOG", b"trigger") => Notice::WatchdogTrigger,
-            (b"EXTEND_TIMEOUT_USEC", text) => match number::decimal(text) {
-                Some(microseconds) => Notice::Extend(Millis(microseconds.div_ceil(1000))),
-                None => continue,
-            },
-            _ => continue,
-        });
+        if let Some(index) = names::position(FIXED, line) {
+            return NOTICES.get(index).copied();
+        }
+        if let Some(text) = after(line, b"STATUS=") {
+            return Some(Notice::Status(text));
+        }
+        if let Some(microseconds) = after(line, b"EXTEND_TIMEOUT_USEC=").and_then(number::decimal) {
+            return Some(Notice::Extend(Millis(microseconds.div_ceil(1000))));
+        }
     }
     None
 }
+
+/// Lines that say one thing, and in the same order, which.
+const FIXED: &str = "READY=1 STOPPING=1 RELOADING=1 WATCHDOG=1 WATCHDOG=trigger";
+const NOTICES: [Notice; 5] =
+    [Notice::Ready, Notice::Stopping, Notice::Reloading, Notice::Watchdog, Notice::WatchdogTrigger];
 
 /// The service whose cgroup a process is in, by its /proc/PID/cgroup (cgroups(7)): NAME of `0::/tinyo/NAME/main...`.
 pub fn service_of(cgroup: &[u8]) -> Option<&[u8]> {
