@@ -17,7 +17,7 @@ use crate::text::packed::packed;
 use crate::text::put::{Out, Word};
 use crate::text::size::Size;
 use crate::text::{bytes, number};
-use crate::{put, say};
+use crate::{put, say, text};
 
 /// The folder of all services.
 pub struct Cgroups(Fd);
@@ -72,7 +72,8 @@ fn limited(
             _ => packed!("%2; does its file take that?"),
         };
         let controller = bytes::cut(&setting, b'.').0.get(1..).unwrap_or_default();
-        let message = Message { what, with: [controller, error.errno().name().unwrap_or(b"refused"), b""] };
+        let reason = text!("{}", error.errno());
+        let message = Message { what, with: [controller, reason.bytes(), b""] };
         say!(Failure, "{}: {}: {}", service.name, limit, message);
     });
     if let (Ok(()), Ok(made)) = (&done, &mut made) {

@@ -1,8 +1,8 @@
 //! What tinyo says, in half the bytes: pairs of bytes that our texts repeat, or pairs of such pairs, have one of the bytes
 //! that ASCII does not use.
 //!
-//! A third of the binary would be sentences otherwise. They are packed where they are written, by the compiler, and unpacked as
-//! they go out; what is plain ASCII unpacks to itself.
+//! A third of the binary would be sentences otherwise. They are packed where they are written, by the compiler, which is where
+//! an index that is wrong ends, and unpacked as they go out; what is plain ASCII unpacks to itself.
 
 use super::bytes::before;
 use super::put::{Out, Piece, Word};
@@ -38,6 +38,7 @@ macro_rules! packed {
 pub(crate) use packed;
 
 /// `text`, and how many bytes of it are left when it is packed. For [`packed!`].
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub const fn pack<const N: usize>(text: &str) -> ([u8; N], usize) {
     assert!(text.is_ascii());
     let mut bytes = first::<N>(text.as_bytes());
@@ -61,6 +62,7 @@ pub const fn pack<const N: usize>(text: &str) -> ([u8; N], usize) {
 }
 
 /// The first bytes of `bytes`. For [`packed!`].
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub const fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     let mut at = 0;
