@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
+use crate::text::packed::Packed;
 use crate::text::put::{Out, Piece, put};
 
 /// printk levels: `quiet` on the kernel command line shows those below 4 on the console.
@@ -104,7 +105,7 @@ impl Out for Line {
 }
 
 /// See [`say!`](crate::say).
-pub fn say(level: Level, text: &str, words: &[Piece]) {
+pub fn say(level: Level, text: Packed, words: &[Piece]) {
     let mut line = Line::new(level);
     put(&mut line, text, words);
     line.send();
@@ -114,7 +115,7 @@ pub fn say(level: Level, text: &str, words: &[Piece]) {
 #[macro_export]
 macro_rules! say {
     ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
-        $crate::log::say($crate::log::Level::$level, $text, &[$($crate::text::put::Word::piece(&$word)),*])
+        $crate::log::say($crate::log::Level::$level, $crate::text::packed::packed!($text), &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 

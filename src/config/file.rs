@@ -9,6 +9,7 @@ use crate::text::bytes::all;
 use crate::text::duration::Millis;
 use crate::text::message::Message;
 use crate::text::names;
+use crate::text::packed::Packed;
 use crate::text::toml::{Event, Place, Reader, is_bare, part};
 use heapless::Vec;
 
@@ -138,7 +139,7 @@ impl<'a> Parser<'a, '_> {
 
     /// Tells an error at the event at hand, in the service at hand.
     #[inline(never)]
-    pub(super) fn tell(&mut self, what: &'static str, with: [&[u8]; 3]) {
+    pub(super) fn tell(&mut self, what: Packed, with: [&[u8]; 3]) {
         let service = match self.service.and_then(|index| self.config.services.get_mut(index)) {
             Some(service) => {
                 service.broken = true;

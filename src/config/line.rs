@@ -10,6 +10,7 @@ use crate::text::duration::Millis;
 use crate::text::message::Message;
 use crate::text::names;
 use crate::text::number;
+use crate::text::packed::{Packed, packed};
 use heapless::Vec;
 
 /// What the kernel command line said; unset is as good as not written.
@@ -66,12 +67,12 @@ pub struct Replaced {
     pub init: bool,
 }
 
-const UNKNOWN: &str = "kernel command line: unknown word %1; see the documentation";
-const UNKNOWN_NEAR: &str = "kernel command line: unknown word %1; did you mean %2";
-const VALUE: &str = "kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3";
-const NO_VALUE: &str = "kernel command line: %1 takes no value; write %1 alone";
-const MANY: &str = "kernel command line: too many words after --, the command is not run; write at most 64";
-const CUT: &str = "kernel command line: too long to be read whole; write at most 4095 bytes";
+const UNKNOWN: Packed = packed!("kernel command line: unknown word %1; see the documentation");
+const UNKNOWN_NEAR: Packed = packed!("kernel command line: unknown word %1; did you mean %2");
+const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3");
+const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
+const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
+const CUT: Packed = packed!("kernel command line: too long to be read whole; write at most 4095 bytes");
 
 const _: () = assert!(limits::COMMAND_WORDS == 64 && limits::CMDLINE_BYTES == 4096);
 

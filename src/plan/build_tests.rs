@@ -191,9 +191,9 @@ fn a_failure_has_its_exit_status_and_its_hint() {
         assert_eq!(exec.exit_status(errno), status);
     }
     assert_eq!(Step::Proc.exit_status(libc::ENOENT), 125);
-    assert_eq!(exec.hint(libc::ENOEXEC), "a script needs a #! line");
+    assert_eq!(shown(&exec.hint(libc::ENOEXEC)), "a script needs a #! line");
     let mount = Mount { source: c"/dev/vdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"ro") };
     let step = Step::Mount(&mount, Need::Must);
     assert_eq!(shown(&step), "mount /dev/vdb on /data (ext4, ro)");
-    assert_eq!(step.hint(libc::ENODEV), "is the file system built in or its module listed?");
+    assert_eq!(shown(&step.hint(libc::ENODEV)), "is the file system built in or its module listed?");
 }

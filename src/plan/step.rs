@@ -6,10 +6,11 @@ use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::limits;
 use crate::put;
+use crate::text::bytes;
 use crate::text::duration::Millis;
+use crate::text::packed::{Packed, packed};
 use crate::text::put::{Out, Word, fill};
 use crate::text::show::{self, Show};
-use crate::text::{bytes, names};
 
 /// Whether a step may find nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +33,15 @@ macro_rules! steps {
         #[derive(Clone, Copy)]
         enum Name { $($step),* }
 
-        const TEXTS: &str = concat!($($text, "\n"),*);
+        const TEXTS: Packed = packed!(concat!($($text, "\n"),*));
 
         impl Step<'_> {
             fn name(&self) -> Name {
                 match self { $(Step::$step { .. } => Name::$step,)* }
             }
 
-            fn text(&self) -> &'static str {
-                names::at(TEXTS, b'\n', self.name() as usize)
+            fn text(&self) -> Packed {
+                TEXTS.line(self.name() as usize)
             }
         }
     };
@@ -127,7 +128,7 @@ steps! {
 macro_rules! hints {
     ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
         static HINTS: &[(u64, [u8; 4])] = &[$(($(1 << Name::$step as u8)|+, errnos(&[$(libc::$errno),+]))),*];
-        const HINT_TEXTS: &str = concat!($($hint, "\n"),*);
+        const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
     };
 }
 
@@ -178,15 +179,15 @@ const _: () = assert!(limits::LIST == 256 && limits::ENV_FILE_BYTES == 32 << 10)
 
 impl Step<'_> {
     /// What to try when this step fails with `errno`.
-    pub fn hint(&self, errno: i32) -> &'static str {
+    pub fn hint(&self, errno: i32) -> Packed {
         let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
         let fits = |(steps, errnos): &(u64, [u8; 4])| {
             steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
         };
         match HINTS.iter().position(fits) {
-            _ if errno >= 4096 => "no variable; write NAME=VALUE",
-            Some(index) if !log_is_ours => names::at(HINT_TEXTS, b'\n', index),
-            _ => "",
+            _ if errno >= 4096 => packed!("no variable; write NAME=VALUE"),
+            Some(index) if !log_is_ours => HINT_TEXTS.line(index),
+            _ => Packed::EMPTY,
         }
     }
 

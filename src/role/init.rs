@@ -11,8 +11,10 @@ use crate::plan::{Plan, Step};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::{process, signal};
+use crate::text::packed::{Packed, packed};
 
-const USAGE: &str = "usage: tinyo init [OPTIONS] [--] COMMAND [ARGUMENTS]
+const USAGE: Packed = packed!(
+    "usage: tinyo init [OPTIONS] [--] COMMAND [ARGUMENTS]
   -s       adopt orphans: done in any case
   -g       signals go to the process group of COMMAND
   -p SIG   get SIG when the parent of tinyo dies
@@ -23,9 +25,10 @@ const USAGE: &str = "usage: tinyo init [OPTIONS] [--] COMMAND [ARGUMENTS]
   -h       show this; --version
 Environment: TINI_SUBREAPER (-s), TINI_KILL_PROCESS_GROUP (-g), TINI_VERBOSITY=0 to 3 (1)
 Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
-";
+"
+);
 
-const LICENCE: &str = "SPDX-License-Identifier: MIT OR Apache-2.0\n";
+const LICENCE: Packed = packed!("SPDX-License-Identifier: MIT OR Apache-2.0\n");
 
 /// Runs the words from `first` on and ends as their command ends.
 #[inline(never)]

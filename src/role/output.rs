@@ -2,7 +2,8 @@
 
 use super::exit;
 use crate::sys::fd;
-use crate::text::put::Out;
+use crate::text::packed::Packed;
+use crate::text::put::{Out, Word};
 
 /// Standard output, written as it fills up.
 pub struct Output {
@@ -45,8 +46,8 @@ impl Out for Output {
 }
 
 /// Writes `text` to standard output.
-pub fn print(text: &str) -> u8 {
+pub fn print(text: Packed) -> u8 {
     let mut out = Output::new();
-    out.write(text.as_bytes());
+    text.write(&mut out);
     out.end()
 }

@@ -16,8 +16,10 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Waited};
 use crate::sys::{fs, signal, tty, user};
+use crate::text::packed::{Packed, packed};
 
-const USAGE: &str = "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
+const USAGE: Packed = packed!(
+    "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
   -v, --volume SRC:DST[:ro]   bind SRC on DST
       --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
   -e, --env NAME[=VALUE]      set NAME, or pass it on
@@ -30,7 +32,8 @@ const USAGE: &str = "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
       --init=false            run COMMAND as PID 1, without the reaper
       --privileged            all capabilities, nothing masked: no isolation from root
 Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
-";
+"
+);
 
 /// Runs a container and ends as its command ends.
 #[inline(never)]

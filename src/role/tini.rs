@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::text::bytes::{after, cut};
 use crate::text::message::Message;
+use crate::text::packed::{Packed, packed};
 use crate::text::{names, number, signal};
 
 /// What they ask for.
@@ -66,17 +67,17 @@ pub fn parse<'w>(word: &dyn Fn(usize) -> Option<&'w CStr>, first: usize) -> Resu
                     let value = if rest.is_empty() {
                         let value = word(options.command).map(CStr::to_bytes);
                         options.command += 1;
-                        value.ok_or(wrong("a value is missing after %1; try tinyo init -h", bytes))?
+                        value.ok_or(wrong(packed!("a value is missing after %1; try tinyo init -h"), bytes))?
                     } else {
                         rest
                     };
                     options.take(*letter, value)?;
                     break;
                 }
-                b'-' => return Err(wrong("unknown option %1; try tinyo init -h", bytes)),
+                b'-' => return Err(wrong(packed!("unknown option %1; try tinyo init -h"), bytes)),
                 _ => {
                     let letter = letters.get(..1).unwrap_or_default();
-                    return Err(wrong("unknown option -%1; try tinyo init -h", letter));
+                    return Err(wrong(packed!("unknown option -%1; try tinyo init -h"), letter));
                 }
             }
             letters = rest;
@@ -87,7 +88,7 @@ pub fn parse<'w>(word: &dyn Fn(usize) -> Option<&'w CStr>, first: usize) -> Resu
     }
 }
 
-fn wrong<'w>(what: &'static str, word: &'w [u8]) -> Message<'w> {
+fn wrong<'w>(what: Packed, word: &'w [u8]) -> Message<'w> {
     Message { what, with: [word, b"", b""] }
 }
 
@@ -96,10 +97,13 @@ impl Options {
     fn take<'w>(&mut self, letter: u8, value: &'w [u8]) -> Result<(), Message<'w>> {
         if letter == b'p' {
             self.parent_death = signal::parse(value);
-            return self.parent_death.map(drop).ok_or(wrong("-p: %1 is no signal; write a name like SIGTERM", value));
+            return self
+                .parent_death
+                .map(drop)
+                .ok_or(wrong(packed!("-p: %1 is no signal; write a name like SIGTERM"), value));
         }
         let code = number::decimal(value).filter(|&code| code < 256);
-        let code = code.ok_or(wrong("-e: %1 is no exit code; write a number from 0 to 255", value))? as u8;
+        let code = code.ok_or(wrong(packed!("-e: %1 is no exit code; write a number from 0 to 255"), value))? as u8;
         if let Some(set) = self.zeroes.get_mut(usize::from(code / 64)) {
             *set |= 1 << (code % 64);
         }
@@ -120,12 +124,15 @@ impl Options {
         match names::position("TINI_VERBOSITY TINI_KILL_PROCESS_GROUP TINI_SUBREAPER", name) {
             Some(0) => match number::decimal(value) {
                 Some(level) => self.verbosity = level.min(255) as u8,
-                None => return Err(wrong("%1: not a number, and passed over; write 0 to 3", variable)),
+                None => return Err(wrong(packed!("%1: not a number, and passed over; write 0 to 3"), variable)),
             },
             Some(place) => {
                 self.group |= place == 1;
                 if names::position("1 true yes on", value).is_none() {
-                    return Err(wrong("%1: being set turns it on, whatever the value; unset it, or write 1", variable));
+                    return Err(wrong(
+                        packed!("%1: being set turns it on, whatever the value; unset it, or write 1"),
+                        variable,
+                    ));
                 }
             }
             None => {}

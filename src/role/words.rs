@@ -13,10 +13,12 @@ use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
 use crate::plan::{Plan, Step};
 use crate::sys::args::Args;
+use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
 use crate::{put, say};
 
-const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
+const HELP: Packed = packed!(
+    "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
   tinyo init [OPTIONS] [--] COMMAND         run a command, reap orphans, forward signals (tinyo init -h)
   tinyo check FILE                          check a config: every error, with its line
@@ -29,14 +31,15 @@ const HELP: &str = "tinyo takes a Linux machine from the kernel's hand-over to r
   tinyo poweroff, tinyo reboot, tinyo halt  end the machine
   tinyo help, tinyo version
 As PID 1 of a machine it reads the kernel command line and /etc/tinyo.toml, and never its words.
-";
+"
+);
 
 pub fn help() -> u8 {
     print(HELP)
 }
 
 pub fn version() -> u8 {
-    print(concat!("tinyo ", env!("TINYO_VERSION"), "\n"))
+    print(packed!(concat!("tinyo ", env!("TINYO_VERSION"), "\n")))
 }
 
 pub fn unknown(word: &[u8]) -> u8 {

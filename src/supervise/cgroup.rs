@@ -13,6 +13,7 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Pid};
 use crate::text::message::Message;
+use crate::text::packed::packed;
 use crate::text::put::{Out, Word};
 use crate::text::size::Size;
 use crate::text::{bytes, number};
@@ -64,14 +65,16 @@ fn limited(
         done = Err(Unlimited);
         let what = match error {
             NO_CONTROLLER if set.machine => {
-                "no %1 controller in /sys/fs/cgroup; is it on cgroup v1, or cgroup_disable=%1?"
+                packed!("no %1 controller in /sys/fs/cgroup; is it on cgroup v1, or cgroup_disable=%1?")
             }
-            NO_CONTROLLER => "limits are for the machine; whoever made this container sets them",
-            _ if error.is(libc::ENOENT) => "this kernel has no such file; write another, or remove it",
-            _ => "%2; does its file take that?",
+            NO_CONTROLLER => packed!("limits are for the machine; whoever made this container sets them"),
+            _ if error.is(libc::ENOENT) => packed!("this kernel has no such file; write another, or remove it"),
+            _ => packed!("%2; does its file take that?"),
         };
         let controller = bytes::cut(&setting, b'.').0.get(1..).unwrap_or_default();
-        let message = Message { what, with: [controller, error.errno().name().unwrap_or(b"refused"), b""] };
+        let mut reason = bytes::Path::new();
+        error.errno().write(&mut reason);
+        let message = Message { what, with: [controller, &reason, b""] };
         say!(Failure, "{}: {}: {}", service.name, limit, message);
     });
     if let (Ok(()), Ok(made)) = (&done, &mut made) {

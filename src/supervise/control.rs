@@ -10,6 +10,7 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::local;
 use crate::sys::user;
+use crate::text::packed::Packed;
 use crate::text::put::{Out, Piece, Word, put};
 use crate::text::show::Show;
 use crate::wire::{self, Packet};
@@ -44,7 +45,7 @@ impl Client {
     }
 
     /// For the person who waits: see [`tell!`].
-    pub fn tell(&self, text: &str, words: &[Piece]) {
+    pub fn tell(&self, text: Packed, words: &[Piece]) {
         self.send(&[Piece::Text(b"say"), Piece::Other(&Sentence(text, words))]);
     }
 
@@ -55,7 +56,7 @@ impl Client {
 }
 
 /// What [`put!`](crate::put) would add to a text.
-struct Sentence<'s>(&'s str, &'s [Piece<'s>]);
+struct Sentence<'s>(Packed, &'s [Piece<'s>]);
 
 impl Word for Sentence<'_> {
     fn write(&self, out: &mut dyn Out) {
@@ -66,7 +67,7 @@ impl Word for Sentence<'_> {
 /// Tells somebody: `tell!(client, "{}: not running", name)`.
 macro_rules! tell {
     ($whom:expr, $text:expr $(, $word:expr)* $(,)?) => {
-        $whom.tell($text, &[$($crate::text::put::Word::piece(&$word)),*])
+        $whom.tell($crate::text::packed::packed!($text), &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 
@@ -175,7 +176,7 @@ impl Control {
     }
 
     /// Tells whoever asked for a reload.
-    pub fn tell(&self, text: &str, words: &[Piece]) {
+    pub fn tell(&self, text: Packed, words: &[Piece]) {
         for client in &self.clients {
             if client.wish == Wish::Reload {
                 client.tell(text, words);

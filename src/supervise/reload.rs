@@ -52,7 +52,7 @@ impl Loop<'_> {
                 }
             },
         };
-        client.tell(problem, &[]);
+        tell!(client, "{}", problem);
         Some(USAGE)
     }
 

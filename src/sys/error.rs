@@ -4,8 +4,9 @@ use core::num::NonZeroU32;
 
 use crate::limits;
 use crate::put;
+use crate::text::names;
+use crate::text::packed::{Packed, packed};
 use crate::text::put::{Out, Piece, Word};
-use crate::text::{bytes, names, number};
 
 pub type Result<T> = core::result::Result<T, Error>;
 
@@ -153,40 +154,86 @@ pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
     if value < 0 { Err(last(call)) } else { Ok(value as usize) }
 }
 
-/// The wording is the C library's, in lower case, for the errnos that an init or a launcher meets. The numbers are those
-/// of x86_64 and aarch64 alike.
-const NAMES: &str = "1 operation not permitted;2 no such file or directory;3 no such process;4 interrupted;5 \
-                     input/output error;6 no such device or address;7 argument list too long;8 not an executable for \
-                     this machine;9 bad file descriptor;10 no child processes;11 resource temporarily unavailable;12 \
-                     out of memory;13 permission denied;14 bad address;15 block device required;16 device or \
-                     resource busy;17 file exists;18 crosses a mount or leaves the root;19 no such device;20 not a \
-                     directory;21 is a directory;22 invalid argument;23 too many open files in system;24 too many \
-                     open files;25 not a terminal;26 text file busy;27 file too large;28 no space left on device;29 \
-                     illegal seek;30 read-only file system;31 too many links;32 broken pipe;34 out of range;36 name \
-                     too long;38 not in this kernel;39 directory not empty;40 a symbolic link, or too many of \
-                     them;61 no data;71 protocol error;74 bad message;75 value too large;87 too many users;95 not \
-                     supported;97 address family not supported;98 address in use;99 address not available;101 network is unreachable;104 connection reset;110 timed out;111 \
-                     connection refused;116 stale file handle;117 the file system needs checking;122 quota \
-                     exceeded;123 no medium;126 key not available;129 key was rejected";
+/// Gives each errno its text, in one string.
+macro_rules! errnos {
+    ($($number:literal $text:literal,)*) => {
+        const NUMBERS: &[u8] = &[$($number),*];
+        const TEXTS: Packed = packed!(concat!($($text, "\n"),*));
+    };
+}
+
+// The wording is the C library's, in lower case, for the errnos that an init or a launcher meets. The numbers are those of
+// x86_64 and aarch64 alike.
+errnos! {
+    1 "operation not permitted",
+    2 "no such file or directory",
+    3 "no such process",
+    4 "interrupted",
+    5 "input/output error",
+    6 "no such device or address",
+    7 "argument list too long",
+    8 "not an executable for this machine",
+    9 "bad file descriptor",
+    10 "no child processes",
+    11 "resource temporarily unavailable",
+    12 "out of memory",
+    13 "permission denied",
+    14 "bad address",
+    15 "block device required",
+    16 "device or resource busy",
+    17 "file exists",
+    18 "crosses a mount or leaves the root",
+    19 "no such device",
+    20 "not a directory",
+    21 "is a directory",
+    22 "invalid argument",
+    23 "too many open files in system",
+    24 "too many open files",
+    25 "not a terminal",
+    26 "text file busy",
+    27 "file too large",
+    28 "no space left on device",
+    29 "illegal seek",
+    30 "read-only file system",
+    31 "too many links",
+    32 "broken pipe",
+    34 "out of range",
+    36 "name too long",
+    38 "not in this kernel",
+    39 "directory not empty",
+    40 "a symbolic link, or too many of them",
+    61 "no data",
+    71 "protocol error",
+    74 "bad message",
+    75 "value too large",
+    87 "too many users",
+    95 "not supported",
+    97 "address family not supported",
+    98 "address in use",
+    99 "address not available",
+    101 "network is unreachable",
+    104 "connection reset",
+    110 "timed out",
+    111 "connection refused",
+    116 "stale file handle",
+    117 "the file system needs checking",
+    122 "quota exceeded",
+    123 "no medium",
+    126 "key not available",
+    129 "key was rejected",
+}
 
 impl Errno {
     /// None: nobody meets it here.
-    pub fn name(self) -> Option<&'static [u8]> {
-        let mut rest = Some(NAMES.as_bytes());
-        while let Some((entry, more)) = rest.map(|rest| bytes::cut(rest, b';')) {
-            let (number, name) = bytes::cut(entry, b' ');
-            if number::decimal(number) == Some(self.0.into()) {
-                return name;
-            }
-            rest = more;
-        }
-        None
+    pub fn name(self) -> Option<Packed> {
+        let index = NUMBERS.iter().position(|number| u16::from(*number) == self.0)?;
+        Some(TEXTS.line(index))
     }
 }
 
 fn write_errno(number: u32, out: &mut dyn Out) {
     match Errno(number as u16).name() {
-        Some(name) => out.write(name),
+        Some(name) => name.write(out),
         None => {
             let line = number.checked_sub(LINES as u32);
             put!(out, "{}{}", if line.is_some() { "" } else { "error " }, line.unwrap_or(number));
@@ -239,10 +286,9 @@ mod tests {
 
     #[test]
     fn no_errno_is_named_twice() {
-        let numbers: std::vec::Vec<_> = NAMES.split(';').map(|entry| entry.split(' ').next().unwrap()).collect();
-        for (i, number) in numbers.iter().enumerate() {
-            assert!(!numbers[i + 1..].contains(number), "{number} twice");
-            assert!(Errno(number.parse().unwrap()).name().is_some());
+        for (i, number) in NUMBERS.iter().enumerate() {
+            assert!(!NUMBERS[i + 1..].contains(number), "{number} twice");
+            assert!(Errno((*number).into()).name().is_some_and(|name| !name.is_empty()));
         }
     }
 }

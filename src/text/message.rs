@@ -1,12 +1,13 @@
 //! A message with foreign text in it: a sentence from a table, and what goes into its gaps.
 
+use super::packed::Packed;
 use super::put::{Out, Word, fill};
 use super::show::Show;
 
 /// `what` with `%1` to `%3` for the texts of `with`, shown harmlessly.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
-    pub what: &'static str,
+    pub what: Packed,
     pub with: [&'m [u8]; 3],
 }
 
@@ -35,7 +36,7 @@ mod tests {
             ("%", ""),
         ];
         for (what, expected) in table {
-            assert_eq!(shown(&Message { what, with: [b"a", b"b\n", b""] }), expected);
+            assert_eq!(shown(&Message { what: Packed::of(what.as_bytes()), with: [b"a", b"b\n", b""] }), expected);
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod names;
 pub mod notify;
 pub mod number;
 pub mod options;
+pub mod packed;
 pub mod passwd;
 pub mod put;
 pub mod show;

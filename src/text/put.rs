@@ -6,6 +6,7 @@
 use core::convert::Infallible;
 
 use super::bytes::cut;
+use super::packed::{Packed, unpack};
 use super::show;
 use ufmt::{Formatter, uDisplay, uWrite};
 
@@ -44,6 +45,7 @@ pub trait Word {
 pub enum Piece<'p> {
     /// Of our own, as it is.
     Text(&'p [u8]),
+    Packed(Packed),
     Show(show::Show<'p>),
     Word(show::Word<'p>),
     Number(u64),
@@ -56,6 +58,7 @@ impl Word for Piece<'_> {
     fn write(&self, out: &mut dyn Out) {
         match self {
             Piece::Text(text) => out.write(text),
+            Piece::Packed(text) => text.write(out),
             Piece::Show(text) => text.write(out),
             Piece::Word(text) => text.write(out),
             Piece::Number(number) => {
@@ -105,19 +108,19 @@ pieces! {
 }
 
 /// Gives `out` the text, and lets `fill` say what goes into each gap: `mark` and the byte behind it, which tells them apart.
-pub fn fill(out: &mut dyn Out, text: &str, mark: u8, fill: &mut dyn FnMut(&mut dyn Out, u8)) {
-    let (literal, mut rest) = cut(text.as_bytes(), mark);
-    out.write(literal);
+pub fn fill(out: &mut dyn Out, text: Packed, mark: u8, fill: &mut dyn FnMut(&mut dyn Out, u8)) {
+    let (literal, mut rest) = cut(text.bytes(), mark);
+    unpack(literal, out);
     while let Some([gap, tail @ ..]) = rest {
         fill(out, *gap);
         let (literal, more) = cut(tail, mark);
-        out.write(literal);
+        unpack(literal, out);
         rest = more;
     }
 }
 
 /// See [`put!`](crate::put).
-pub fn put(out: &mut dyn Out, text: &str, words: &[Piece]) {
+pub fn put(out: &mut dyn Out, text: Packed, words: &[Piece]) {
     let mut words = words.iter();
     fill(out, text, b'{', &mut |out, _| {
         if let Some(word) = words.next() {
@@ -130,7 +133,7 @@ pub fn put(out: &mut dyn Out, text: &str, words: &[Piece]) {
 #[macro_export]
 macro_rules! put {
     ($out:expr, $text:expr $(, $word:expr)* $(,)?) => {
-        $crate::text::put::put($out, $text, &[$($crate::text::put::Word::piece(&$word)),*])
+        $crate::text::put::put($out, $crate::text::packed::packed!($text), &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 

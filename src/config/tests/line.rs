@@ -129,7 +129,7 @@ fn a_command_is_what_follows() {
 fn a_line_that_is_cut_says_so() {
     let mut said = 0;
     parse(&mut *Box::leak(Box::new(*b"quiet ro")), &mut |message| {
-        said += usize::from(message.what.contains("too long"))
+        said += usize::from(shown(message).contains("too long"))
     });
     assert_eq!(said, 1);
 }

@@ -8,8 +8,8 @@ macro_rules! texts {
         pub enum $name { $($variant),* }
 
         impl $name {
-            pub fn text(self) -> &'static str {
-                crate::text::names::at(concat!($($text, "\n"),*), b'\n', self as usize)
+            pub fn text(self) -> crate::text::packed::Packed {
+                crate::text::packed::packed!(concat!($($text, "\n"),*)).line(self as usize)
             }
         }
     };
