@@ -93,3 +93,31 @@ fn a_machine_without_a_console_runs_its_services() {
     let Some(guest) = run.outcome() else { return };
     guest.says("work: it works").says("tinyo: exit status 0").ends(End::PowerOff);
 }
+
+/// As PID 1 behind a first stage that has put something else where the cgroups would be.
+#[test]
+fn a_machine_without_cgroup2_works_and_says_what_it_lacks() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.config(
+            "[service.plain]\nexec = [\"/bin/sleep\", \"1000\"]\n\
+             [service.limited]\nexec = [\"/bin/sleep\", \"1001\"]\nmemory = \"64M\"\nrestart = \"never\"\n\
+             [service.forks]\nexec = [\"/bin/sh\", \"-c\", \"sleep 1002 & exec sleep 1003\"]\n\
+             [service.check]\nexec = [\"/check\"]\ntype = \"oneshot\"\non-exit = \"poweroff\"\nafter = [\"plain\", \"limited\", \"forks\"]\n",
+        );
+        boot.script(
+            "/stage1",
+            "/bin/busybox mkdir -p /proc /sys; /bin/busybox mount -t proc proc /proc; /bin/busybox mount -t sysfs sysfs /sys\n\
+             /bin/busybox mount -t tmpfs none /sys/fs/cgroup; exec /init",
+        );
+        boot.script(
+            "/check",
+            "check plain-runs test \"$(/init status plain | tail -n 1 | cut -d' ' -f1)\" = plain\n\
+             /init stop forks; check its-group-is-gone sh -c '! grep -l \"sleep.100[23]\" /proc/[1-9]*/cmdline'",
+        );
+        boot.append("rdinit=/stage1").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: no cgroup2 in /sys/fs/cgroup: a service is its process group, and has no limits");
+    guest.says("tinyo: limited: memory 64M: no memory controller in /sys/fs/cgroup").says("tinyo: plain: ready");
+    guest.held("plain-runs").held("its-group-is-gone").ends(End::PowerOff);
+}

@@ -30,6 +30,11 @@ exec = ["/bin/sh", "-c", "echo crasher says so; exit 3"]
 ready = "fd:3"
 autostart = false
 
+[service.doomed]
+exec = ["/bin/sh", "-c", "echo first words; echo last words; exit 4"]
+crash-limit = "2 in 60s"
+autostart = false
+
 [service.talker]
 exec = ["/bin/sh", "-c", "i=0; while [ $i -lt 30 ]; do echo line $i; i=$((i+1)); done; exec sleep 100004"]
 
@@ -89,6 +94,8 @@ check required-started is db ready
 check failed-start-says-why grep -q "crasher: backoff: exited with status 3; try tinyo log crasher" /run/why
 /init stop crasher
 check backoff-stopped is crasher stopped
+/init start doomed 2>/dev/null
+check gave-up soon '[ "$(state doomed)" = failed ]'
 check no-block /init restart --no-block web
 
 check log test "$(tinyo log crasher | tail -n 1)" = "crasher says so"
@@ -132,6 +139,7 @@ static ASKED: Shared = LazyLock::new(|| guest(Arch::X86_64, |boot| boot.config(C
 fn every_question_has_its_answer() {
     let Some(guest) = ASKED.outcome() else { return };
     guest.says("case: over").ends(End::PowerOff);
+    guest.says_in_order(&["tinyo: doomed: crashed too often", "tinyo: doomed: last words: last words"]);
     guest.says_in_order(&["tinyo: app: stopped", "tinyo: db: stopped", "case: required-started held"]);
     guest.says_in_order(&["tinyo: poweroff: stopping", "tinyo: source: stopped", "tinyo: sink: stopped"]);
     let failed: Vec<_> =
@@ -218,5 +226,5 @@ fn a_reload_changes_what_has_changed_and_nothing_else() {
 fn the_table_is_for_people() {
     let Some(guest) = ASKED.outcome() else { return };
     guest.says(r"case: table NAME +STATE +PID +SINCE +RESTARTS +MEMORY +LAST EXIT\|web +ready +\d+ +\d+s +0 +\S+ +-\|");
-    guest.says(r"case: timeline NAME +BEGAN +TOOK\|kernel +0 ms +\d+ ms +=+\|early mounts");
+    guest.says(r"case: timeline NAME +BEGAN +TOOK\|kernel +0 ms +\d+ ms +\|early mounts +\d+ ms +\d+ ms +=");
 }

@@ -76,13 +76,16 @@ impl Report {
         if last > 0 {
             out.write(b"NAME            BEGAN     TOOK\n");
         }
+        // The kernel's own time is a number here, and no bar: it would leave the others no room.
+        let origin = self.rows.first().filter(|row| row.began == 0).map_or(0, |row| row.ended);
         for row in &self.rows {
             let took = Some(row.ended.saturating_sub(row.began)).filter(|_| row.ended != 0);
             column(out, &row.name, NAME);
             number_column(out, Some(row.began), &MILLISECONDS, 10);
             number_column(out, took, &MILLISECONDS, 10);
-            let scale = |at: u64| at.saturating_mul(BAR) / last.max(1);
-            for at in 0..=scale(if row.ended == 0 { last } else { row.ended }) {
+            let scale = |at: u64| at.saturating_sub(origin).saturating_mul(BAR) / last.saturating_sub(origin).max(1);
+            let end = if row.began < origin { 0 } else { scale(if row.ended == 0 { last } else { row.ended }) + 1 };
+            for at in 0..end {
                 out.write(if at < scale(row.began) { b" " } else { b"=" });
             }
             out.write(if row.ended == 0 { b">\n" } else { b"\n" });

@@ -102,6 +102,13 @@ impl Member {
         [report, self.readiness.as_ref(), self.lines.as_ref().map(Lines::reader)]
     }
 
+    /// What it says of itself, as much as fits.
+    pub fn set_status(&mut self, text: &[u8]) {
+        self.status.clear();
+        let end = text.len().min(self.status.capacity());
+        let _ = self.status.extend_from_slice(text.get(..end).unwrap_or_default());
+    }
+
     /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
     /// it is given up.
     pub fn deadline(&self, ending: bool, now: Millis) -> Option<Millis> {

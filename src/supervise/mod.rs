@@ -126,6 +126,9 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> Outcome {
     let Supervisor { members, rings, control } = supervisor;
     // In a pid namespace of somebody's the cgroups may be seen by others too, who may have services of the same names.
     let cgroups = if set.machine { Cgroups::open() } else { None };
+    if set.machine && cgroups.is_none() {
+        say!(Warning, "no cgroup2 in /sys/fs/cgroup: a service is its process group, and has no limits");
+    }
     control.open();
     let mut this = Loop { set, members, rings, control, cgroups, leaving: config::Set::EMPTY, reload: None, end: None };
     this.adopt();

@@ -19,6 +19,9 @@ const FILES: usize = 3 * limits::SERVICES + limits::CLIENTS + 4;
 /// What is waited for, and once that is over, what there is.
 pub struct Files(heapless::Vec<Interest, FILES>);
 
+/// The status of a service that takes its own config anew, until it says otherwise or that it is ready.
+const RELOADING: &[u8] = b"reloading";
+
 impl Files {
     #[inline(never)]
     pub fn add(&mut self, file: Option<&Fd>) {
@@ -150,19 +153,20 @@ impl Loop<'_> {
     fn notice(&mut self, index: usize, notice: Notice) {
         let Some(member) = self.members.get_mut(index) else { return };
         let event = match notice {
-            Notice::Ready => Event::Announced,
+            Notice::Ready => {
+                if member.status == RELOADING {
+                    member.status.clear();
+                }
+                Event::Announced
+            }
             Notice::Stopping => Event::Leaving,
             Notice::Watchdog => Event::Fed,
             Notice::WatchdogTrigger if matches!(member.state, State::Ready { .. }) => Event::Deadline,
             // The end of the machine waits no longer than the config says.
             Notice::Extend(more) if self.end.is_none() => Event::Extend(more),
-            Notice::Status(text) => {
-                member.status.clear();
-                let end = text.len().min(member.status.capacity());
-                let _ = member.status.extend_from_slice(text.get(..end).unwrap_or_default());
-                return;
-            }
-            Notice::Reloading | Notice::WatchdogTrigger | Notice::Extend(_) => return,
+            Notice::Status(text) => return member.set_status(text),
+            Notice::Reloading => return member.set_status(RELOADING),
+            Notice::WatchdogTrigger | Notice::Extend(_) => return,
         };
         self.handle(index, event);
     }

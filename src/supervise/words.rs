@@ -72,6 +72,7 @@ fn say_end(member: &Member, before: State, how: How, now: Millis) {
             match (member.history.is_crash_loop(), how.0.is_success(), wait) {
                 (true, ..) => say!(Failure, "{}: {}; crash loop, next start in {} ms", name, how, wait),
                 (_, false, 0) => say!(Warning, "{}: {}; starting again at once", name, how),
+                (_, true, 0) => say!(Info, "{}: {}; starting again at once", name, how),
                 (_, false, _) => say!(Warning, "{}: {}; starting again in {} ms", name, how, wait),
                 (_, true, _) => say!(Info, "{}: {}; starting again in {} ms", name, how, wait),
             }
