@@ -76,7 +76,6 @@ pub fn machine(args: Args) -> ! {
         }
     }
     begin_kernel_log();
-    machine.events = Events::open();
     let mut room = source::room();
     // Begun anew behind the shield: this part of the boot has been said.
     log::mute(shield::is_clone());
@@ -119,6 +118,10 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     }
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
+    // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
+    if !config.roots.is_empty() || !config.mounts.is_empty() {
+        machine.events = Events::open();
+    }
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
     set_up(config)?;

@@ -15,7 +15,6 @@ use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
 use crate::sys::error::{Call, Error};
 use crate::sys::fd::{self, Fd};
-use crate::sys::memory;
 use crate::sys::poll;
 use crate::sys::process::{self, Exit, Pid};
 use crate::text::bytes;
@@ -184,8 +183,6 @@ impl Member {
         let child = self.spawn(Command::Exec, service, set, cgroups, pipes)?;
         (self.pid, self.group) = (Some(child.pid), Some(child.pid));
         self.report = Some(child);
-        // The plan was the deepest that the loop goes.
-        memory::release_stack();
         Ok(())
     }
 

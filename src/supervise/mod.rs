@@ -118,6 +118,8 @@ struct Loop<'s> {
     leaving: config::Set,
     reload: Option<Reload>,
     end: Option<End>,
+    /// Something was done since the last wait, which used more stack than waiting does.
+    deep: bool,
 }
 
 /// Runs the services of the config until something ends the machine and all of them are down, or until a new config is
@@ -130,7 +132,17 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> Outcome {
         say!(Warning, "no cgroup2 in /sys/fs/cgroup: a service is its process group, and has no limits");
     }
     control.open();
-    let mut this = Loop { set, members, rings, control, cgroups, leaving: config::Set::EMPTY, reload: None, end: None };
+    let mut this = Loop {
+        set,
+        members,
+        rings,
+        control,
+        cgroups,
+        leaving: config::Set::EMPTY,
+        reload: None,
+        end: None,
+        deep: true,
+    };
     this.adopt();
     for service in set.config.services.iter().filter(|service| service.broken) {
         this.over(service, None);
@@ -209,6 +221,7 @@ impl<'s> Loop<'s> {
     #[inline(never)]
     fn handle(&mut self, index: usize, event: Event) {
         let Some(service) = self.service(index) else { return };
+        self.deep = true;
         let mut status = None;
         if let Event::Ended(exit) = event {
             self.read_lines(index, true);

@@ -6,6 +6,7 @@ use crate::limits;
 use crate::request::{self, Ending};
 use crate::sys::fd::Fd;
 use crate::sys::local;
+use crate::sys::memory;
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Waited};
 use crate::sys::signal;
@@ -52,6 +53,10 @@ impl Loop<'_> {
             }
         }
         self.control.add_files(&mut files);
+        // Plans and messages go deep, and the wait may be long.
+        if core::mem::take(&mut self.deep) {
+            memory::release_stack();
+        }
         // It can only fail for want of kernel memory: signals, ends and deadlines are looked at all the same.
         let _ = poll::wait(&mut files.0, self.deadline());
         self.obey_signals();
