@@ -5,6 +5,8 @@ mod clients;
 mod devices;
 mod errors;
 mod escape;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod first;
 mod host;
 mod house;

@@ -1,0 +1,224 @@
+//! The effects layer with calls of the kernel that fail: a small life of PID 1, and a container's start, each call of
+//! which fails in turn. A bounded choice of calls and errnos, by a fixed seed; `TINYO_FAULTS=all` tries every one.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::Ordering,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, kill},
+        socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt},
+        time::TimeVal,
+    },
+    unistd::Pid,
+};
+use tinyo_qemu::fault::{ERRNOS, Fault, Traced, Watch, can_fail, name, trace};
+
+use crate::house::House;
+
+/// Far more than any part of a life takes.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// While nothing happens: the end of what was under way, and no more.
+const IDLE: Duration = Duration::from_millis(60);
+const IDLE_CALLS: usize = 40;
+
+/// `@` is the life's own directory.
+const CONFIG: &str = r#"
+[service.sink]
+exec = ["$busybox", "sh", "-c", "touch @/up-sink; exec cat >>@/sunk"]
+
+[service.source]
+exec = ["$busybox", "sh", "-c", "echo into the sink; touch @/up-source; exec sleep 100000"]
+log = "service:sink"
+
+[service.talk]
+exec = ["$busybox", "sh", "-c", "echo said by talk; touch @/up-talk; exec sleep 100000"]
+
+[service.late]
+exec = ["$busybox", "sh", "-c", "echo >&4; touch @/up-late; exec sleep 100000"]
+ready = "fd:4"
+start-timeout = "2s"
+listen = ["unix:@/listened"]
+
+[service.crash]
+exec = ["$busybox", "sh", "-c", "[ -e @/crashed ] || { touch @/crashed; exit 3; }; touch @/up-crash; exec sleep 100000"]
+after = ["late"]
+"#;
+
+const NAMES: [&str; 5] = ["sink", "source", "talk", "late", "crash"];
+
+/// What became of a life.
+struct Life {
+    traced: Traced,
+    said: String,
+    /// What was wrong with it.
+    problems: Vec<String>,
+}
+
+/// PID 1 of a pid namespace, as `first.rs` has it, that waits to be traced.
+fn launcher(house: &House, directory: &Path) -> Command {
+    let script = "read go; exec $busybox unshare -m -p -f --mount-proc $busybox sh -c '$busybox mount -t tmpfs none /run && \
+                  $busybox mount -t tmpfs none /etc && $busybox cp $dir/config /etc/tinyo.toml && exec $tinyo 2>$dir/said'";
+    let mut command = house.host(script);
+    command.env("dir", directory);
+    command
+}
+
+fn live(house: &House, number: usize, generation: usize, fault: Fault) -> Life {
+    let directory = house.directory(&format!("life-{number}"));
+    let at = |name: &str| directory.join(name);
+    let config = CONFIG.replace('@', &directory.display().to_string());
+    fs::write(at("config"), config.replace("$busybox", &house.busybox.display().to_string())).unwrap();
+    let (watch, launcher) = (Watch::default(), launcher(house, &directory));
+    let mut problems = Vec::new();
+    let traced = thread::scope(|scope| {
+        let tracer = scope.spawn(|| trace(launcher, &house.tinyo, generation, fault, &watch));
+        let ended = || tracer.is_finished();
+        within(ended, || watch.first.load(Ordering::Relaxed) > 0);
+        let first = Pid::from_raw(watch.first.load(Ordering::Relaxed));
+        let control = PathBuf::from(format!("/proc/{first}/root/run/tinyo/control"));
+        let mut missing = Vec::new();
+        let up = within(ended, || {
+            missing = NAMES.iter().filter(|name| !at(&format!("up-{name}")).exists()).collect();
+            missing.is_empty() && ask(&control).is_some_and(|states| states.values().all(|state| state == "ready"))
+        });
+        if !ended() {
+            if !up {
+                problems.push(format!("never up: no sign of {missing:?}, status {:?}", ask(&control)));
+            }
+            thread::sleep(IDLE);
+            let before = watch.calls.load(Ordering::Relaxed);
+            thread::sleep(IDLE);
+            let calls = watch.calls.load(Ordering::Relaxed) - before;
+            if calls > IDLE_CALLS && !ended() {
+                problems.push(format!("{calls} calls while nothing happens"));
+            }
+            if let Some(zombies) = zombies(first) {
+                problems.push(format!("not reaped: {zombies}"));
+            }
+            let _ = kill(first, Signal::SIGTERM);
+            if !within(ended, || false) {
+                problems.push("it hangs".to_owned());
+                let _ = kill(first, Signal::SIGKILL);
+            }
+        }
+        tracer.join().unwrap()
+    });
+    let said = fs::read_to_string(at("said")).unwrap_or_default();
+    if at("listened").exists() && said.contains("stopping services") {
+        problems.push("its socket is left behind".to_owned());
+    }
+    Life { traced, said, problems }
+}
+
+/// Waits until it `holds`: whether it did before it has `ended`, or took too long.
+fn within(ended: impl Fn() -> bool, mut holds: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if holds() {
+            return true;
+        }
+        if ended() || start.elapsed() > PATIENCE {
+            return ended();
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The states of all services. None: it did not answer, or not well.
+fn ask(control: &Path) -> Option<BTreeMap<String, String>> {
+    let client = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).ok()?;
+    setsockopt(&client, sockopt::ReceiveTimeout, &TimeVal::new(1, 0)).ok()?;
+    connect(client.as_raw_fd(), &UnixAddr::new(control).ok()?).ok()?;
+    send(client.as_raw_fd(), b"1\0status\0\0", MsgFlags::MSG_NOSIGNAL).ok()?;
+    let (mut states, mut buffer) = (BTreeMap::new(), [0; 4096]);
+    loop {
+        let n = recv(client.as_raw_fd(), &mut buffer, MsgFlags::empty()).ok().filter(|&n| n > 0)?;
+        let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+        let mut words = text.split('\0');
+        match words.next()? {
+            "service" => drop(states.insert(words.next()?.to_owned(), words.next()?.to_owned())),
+            "end" => return Some(states),
+            _ => return None,
+        }
+    }
+}
+
+/// Children of `first` that have ended and stay.
+fn zombies(first: Pid) -> Option<String> {
+    let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children")).ok()?;
+    let mut stats = children.split_whitespace().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+    stats.find(|stat| stat.contains(") Z "))
+}
+
+/// One after the other, from a fixed beginning (xorshift64).
+struct Choice(u64);
+
+impl Choice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+/// Faults at calls of a run without any: `count` of them, spread evenly, or all.
+fn faults(calls: &[i64], count: usize, seed: u64) -> Vec<Fault> {
+    let mut choice = Choice(seed);
+    let errnos = |call: i64| ERRNOS.into_iter().filter(move |&errno| can_fail(call, errno)).collect::<Vec<_>>();
+    let places: Vec<_> = (0..calls.len()).filter(|&at| !errnos(calls[at]).is_empty()).collect();
+    if env::var("TINYO_FAULTS").is_ok_and(|wish| wish == "all") {
+        let both = |at: usize, errno: Errno| [Fault::Once(at, errno), Fault::Spell(at, errno)];
+        return places.into_iter().flat_map(|at| errnos(calls[at]).into_iter().flat_map(move |errno| both(at, errno))).collect();
+    }
+    let step = places.len() as f64 / count as f64;
+    let mut chosen = Vec::new();
+    for number in 0..count {
+        let at = places[((number as f64 + choice.below(100) as f64 / 100.0) * step) as usize];
+        let possible = errnos(calls[at]);
+        let errno = possible[choice.below(possible.len())];
+        chosen.push(if choice.below(2) == 0 { Fault::Once(at, errno) } else { Fault::Spell(at, errno) });
+    }
+    chosen
+}
+
+#[test]
+fn pid_1_survives_calls_that_fail() {
+    let Some(house) = House::build() else { return };
+    house.clean_but_tree(|| {
+        let plain = live(&house, 0, 0, Fault::None);
+        assert!(plain.problems.is_empty() && plain.traced.code == 0, "{:?}\n{}", plain.problems, plain.said);
+        let calls = plain.traced.calls;
+        let mut failures = Vec::new();
+        let mut chosen = faults(&calls, 60, 0x9e37_79b9_7f4a_7c15);
+        chosen.extend([Fault::Short(4), Fault::Short(7), Fault::Short(100)]);
+        for (number, &fault) in chosen.iter().enumerate() {
+            let Life { traced, said, mut problems } = live(&house, 1 + number, 0, fault);
+            if traced.calls.len() > 4 * calls.len() + 400 {
+                problems.push(format!("{} calls instead of {}", traced.calls.len(), calls.len()));
+            }
+            match traced.code {
+                0 => {}
+                // It could not begin, and says so.
+                100 | 111 if !said.contains("ready, pid") && said.contains("tinyo: ") => {}
+                code => problems.push(format!("status {code}")),
+            }
+            if !problems.is_empty() {
+                let failed = traced.failed.first().map(|&call| name(call));
+                failures.push(format!("{fault:?} of {} {failed:?}: {problems:?}\n{said}", calls.len()));
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    });
+}
