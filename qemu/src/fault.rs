@@ -105,7 +105,10 @@ pub fn name(call: i64) -> String {
         SYS_chroot SYS_fstat SYS_stat SYS_setresuid SYS_setresgid SYS_sendmsg SYS_fchmod SYS_rt_sigprocmask SYS_rt_sigaction
         SYS_clock_gettime SYS_getpid
     };
-    names.iter().find(|(number, _)| *number == call).map_or_else(|| format!("call {call}"), |(_, name)| name[4..].to_owned())
+    names
+        .iter()
+        .find(|(number, _)| *number == call)
+        .map_or_else(|| format!("call {call}"), |(_, name)| name[4..].to_owned())
 }
 
 /// Runs `launcher` to its end and watches the processes of `generation` below the one that executes `program`.
@@ -231,8 +234,8 @@ impl Tracer<'_> {
     }
 
     fn executed(&mut self, pid: Pid) {
-        let is_program = fs::metadata(format!("/proc/{pid}/exe"))
-            .is_ok_and(|status| (status.dev(), status.ino()) == self.program);
+        let is_program =
+            fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|status| (status.dev(), status.ino()) == self.program);
         match self.known.get(&pid) {
             Some(Known::Outside) if is_program && self.watch.first.load(Ordering::Relaxed) == 0 => {
                 self.watch.first.store(pid.as_raw(), Ordering::Relaxed);
@@ -284,14 +287,14 @@ impl Tracer<'_> {
         self.watch.calls.fetch_add(1, Ordering::Relaxed);
         let errno = match self.fault {
             Fault::None => return None,
-            Fault::Once(at, errno) => {
-                Some(errno).filter(|_| number >= at && self.traced.failed.is_empty() && can_fail(call, errno))
-            }
+            Fault::Once(at, errno) => Some(errno)
+                .filter(|_| number >= at && self.traced.failed.is_empty() && fits(pid, call, registers.rdi, errno)),
             Fault::Spell(at, errno) => {
-                if self.since.is_none() && number >= at && can_fail(call, errno) {
+                if self.since.is_none() && number >= at && fits(pid, call, registers.rdi, errno) {
                     self.since = Some((call, Instant::now()));
                 }
-                self.since.filter(|(of, since)| *of == call && since.elapsed() < SPELL).map(|_| errno)
+                let fails = |since: &(i64, Instant)| since.0 == call && since.1.elapsed() < SPELL;
+                self.since.filter(fails).filter(|_| fits(pid, call, registers.rdi, errno)).map(|_| errno)
             }
             Fault::Short(bytes) => {
                 if !is_cut(pid, call, registers.rdi) {
@@ -313,6 +316,12 @@ impl Tracer<'_> {
         }
         Some(errno)
     }
+}
+
+/// As [`can_fail`], knowing what is read: a pipe and what has records can only be interrupted.
+fn fits(pid: Pid, call: i64, descriptor: u64, errno: Errno) -> bool {
+    let is_file = || fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).is_ok_and(|path| path.is_absolute());
+    can_fail(call, errno) && (call != libc::SYS_read || errno == Errno::EINTR || is_file())
 }
 
 /// Whether `call` may do a part of its work: signals and events are read whole, settings of the kernel and packets written so.

@@ -313,7 +313,7 @@ impl<'s> Loop<'s> {
         let (ending, now) = (self.end.is_some(), poll::now());
         let of_members = self.members.iter().filter_map(|member| member.deadline(ending, now)).min();
         let limit = self.set.give_up_at.filter(|_| self.end.is_none() && !self.is_up());
-        of_members.into_iter().chain(limit).min()
+        of_members.into_iter().chain(limit).chain(self.control.again).min()
     }
 
     fn is_up(&self) -> bool {
@@ -327,7 +327,7 @@ impl<'s> Loop<'s> {
         for file in self.members.iter().flat_map(Member::files).chain(self.control.files()) {
             let _ = files.push(Interest::readable(file));
         }
-        // It can only fail for want of kernel memory: then everything is looked at, as if all had happened.
+        // It can only fail for want of kernel memory: then signals, deaths and deadlines are looked at all the same.
         let _ = poll::wait(&mut files, self.deadline().into_iter().chain(watchdog::feed()).min());
         self.obey_signals();
         let mut ready = files.get(1..).unwrap_or_default().iter();
@@ -365,6 +365,9 @@ impl<'s> Loop<'s> {
             if !ending && state.deadline().is_some_and(|deadline| deadline <= now) {
                 self.handle(index, Event::Deadline);
             }
+        }
+        if self.control.again.is_some_and(|at| at <= now) {
+            self.control.open();
         }
         if self.set.give_up_at.is_some_and(|limit| limit <= now) && !self.is_up() {
             self.finish(End { ending: Ending::Reboot, status: None });

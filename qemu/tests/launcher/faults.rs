@@ -16,7 +16,9 @@ use nix::{
     errno::Errno,
     sys::{
         signal::{Signal, kill},
-        socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt},
+        socket::{
+            AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt,
+        },
         time::TimeVal,
     },
     unistd::Pid,
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// While nothing happens: the end of what was under way, and no more.
 const IDLE: Duration = Duration::from_millis(60);
 const IDLE_CALLS: usize = 40;
+
+const LEFT: &str = "its socket is left behind";
 
 /// `@` is the life's own directory.
 const CONFIG: &str = r#"
@@ -116,7 +120,7 @@ fn live(house: &House, number: usize, generation: usize, fault: Fault) -> Life {
     });
     let said = fs::read_to_string(at("said")).unwrap_or_default();
     if at("listened").exists() && said.contains("stopping services") {
-        problems.push("its socket is left behind".to_owned());
+        problems.push(LEFT.to_owned());
     }
     Life { traced, said, problems }
 }
@@ -180,7 +184,10 @@ fn faults(calls: &[i64], count: usize, seed: u64) -> Vec<Fault> {
     let places: Vec<_> = (0..calls.len()).filter(|&at| !errnos(calls[at]).is_empty()).collect();
     if env::var("TINYO_FAULTS").is_ok_and(|wish| wish == "all") {
         let both = |at: usize, errno: Errno| [Fault::Once(at, errno), Fault::Spell(at, errno)];
-        return places.into_iter().flat_map(|at| errnos(calls[at]).into_iter().flat_map(move |errno| both(at, errno))).collect();
+        return places
+            .into_iter()
+            .flat_map(|at| errnos(calls[at]).into_iter().flat_map(move |errno| both(at, errno)))
+            .collect();
     }
     let step = places.len() as f64 / count as f64;
     let mut chosen = Vec::new();
@@ -205,18 +212,25 @@ fn pid_1_survives_calls_that_fail() {
         chosen.extend([Fault::Short(4), Fault::Short(7), Fault::Short(100)]);
         for (number, &fault) in chosen.iter().enumerate() {
             let Life { traced, said, mut problems } = live(&house, 1 + number, 0, fault);
-            if traced.calls.len() > 4 * calls.len() + 400 {
+            let failed = traced.failed.first().map_or_else(String::new, |&call| name(call));
+            if failed == "unlinkat" {
+                problems.retain(|problem| problem != LEFT);
+            }
+            // Who is interrupted tries again at once.
+            let is_patient = !matches!(fault, Fault::Spell(_, Errno::EINTR | Errno::EAGAIN) | Fault::Short(_));
+            if is_patient && traced.calls.len() > 4 * calls.len() + 400 {
                 problems.push(format!("{} calls instead of {}", traced.calls.len(), calls.len()));
             }
             match traced.code {
                 0 => {}
+                // It could not see that it is not the machine's, whose PID 1 ends by reboot(2).
+                1001 | 1002 if failed == "newfstatat" => {}
                 // It could not begin, and says so.
                 100 | 111 if !said.contains("ready, pid") && said.contains("tinyo: ") => {}
                 code => problems.push(format!("status {code}")),
             }
             if !problems.is_empty() {
-                let failed = traced.failed.first().map(|&call| name(call));
-                failures.push(format!("{fault:?} of {} {failed:?}: {problems:?}\n{said}", calls.len()));
+                failures.push(format!("{fault:?} of {}, {failed}: {problems:?}\n{said}", calls.len()));
             }
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
