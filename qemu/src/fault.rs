@@ -247,7 +247,8 @@ impl Tracer<'_> {
                 }
                 self.resume(pid, None);
             }
-            Some(Known::Below(_) | Known::Watched(_)) if !is_program => {
+            // Its own clone may be what the program itself executes.
+            Some(Known::Below(1..) | Known::Watched(_)) => {
                 let _ = ptrace::detach(pid, None);
                 self.known.remove(&pid);
             }

@@ -200,39 +200,124 @@ fn faults(calls: &[i64], count: usize, seed: u64) -> Vec<Fault> {
     chosen
 }
 
-#[test]
-fn pid_1_survives_calls_that_fail() {
+/// Lives with the faults chosen for `generation`, and what `check` finds wrong with each beside its own problems.
+fn survives(
+    generation: usize,
+    count: usize,
+    more: &[Fault],
+    check: impl Fn(&Life, &str, Fault, usize) -> Option<String>,
+) {
     let Some(house) = House::build() else { return };
     house.clean_but_tree(|| {
-        let plain = live(&house, 0, 0, Fault::None);
+        let plain = live(&house, 0, generation, Fault::None);
         assert!(plain.problems.is_empty() && plain.traced.code == 0, "{:?}\n{}", plain.problems, plain.said);
         let calls = plain.traced.calls;
         let mut failures = Vec::new();
-        let mut chosen = faults(&calls, 60, 0x9e37_79b9_7f4a_7c15);
-        chosen.extend([Fault::Short(4), Fault::Short(7), Fault::Short(100)]);
-        for (number, &fault) in chosen.iter().enumerate() {
-            let Life { traced, said, mut problems } = live(&house, 1 + number, 0, fault);
-            let failed = traced.failed.first().map_or_else(String::new, |&call| name(call));
+        let chosen = faults(&calls, count, 0x9e37_79b9_7f4a_7c15);
+        for (number, &fault) in chosen.iter().chain(more).enumerate() {
+            let mut life = live(&house, 1 + number, generation, fault);
+            let failed = life.traced.failed.first().map_or_else(String::new, |&call| name(call));
             if failed == "unlinkat" {
-                problems.retain(|problem| problem != LEFT);
+                life.problems.retain(|problem| problem != LEFT);
             }
-            // Who is interrupted tries again at once.
-            let is_patient = !matches!(fault, Fault::Spell(_, Errno::EINTR | Errno::EAGAIN) | Fault::Short(_));
-            if is_patient && traced.calls.len() > 4 * calls.len() + 400 {
-                problems.push(format!("{} calls instead of {}", traced.calls.len(), calls.len()));
-            }
-            match traced.code {
-                0 => {}
-                // It could not see that it is not the machine's, whose PID 1 ends by reboot(2).
-                1001 | 1002 if failed == "newfstatat" => {}
-                // It could not begin, and says so.
-                100 | 111 if !said.contains("ready, pid") && said.contains("tinyo: ") => {}
-                code => problems.push(format!("status {code}")),
-            }
-            if !problems.is_empty() {
-                failures.push(format!("{fault:?} of {}, {failed}: {problems:?}\n{said}", calls.len()));
+            let found = check(&life, &failed, fault, calls.len());
+            life.problems.extend(found);
+            if !life.problems.is_empty() {
+                failures.push(format!("{fault:?} of {}, {failed}: {:?}\n{}", calls.len(), life.problems, life.said));
             }
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     });
+}
+
+#[test]
+fn pid_1_survives_calls_that_fail() {
+    let short = [Fault::Short(4), Fault::Short(7), Fault::Short(100)];
+    survives(0, 60, &short, |life, failed, fault, usual| {
+        // Who is interrupted tries again at once.
+        let is_patient = !matches!(fault, Fault::Spell(_, Errno::EINTR | Errno::EAGAIN) | Fault::Short(_));
+        let calls = life.traced.calls.len();
+        if is_patient && calls > 4 * usual + 400 {
+            return Some(format!("{calls} calls instead of {usual}"));
+        }
+        match life.traced.code {
+            0 => None,
+            // It could not see that it is not the machine's, whose PID 1 ends by reboot(2).
+            1001 | 1002 if failed == "newfstatat" => None,
+            // It could not begin, and says so.
+            100 | 111 if !life.said.contains("ready, pid") && life.said.contains("tinyo: ") => None,
+            code => Some(format!("status {code}")),
+        }
+    });
+}
+
+/// What fails is a step of a service's process: it is named, and the service started again.
+#[test]
+fn a_service_survives_calls_that_fail_on_its_way() {
+    survives(1, 40, &[], |life, _, _, _| {
+        let lines: Vec<_> = life.said.lines().collect();
+        let unnamed = lines.iter().enumerate().find(|&(at, line)| {
+            let Some((who, _)) = line.split_once(": exited with status 12") else { return false };
+            let why = lines[..at].iter().rev().find(|line| line.starts_with(who));
+            why.is_none_or(|why| why.contains("starting again") || why.contains("ready, pid"))
+        });
+        if let Some((_, line)) = unnamed {
+            return Some(format!("no step is named before: {line}"));
+        }
+        (life.traced.code != 0).then(|| format!("status {}", life.traced.code))
+    });
+}
+
+/// What a container's command sees of its isolation: the same whatever failed on the way, or there is no command.
+const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
+                    ls /proc/self/fd /sys/class/net /dev; cat /proc/self/oom_score_adj /proc/1/comm; hostname; pwd; env; umask";
+
+fn look(house: &House, number: usize, generation: usize, fault: Fault) -> (Traced, String, String) {
+    let directory = house.directory(&format!("run-{number}"));
+    let script = "read go; exec $tinyo run $root /bin/sh -c \"$look\" >$dir/out 2>$dir/said </dev/null";
+    let mut launcher = house.host(script);
+    launcher.env("dir", &directory).env("look", LOOK);
+    let watch = Watch::default();
+    let traced = thread::scope(|scope| {
+        let tracer = scope.spawn(|| trace(launcher, &house.tinyo, generation, fault, &watch));
+        if !within(|| tracer.is_finished(), || false) {
+            let _ = kill(Pid::from_raw(watch.first.load(Ordering::Relaxed)), Signal::SIGKILL);
+        }
+        tracer.join().unwrap()
+    });
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
+    (traced, read("out"), read("said"))
+}
+
+/// The launcher, the container's PID 1, its command.
+#[test]
+fn a_launch_with_calls_that_fail_is_whole_or_none() {
+    let Some(house) = House::build() else { return };
+    let mut number = 0;
+    let mut failures = Vec::new();
+    house.clean(|| {
+        for generation in 0..3 {
+            let (plain, usual, said) = look(&house, number, generation, Fault::None);
+            assert!(plain.code == 0 && said.is_empty() && usual.len() > 500, "{} {said} {usual}", plain.code);
+            for fault in faults(&plain.calls, 50, 0x2545_f491_4f6c_dd1d + generation as u64) {
+                number += 1;
+                let (traced, out, said) = look(&house, number, generation, fault);
+                let is_well = match traced.code {
+                    0 => out == usual,
+                    125..=127 => out.is_empty() && said.starts_with("tinyo: ") && said.lines().count() == 1,
+                    _ => false,
+                };
+                if !is_well {
+                    let failed = traced.failed.first().map_or_else(String::new, |&call| name(call));
+                    let lines = usual.lines().filter(|line| !out.contains(line)).collect::<Vec<_>>();
+                    failures.push(format!(
+                        "generation {generation}, {fault:?}, {failed}: status {}, {said:?}, not in its view: {lines:?}",
+                        traced.code
+                    ));
+                }
+            }
+            number += 1;
+        }
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
