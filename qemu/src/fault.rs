@@ -74,6 +74,7 @@ pub fn can_fail(call: i64, errno: Errno) -> bool {
         | libc::SYS_rt_sigprocmask
         | libc::SYS_rt_sigaction
         | libc::SYS_getpid
+        | libc::SYS_capget
         | libc::SYS_gettid
         | libc::SYS_getuid
         | libc::SYS_geteuid
