@@ -3,6 +3,7 @@
 
 mod clients;
 mod devices;
+mod endurance;
 mod errors;
 mod escape;
 #[cfg(target_arch = "x86_64")]
