@@ -6,6 +6,8 @@
 pub mod cpio;
 pub mod demo;
 pub mod expect;
+#[cfg(target_arch = "x86_64")]
+pub mod fault;
 pub mod guest;
 pub mod image;
 pub mod kit;

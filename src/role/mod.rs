@@ -80,9 +80,11 @@ fn place() -> Place {
         return Place::NotFirst;
     }
     match fs::status(At::Cwd, c"/proc/self/ns/pid") {
-        Ok(status) if status.inode() != FIRST_PID_NAMESPACE => Place::FirstOfNamespace,
+        Ok(status) if status.inode() == FIRST_PID_NAMESPACE => Place::FirstOfMachine,
         // Not mounted yet: only the kernel starts a PID 1 so early.
-        _ => Place::FirstOfMachine,
+        Err(error) if error.is(libc::ENOENT) => Place::FirstOfMachine,
+        // Nobody can tell: what only keeps services is the lesser evil in the other's place.
+        _ => Place::FirstOfNamespace,
     }
 }
 

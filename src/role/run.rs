@@ -14,7 +14,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Waited};
+use crate::sys::process::{self, Exit, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::packed::{Packed, packed};
 
@@ -106,8 +106,11 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
         // Killed on its way, by a signal that was for the command: the status says it, as it would have then.
         Report::Died => Err(Failed {
             status: match process::wait(pid) {
-                Waited::Ended(_, exit) => exit.status(),
-                _ => exit::LAUNCHER,
+                Waited::Ended(_, exit) if exit != Exit::Code(exit::LAUNCHER) => exit.status(),
+                _ => {
+                    say!(Failure, "{}: it ended on its way to its command; has the kernel memory left?", name);
+                    exit::LAUNCHER
+                }
             },
         }),
         _ => {

@@ -9,7 +9,9 @@ use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::local;
+use crate::sys::poll;
 use crate::sys::user;
+use crate::text::duration::Millis;
 use crate::text::packed::Packed;
 use crate::text::put::{Out, Piece, Word, put};
 use crate::text::show::Show;
@@ -17,6 +19,9 @@ use crate::wire::{self, Packet};
 
 /// Where services say how they are (sd_notify(3)).
 pub const NOTIFY: &core::ffi::CStr = c"/run/tinyo/notify";
+
+/// What could not be made is tried again so many milliseconds later, then after twice that, and so on.
+const FIRST_DELAY: u64 = 100;
 
 /// What a client still waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,14 +87,26 @@ pub struct Control {
     pub clients: heapless::Vec<Client, CLIENTS>,
     /// Somebody wants to be one of them.
     called: bool,
+    /// When what could not be made is tried again, and how long after the last time that is.
+    pub again: Option<Millis>,
+    delay: Millis,
 }
 
 impl Control {
     pub const fn new() -> Self {
-        Control { listener: None, notices: None, removals: None, clients: heapless::Vec::new(), called: false }
+        Control {
+            listener: None,
+            notices: None,
+            removals: None,
+            clients: heapless::Vec::new(),
+            called: false,
+            again: None,
+            delay: Millis(0),
+        }
     }
 
-    /// Makes what is missing. It can be done without: services run all the same, and signals end the machine.
+    /// Makes what is missing. It can be done without: services run all the same, and signals end the machine. It is tried
+    /// again once as long as it has been missing already, so that a machine that never has it is not told every minute.
     pub fn open(&mut self) {
         if self.removals.is_none() {
             self.removals = fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)
@@ -104,6 +121,9 @@ impl Control {
             // Any user's service may speak; who it was is the kernel's word.
             self.notices = open(NOTIFY, local::PACKETS, 0o666);
         }
+        let missing = self.removals.is_none() || self.listener.is_none() || self.notices.is_none();
+        self.delay = if missing { Millis(self.delay.0.saturating_mul(2).max(FIRST_DELAY)) } else { Millis(0) };
+        self.again = missing.then(|| Millis(poll::now().0.saturating_add(self.delay.0)));
     }
 
     /// Says what the loop waits for.
@@ -147,7 +167,12 @@ impl Control {
         if !core::mem::take(&mut self.called) {
             return;
         }
-        let Some(Ok((socket, user))) = self.listener.as_ref().map(local::accept) else { return };
+        let (socket, user) = match self.listener.as_ref().map(local::accept) {
+            Some(Ok(accepted)) => accepted,
+            // It waits on, and would wake us at once.
+            Some(Err(error)) if !error.is(libc::EAGAIN) => return poll::pause(),
+            _ => return,
+        };
         // Root, or whoever runs this supervisor.
         if user != 0 && user != user::effective() {
             return;

@@ -71,7 +71,8 @@ impl Loop<'_> {
     fn deadline(&self) -> Option<Millis> {
         let (ending, now) = (self.end.is_some(), poll::now());
         let limit = self.set.give_up_at.filter(|_| !ending && !self.is_up());
-        let mut first = limit.unwrap_or(NEVER).min(watchdog::feed().unwrap_or(NEVER));
+        let others = [limit, watchdog::feed(), self.control.again];
+        let mut first = others.iter().flatten().copied().min().unwrap_or(NEVER);
         for member in self.members.iter() {
             first = first.min(member.deadline(ending, now).unwrap_or(NEVER));
         }
@@ -132,6 +133,9 @@ impl Loop<'_> {
             if !ending && state.deadline().is_some_and(|deadline| deadline <= now) {
                 self.handle(index, Event::Deadline);
             }
+        }
+        if self.control.again.is_some_and(|at| at <= now) {
+            self.control.open();
         }
         if self.set.give_up_at.is_some_and(|limit| limit <= now) && !self.is_up() {
             self.finish(End { ending: Ending::Reboot, status: None });

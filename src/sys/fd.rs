@@ -98,9 +98,12 @@ impl Fd {
 
 impl Fd {
     /// Becomes descriptor `number`, whatever that was.
-    pub fn move_onto(self, number: i32) -> Result<Fd> {
+    pub fn move_onto(&mut self, number: i32) -> Result<()> {
         self.dup_onto(number, true)?;
-        Ok(if self.0 == number { self } else { Fd(number) })
+        if self.0 != number {
+            *self = Fd(number);
+        }
+        Ok(())
     }
 
     /// Becomes standard input, output and error.
@@ -136,7 +139,7 @@ pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
 
 /// Whether descriptor `number` is open.
 pub fn is_open(number: i32) -> bool {
-    control(number, libc::F_GETFD, 0).is_ok()
+    !control(number, libc::F_GETFD, 0).is_err_and(|error| error.is(libc::EBADF))
 }
 
 /// pipe2(2): the reading and the writing end.

@@ -1,6 +1,6 @@
 //! Sockets under a path (unix(7)): packets with their ends kept, and the kernel's word about who sent them.
 
-use super::error::{Call, Error, Result, check_long};
+use super::error::{Call, Result, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::net::{self, socket};
@@ -16,13 +16,16 @@ pub const PACKETS: i32 = libc::SOCK_DGRAM;
 /// A socket that others reach at `path`, with these rights, in place of what was there; EADDRINUSE where somebody still
 /// answers. It never blocks.
 pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
-    if connect(path, kind).is_ok() {
-        return Err(Error::new(Call::Bind, libc::EADDRINUSE));
-    }
     let socket = socket(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0)?;
-    let _ = fs::remove(At::Cwd, path, false);
     // The file is made with these rights: there is no moment with others.
-    net::bind(&socket, libc::AF_UNIX, path.to_bytes_with_nul(), !mode & 0o777)?;
+    let bind = || net::bind(&socket, libc::AF_UNIX, path.to_bytes_with_nul(), !mode & 0o777);
+    if let Err(error) = bind() {
+        if !error.is(libc::EADDRINUSE) || connect(path, kind).is_ok() {
+            return Err(error);
+        }
+        let _ = fs::remove(At::Cwd, path, false);
+        bind()?;
+    }
     if kind == PACKETS {
         net::set_option(&socket, libc::SOL_SOCKET, libc::SO_PASSCRED, 1)?;
     } else {

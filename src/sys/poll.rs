@@ -37,7 +37,7 @@ impl Interest {
 }
 
 /// ppoll(2) until one of `files` is ready or `deadline` (None: no deadline) has passed. EINTR counts as "something
-/// happened": the caller looks at everything anyway.
+/// happened": the caller looks at everything anyway. Whatever else it fails for takes a [`pause`].
 pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
     // The kernel writes what is left into it.
     let mut left;
@@ -59,8 +59,19 @@ pub fn wait(files: &mut [Interest], deadline: Option<Millis>) -> Result<()> {
     };
     match check_long(Call::Ppoll, n) {
         Err(error) if error.is(libc::EINTR) => Ok(()),
-        done => done.map(drop),
+        Err(error) => {
+            pause();
+            Err(error)
+        }
+        Ok(_) => Ok(()),
     }
+}
+
+/// Lets 10 ms pass: for whoever would at once try again what the kernel has no memory or no descriptor for.
+pub fn pause() {
+    let time = [0u64, 10_000_000];
+    // SAFETY: a readable timespec, of two words on 64-bit machines; what is left of it is not asked for.
+    unsafe { libc::syscall(libc::SYS_nanosleep, time.as_ptr(), 0usize) };
 }
 
 /// CLOCK_MONOTONIC, in whole milliseconds, rounded up so that a deadline reached is a deadline passed.

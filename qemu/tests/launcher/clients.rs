@@ -26,14 +26,19 @@ use crate::{
 const CONFIG: &str = "[service.chatter]\nexec = [\"$busybox\", \"sh\", \"-c\", \"while :; do echo one line of many; usleep 1000; done\"]\n\
                       [service.idle]\nexec = [\"$busybox\", \"sleep\", \"100000\"]\n";
 
-struct Supervisor {
-    child: Child,
+pub struct Supervisor {
+    pub child: Child,
     control: PathBuf,
 }
 
 impl Supervisor {
     fn start(house: &House) -> Supervisor {
-        let child = start(house, &CONFIG.replace("$busybox", &house.busybox.display().to_string()), "");
+        Supervisor::start_with(house, CONFIG, "")
+    }
+
+    /// With this config, in which `$busybox` is where that is; `more` as in [`start`].
+    pub fn start_with(house: &House, config: &str, more: &str) -> Supervisor {
+        let child = start(house, &config.replace("$busybox", &house.busybox.display().to_string()), more);
         soon("the supervisor has started", || {
             let path = format!("/proc/{0}/task/{0}/children", child.id());
             std::fs::read_to_string(path).is_ok_and(|children| !children.trim().is_empty())
@@ -54,7 +59,7 @@ impl Supervisor {
     }
 
     /// What a well-behaved client hears: the packets until the last.
-    fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
+    pub fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
         let client = self.connect();
         let _ = send(client.as_raw_fd(), request, MsgFlags::MSG_NOSIGNAL);
         let mut packets = Vec::new();
@@ -81,7 +86,7 @@ impl Supervisor {
         assert_eq!(packets[1], b"end\x000\0");
     }
 
-    fn end(self) {
+    pub fn end(self) {
         kill(first(&self.child), Signal::SIGTERM).unwrap();
         assert_eq!(finish(self.child).code, 0);
     }

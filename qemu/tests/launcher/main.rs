@@ -3,8 +3,11 @@
 
 mod clients;
 mod devices;
+mod endurance;
 mod errors;
 mod escape;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod first;
 mod host;
 mod house;

@@ -61,8 +61,9 @@ pub fn close_files(place: &mut Place) -> Result<()> {
     if let Some(ready) = place.ready.take() {
         ready.dup_onto(readiness, false)?;
     }
-    if let Some(own) = place.report.take() {
-        place.report = Some(own.move_onto(report)?);
+    // It stays where it is if it cannot: the limit of open files may be lower, which it then reports.
+    if let Some(own) = &mut place.report {
+        own.move_onto(report)?;
     }
     // Their numbers are closed below, all at once.
     let Place { log, input, source, launch, null, root, old_root, .. } = place;

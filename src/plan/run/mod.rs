@@ -113,8 +113,9 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
 /// The life of a child: the steps, of which the last is execve. It never returns.
 fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
     for (number, step) in plan.steps.iter().enumerate() {
-        if step.is_last() {
-            tell(&place, ARMED, 0);
+        // The parent would take this child for dead whatever becomes of it: let it be.
+        if step.is_last() && !tell(&place, ARMED, 0) {
+            process::exit(125);
         }
         if let Err(error) = take(step, &mut place) {
             tell(&place, number as u16, error.errno().0);
@@ -131,13 +132,12 @@ fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
 /// Stands for the number of a step: the next is execve. A pipe that closes without it was closed by a death.
 const ARMED: u16 = u16::MAX;
 
-/// Writes a record: four bytes are one write to a pipe, or none when nobody is there to read them.
-fn tell(place: &Place, step: u16, errno: u16) {
+/// Writes a record: four bytes are one write to a pipe, or none (false) when nobody is there to read
+/// them, or the kernel has no page for the pipe.
+fn tell(place: &Place, step: u16, errno: u16) -> bool {
     let (step, errno) = (step.to_ne_bytes(), errno.to_ne_bytes());
     let record = [step[0], step[1], errno[0], errno[1]];
-    if let Some(report) = &place.report {
-        let _ = report.write(&record);
-    }
+    place.report.as_ref().is_none_or(|report| report.write(&record).is_ok())
 }
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
@@ -149,10 +149,11 @@ fn attend(pid: Pid) -> ! {
     fd::close_from(0);
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
-    match signal::open() {
-        Ok(signals) => process::exit(reaper::attend(pid, &signals, Manner::default()).status()),
-        // Nothing is open, so a descriptor is to be had, or the kernel is out of memory: end, and the kernel ends the rest.
-        Err(_) => process::exit(125),
+    // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
+    // that, or without a descriptor by its own limit, this is the end, and the kernel ends the rest.
+    match (0..100).find_map(|_| signal::open().inspect_err(|_| poll::pause()).ok()) {
+        Some(signals) => process::exit(reaper::attend(pid, &signals, Manner::default()).status()),
+        None => process::exit(125),
     }
 }
 
