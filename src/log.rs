@@ -6,6 +6,8 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
+use crate::sys::poll::{self, Interest};
+use crate::text::duration::Millis;
 use crate::text::packed::Packed;
 use crate::text::put::{Out, Piece, put};
 
@@ -33,6 +35,13 @@ pub fn to_kmsg(kmsg: Fd) {
 }
 
 static MUTED: AtomicBool = AtomicBool::new(false);
+static IMPATIENT: AtomicBool = AtomicBool::new(false);
+
+/// From here on a line that standard error does not take at once is left out: whoever should read it must not stop a
+/// supervisor. (/dev/kmsg never makes anybody wait.)
+pub fn never_wait() {
+    IMPATIENT.store(true, Ordering::Relaxed);
+}
 
 /// Says nothing at all until it is unmuted: what would be said was said before, by the process that this one was.
 pub fn mute(muted: bool) {
@@ -86,6 +95,13 @@ impl Line {
         self.end();
         let sink = SINK.load(Ordering::Relaxed);
         let from = if sink == STANDARD_ERROR { MARK } else { 0 };
+        if IMPATIENT.load(Ordering::Relaxed) && sink == STANDARD_ERROR {
+            let mut files = [Interest::writable(sink)];
+            let _ = poll::wait(&mut files, Some(Millis(0)));
+            if !files.iter().any(Interest::is_ready) {
+                return;
+            }
+        }
         // A log that cannot be written has nowhere to be reported.
         let _ = fd::write_to(sink, self.text.get(from..).unwrap_or_default());
     }

@@ -13,7 +13,7 @@ use crate::sys::fd::Fd;
 use crate::sys::memory::{self, Static};
 use crate::sys::{process, signal};
 use crate::text::duration::Millis;
-use crate::{limits, say};
+use crate::{limits, log, say};
 
 static SUPERVISOR: Static<Supervisor> = Static::new(Supervisor::new());
 
@@ -38,6 +38,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
 fn run(set: &supervise::Set) -> End {
     let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
     memory::release_stack();
+    log::never_wait();
     let mut outcome = supervise::run(supervisor, set);
     let mut text = None;
     loop {

@@ -20,6 +20,11 @@ impl Interest {
         Interest(libc::pollfd { fd: fd.raw(), events: 0, revents: 0 })
     }
 
+    /// Wait until descriptor `number` takes some bytes: a pipe as many as PIPE_BUF (pipe(7)), or its end is gone.
+    pub fn writable(number: i32) -> Self {
+        Interest(libc::pollfd { fd: number, events: libc::POLLOUT, revents: 0 })
+    }
+
     /// It waits for `fd`.
     pub fn is_for(&self, fd: &Fd) -> bool {
         self.0.fd == fd.raw()

@@ -23,7 +23,7 @@ use crate::{
     house::{House, finish, soon},
 };
 
-const CONFIG: &str = "[service.chatter]\nexec = [\"$busybox\", \"sh\", \"-c\", \"while :; do echo one line of many; usleep 1000; done\"]\n\
+const CONFIG: &str = "[service.chatter]\nexec = [\"$busybox\", \"sh\", \"-c\", \"while :; do echo one line of many, which is as long as those of programs are as a rule, or somewhat longer; usleep 1000; done\"]\n\
                       [service.idle]\nexec = [\"$busybox\", \"sleep\", \"100000\"]\n";
 
 pub struct Supervisor {
@@ -164,5 +164,19 @@ fn whoever_hangs_up_is_forgotten() {
         }
     }
     soon("it is up again", || supervisor.ask(b"1\0status\0\0idle\0")[0].starts_with(b"service\0idle\0ready\0"));
+    supervisor.end();
+}
+
+/// Its standard error is a pipe that nobody reads, as of a container whose log driver hangs: 64 KiB fill in no time.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let Some(house) = House::build() else { return };
+    let supervisor = Supervisor::start(&house);
+    for time in 0..200 {
+        assert_eq!(supervisor.ask(b"1\0stop\0wait\0idle\0"), [b"end\x000\0"], "{time}");
+        assert_eq!(supervisor.ask(b"1\0start\0wait\0idle\0"), [b"end\x000\0"], "{time}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    supervisor.answers();
     supervisor.end();
 }
