@@ -34,6 +34,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
 }
 
 /// Runs services until something ends them, with a new config after each reload.
+#[inline(never)]
 fn run(set: &supervise::Set) -> End {
     let (Some(supervisor), Some(text)) = (SUPERVISOR.take(), RELOADED.take()) else { process::exit(exit::SYSTEM) };
     memory::release_stack();
@@ -62,6 +63,7 @@ pub fn source_of(loaded: Loaded) -> Result<&'static CStr, &'static str> {
 }
 
 /// PID 1 of a pid namespace that is not the machine's: keeps the mounts it finds, and exits when its services end it.
+#[inline(never)]
 pub fn namespace(args: Args) -> ! {
     signal::block_all();
     signal::take_child_signals();

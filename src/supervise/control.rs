@@ -142,6 +142,7 @@ impl Control {
     }
 
     /// Takes a connection. With all places taken, whoever has said nothing yet gives way.
+    #[inline(never)]
     pub fn accept(&mut self) {
         if !core::mem::take(&mut self.called) {
             return;

@@ -178,6 +178,7 @@ fn free() {
 }
 
 /// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
+#[inline(never)]
 fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
     let mut place = Path::new();

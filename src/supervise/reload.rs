@@ -104,6 +104,7 @@ impl Loop<'_> {
     }
 
     /// Makes the members be those of the config: what is there stays, what is outdated is made anew, what is gone goes.
+    #[inline(never)]
     pub(super) fn adopt(&mut self) {
         let config = self.set.config;
         let wanted = order::wanted(&config.services);
