@@ -96,5 +96,5 @@ pub fn namespace(args: Args) -> ! {
         phases: &[],
         source: source_of(loaded),
     });
-    supervise::end(end, false, &signals, || {})
+    supervise::end(end, false, &signals, &|| {})
 }
