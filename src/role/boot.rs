@@ -321,7 +321,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
     if let Some(status) = end.status {
         say!(Failure, "exit status {}", status);
     }
-    supervise::end(end, true, &machine.signals, || {
+    supervise::end(end, true, &machine.signals, &|| {
         if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
             pass_on(to, status);
         }

@@ -68,6 +68,7 @@ impl Report {
     }
 
     /// After the last record.
+    #[inline(never)]
     pub fn end(&self, out: &mut Output) {
         if self.format == Format::Json {
             out.write(if self.first { b"[]\n" } else { b"]\n" });
@@ -92,6 +93,7 @@ impl Report {
         }
     }
 
+    #[inline(never)]
     fn line(&self, out: &mut Output, record: &Record) {
         if self.first {
             out.write(b"NAME            STATE     PID     SINCE  RESTARTS MEMORY  LAST EXIT\n");
@@ -123,6 +125,7 @@ impl Report {
         out.write(b"\n");
     }
 
+    #[inline(never)]
     fn json(&self, out: &mut Output, record: &Record) {
         let mut before = if self.first { "[{" } else { ",\n{" };
         for (index, field) in record.fields().iter().enumerate() {
@@ -171,6 +174,7 @@ fn number_column(out: &mut Output, number: Option<u64>, units: &Units, width: us
 }
 
 /// What the service's cgroup holds; where the memory controller is not at work, what its main process does (proc(5) statm).
+#[inline(never)]
 fn memory(record: &Record) -> Option<u64> {
     const PAGE: u64 = 4096;
     let mut text = [0u8; 64];

@@ -78,6 +78,7 @@ pub struct Failed {
 }
 
 /// Spawns `plan` and attends to it until it ends.
+#[inline(never)]
 pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
     let (child, mut signals) = match attended {

@@ -35,6 +35,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
 }
 
 /// Runs services until something ends them, with a new config after each reload.
+#[inline(never)]
 fn run(set: &supervise::Set) -> End {
     let Some(supervisor) = SUPERVISOR.take() else { process::exit(exit::SYSTEM) };
     memory::release_stack();
@@ -73,6 +74,7 @@ pub fn source_of(loaded: Loaded) -> Result<&'static CStr, &'static str> {
 }
 
 /// PID 1 of a pid namespace that is not the machine's: keeps the mounts it finds, and exits when its services end it.
+#[inline(never)]
 pub fn namespace(args: Args) -> ! {
     signal::block_all();
     signal::take_child_signals();
@@ -105,5 +107,5 @@ pub fn namespace(args: Args) -> ! {
         phases: &[],
         source: source_of(loaded),
     });
-    supervise::end(end, false, &signals, || {})
+    supervise::end(end, false, &signals, &|| {})
 }

@@ -34,6 +34,7 @@ pub struct Options {
 }
 
 /// Reads the words from `first` on: options, which end with `--` or the first word that is none, as with getopt(3p).
+#[inline(never)]
 pub fn parse<'w>(word: &dyn Fn(usize) -> Option<&'w CStr>, first: usize) -> Result<Options, Message<'w>> {
     let mut options = Options {
         asked: Asked::Command,

@@ -163,6 +163,7 @@ impl Control {
     }
 
     /// Takes a connection. With all places taken, whoever has said nothing yet gives way.
+    #[inline(never)]
     pub fn accept(&mut self) {
         if !core::mem::take(&mut self.called) {
             return;
@@ -211,12 +212,11 @@ impl Control {
 
     /// The reload is over.
     pub fn end_reload(&mut self, status: u8) {
-        self.clients.retain(|client| {
-            if client.wish == Wish::Reload {
-                client.end(status);
+        for index in (0..self.clients.len()).rev() {
+            if self.clients.get(index).is_some_and(|client| client.wish == Wish::Reload) {
+                self.clients.swap_remove(index).end(status);
             }
-            client.wish != Wish::Reload
-        });
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn nobody_left(signals: &Fd, limit: Millis) -> bool {
 
 /// Ends the machine, or, in a pid namespace that is not the machine's, this process. `farewell` is called when all is
 /// safe on disk, just before the power goes or the process ends.
-pub fn end(end: End, machine: bool, signals: &Fd, farewell: impl FnOnce()) -> ! {
+pub fn end(end: End, machine: bool, signals: &Fd, farewell: &dyn Fn()) -> ! {
     for number in [libc::SIGTERM, libc::SIGKILL] {
         if nobody_left(signals, Millis(0)) {
             break;
@@ -178,6 +178,7 @@ fn free() {
 }
 
 /// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
+#[inline(never)]
 fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
     let mut place = Path::new();

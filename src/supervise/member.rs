@@ -128,6 +128,7 @@ impl Member {
 
     /// Sends what `status` shows of it, and what `timeline` does: a [`SERVICE`](crate::wire::SERVICE). False: it did not
     /// arrive.
+    #[inline(never)]
     pub fn send_record(&self, client: &Client, root: &[u8], service: &Service) -> bool {
         let how = self.exit.map(|exit| self.how(exit, service));
         client.send(&[
@@ -206,6 +207,7 @@ impl Member {
         }
     }
 
+    #[inline(never)]
     fn spawn(
         &mut self,
         command: Command,

@@ -181,6 +181,7 @@ impl<'s> Loop<'s> {
     }
 
     /// Starts whoever may start, stops whoever is to stop and may. Until nothing moves any more.
+    #[inline(never)]
     fn schedule(&mut self) {
         let now = poll::now();
         let mut moved = true;
@@ -266,6 +267,7 @@ impl<'s> Loop<'s> {
     }
 
     /// The pipes between services that the process of `service` is born with.
+    #[inline(never)]
     fn pipes(&mut self, index: usize, service: &Service) -> Result<Pipes, Error> {
         let services = &self.set.config.services;
         let is_read = |name: &CStr| name.to_bytes() == service.name.as_bytes();
@@ -295,6 +297,7 @@ impl<'s> Loop<'s> {
         self.finish(End { ending, status });
     }
 
+    #[inline(never)]
     fn gave_up(&mut self, index: usize, service: &Service) {
         /// Of its lines: what a person reads first, on a console where `quiet` hid them.
         const LAST: usize = 5;

@@ -104,18 +104,18 @@ impl Loop<'_> {
     }
 
     /// Makes the members be those of the config: what is there stays, what is outdated is made anew, what is gone goes.
+    #[inline(never)]
     pub(super) fn adopt(&mut self) {
         let config = self.set.config;
         let wanted = order::wanted(&config.services);
-        let control = &*self.control;
-        self.members.retain(|member| {
-            let stays = config.service(&member.name).is_some();
-            if !stays {
+        for index in (0..self.members.len()).rev() {
+            let Some(member) = self.members.get(index) else { continue };
+            if config.service(&member.name).is_none() {
                 say!(Info, "{}: gone from the config", Show(&member.name));
-                tell!(control, "{}: gone", Show(&member.name));
+                tell!(self.control, "{}: gone", Show(&member.name));
+                drop(self.members.swap_remove(index));
             }
-            stays
-        });
+        }
         for (index, service) in config.services.iter().enumerate() {
             let state = match service.broken {
                 true => State::Failed,

@@ -59,6 +59,7 @@ impl Loop<'_> {
     }
 
     /// Does what is asked for. The exit status, unless `client` waits.
+    #[inline(never)]
     fn ask(&mut self, client: &mut Client, request: &Request) -> Option<u8> {
         let Some(named) = self.named(client, request) else { return Some(USAGE) };
         let all = config::Set(u64::MAX);
@@ -127,6 +128,7 @@ impl Loop<'_> {
     }
 
     /// The services that a request names. None: one of them is unknown, and `client` was told.
+    #[inline(never)]
     fn named(&self, client: &Client, request: &Request) -> Option<config::Set> {
         let mut set = config::Set::EMPTY;
         for name in request.names {
@@ -153,6 +155,7 @@ impl Loop<'_> {
     }
 
     /// One record for each of `named`, or for all.
+    #[inline(never)]
     fn tell_status(&self, client: &Client, verb: Verb, named: config::Set) -> u8 {
         if verb == Verb::Timeline {
             for phase in self.set.phases {
@@ -222,6 +225,7 @@ impl Loop<'_> {
     }
 
     /// Whether all of `set` are up or have failed to be: 0, or what it tells `client` then.
+    #[inline(never)]
     fn are_up(&self, client: &Client, set: config::Set) -> Option<u8> {
         let settled = |index| {
             let state = self.state(index);

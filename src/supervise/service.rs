@@ -210,6 +210,7 @@ fn from(now: Millis, limit: Option<Millis>) -> Option<Millis> {
 }
 
 /// The next state and what to do. An event that means nothing in a state changes nothing.
+#[inline(never)]
 pub fn step(state: State, event: Event, now: Millis, rules: &Rules, history: &mut History) -> (State, Action) {
     let kill_at = from(now, Some(rules.stop_timeout));
     if matches!(state, State::Ready { since, .. } if now.0.saturating_sub(since.0) >= HEALTHY) {

@@ -84,6 +84,7 @@ impl Loop<'_> {
     }
 
     /// What there is in the files of a member.
+    #[inline(never)]
     fn read_member(&mut self, index: usize, files: &Files) {
         let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { return };
         let [report, readiness, lines] = member.files().map(|file| files.has(file));
@@ -181,6 +182,7 @@ impl Loop<'_> {
     }
 
     /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'.
+    #[inline(never)]
     fn reap(&mut self) {
         while let Waited::Ended(pid, exit) = process::reap() {
             if self.check_ended(pid, exit) {

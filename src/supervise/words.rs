@@ -63,6 +63,7 @@ pub fn say_change(member: &Member, before: State, event: Event, now: Millis, ser
 }
 
 /// How a process ended, and what follows.
+#[inline(never)]
 fn say_end(member: &Member, before: State, how: How, now: Millis) {
     let (name, wanted) = (Show(&member.name), matches!(before, State::Stopping { then: Then::Stay | Then::Start, .. }));
     match member.state {

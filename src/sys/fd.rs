@@ -2,16 +2,17 @@
 
 use super::error::{Call, Result, check_long};
 use core::mem::MaybeUninit;
+use core::num::NonZeroI32;
 
 /// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fd(i32);
+pub struct Fd(NonZeroI32);
 
 impl Drop for Fd {
     #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
-        unsafe { libc::close(self.0) };
+        unsafe { libc::close(self.raw()) };
     }
 }
 
@@ -22,22 +23,24 @@ pub(super) fn control(number: i32, command: i32, value: i32) -> Result<usize> {
 }
 
 impl Fd {
+    /// Kept with its bits turned over: -1, which is no descriptor, is the 0 that it never is, and None of an `Option<Fd>`.
     pub(super) fn own(raw: i32) -> Self {
-        Fd(raw)
+        // SAFETY: only what the kernel gave as a descriptor comes here, and errors are negative.
+        Fd(unsafe { NonZeroI32::new_unchecked(!raw) })
     }
 
     pub(super) const fn raw(&self) -> i32 {
-        self.0
+        !self.0.get()
     }
 
     /// The number, for messages and for poll.
     pub const fn number(&self) -> i32 {
-        self.0
+        self.raw()
     }
 
     /// Keeps the file open for as long as the process lives, and says under which number.
     pub fn leak(self) -> i32 {
-        let raw = self.0;
+        let raw = self.raw();
         core::mem::forget(self);
         raw
     }
@@ -46,7 +49,7 @@ impl Fd {
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             // SAFETY: the buffer is ours for its whole length.
-            let n = unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) };
+            let n = unsafe { libc::read(self.raw(), buffer.as_mut_ptr().cast(), buffer.len()) };
             match check_long(Call::Read, n as libc::c_long) {
                 Err(error) if error.is(libc::EINTR) => {}
                 done => return done,
@@ -68,31 +71,31 @@ impl Fd {
 
     /// write(2), once: how much was taken.
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
-        write_to(self.0, bytes)
+        write_to(self.raw(), bytes)
     }
 
     /// Reads and writes answer EAGAIN instead of waiting.
     pub fn set_non_blocking(&self) -> Result<()> {
-        let flags = control(self.0, libc::F_GETFL, 0)?;
-        control(self.0, libc::F_SETFL, flags as i32 | libc::O_NONBLOCK).map(drop)
+        let flags = control(self.raw(), libc::F_GETFL, 0)?;
+        control(self.raw(), libc::F_SETFL, flags as i32 | libc::O_NONBLOCK).map(drop)
     }
 
     /// Reads and writes wait again: a terminal was opened without, so that a missing carrier could not hang us.
     pub fn set_blocking(&self) -> Result<()> {
-        let flags = control(self.0, libc::F_GETFL, 0)?;
-        control(self.0, libc::F_SETFL, flags as i32 & !libc::O_NONBLOCK).map(drop)
+        let flags = control(self.raw(), libc::F_GETFL, 0)?;
+        control(self.raw(), libc::F_SETFL, flags as i32 & !libc::O_NONBLOCK).map(drop)
     }
 
     /// dup3(2) onto a fixed number that a command inherits, or (`close_on_exec`) does not.
     pub fn dup_onto(&self, number: i32, close_on_exec: bool) -> Result<()> {
-        if self.0 == number {
+        if self.raw() == number {
             // dup3 onto itself is EINVAL, and would have left the flag as it was.
             let flag = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
-            return control(self.0, libc::F_SETFD, flag).map(drop);
+            return control(self.raw(), libc::F_SETFD, flag).map(drop);
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.0, number, flags) }).map(drop)
+        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.raw(), number, flags) }).map(drop)
     }
 }
 
@@ -100,8 +103,8 @@ impl Fd {
     /// Becomes descriptor `number`, whatever that was.
     pub fn move_onto(&mut self, number: i32) -> Result<()> {
         self.dup_onto(number, true)?;
-        if self.0 != number {
-            *self = Fd(number);
+        if self.raw() != number {
+            *self = Fd::own(number);
         }
         Ok(())
     }
@@ -122,7 +125,7 @@ pub fn close_all_but(kept: Fd) -> Fd {
     // Closed with the others, or on that number already.
     kept.leak();
     close_from(PLACE + 1);
-    Fd(PLACE)
+    Fd::own(PLACE)
 }
 
 /// write(2) to a descriptor by number: the standard ones, which nobody owns.
@@ -147,7 +150,7 @@ pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
     let mut ends = [0i32; 2];
     // SAFETY: room for two numbers.
     check_long(Call::Pipe2, unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), flags | libc::O_CLOEXEC) })?;
-    Ok((Fd(ends[0]), Fd(ends[1])))
+    Ok((Fd::own(ends[0]), Fd::own(ends[1])))
 }
 
 /// A second descriptor for the same open file, numbered 3 or more.
@@ -157,7 +160,7 @@ pub fn duplicate(number: i32) -> Result<Fd> {
 
 /// A second descriptor for the same open file, numbered `least` or more; EINVAL past the limit of open files.
 pub fn duplicate_above(number: i32, least: i32) -> Result<Fd> {
-    control(number, libc::F_DUPFD_CLOEXEC, least).map(|raw| Fd(raw as i32))
+    control(number, libc::F_DUPFD_CLOEXEC, least).map(|raw| Fd::own(raw as i32))
 }
 
 /// Closes `first` and all above it.

@@ -43,5 +43,7 @@ pub fn stop(device: i32) {
     const DISABLE: i32 = 1;
     let _ = control(device, SET_OPTIONS, DISABLE);
     let _ = write_to(device, b"V");
-    drop(Fd::own(device));
+    if device >= 0 {
+        drop(Fd::own(device));
+    }
 }
