@@ -253,12 +253,13 @@ impl<'a> Step<'a> {
     fn write_rest(&self, out: &mut dyn Out) {
         match *self {
             Step::MountRoot(root) => put!(out, "{} for it", Waiting(root.wait)),
-            Step::Session { terminal: true } => out.write(b" with the terminal"),
+            Step::Session { terminal: true } => put!(out, " with the terminal"),
             Step::Stdio { log, fed } => {
-                out.write(if fed { b"what services log here, output " } else { b"null, output " });
+                let from = if fed { packed!("what services log here, output ") } else { packed!("null, output ") };
+                from.write(out);
                 match log {
-                    Log::Kmsg => out.write(b"to the kernel log"),
-                    Log::Console => out.write(b"to the console"),
+                    Log::Kmsg => put!(out, "to the kernel log"),
+                    Log::Console => put!(out, "to the console"),
                     Log::Null => out.write(b"null"),
                     Log::Path(path) => put!(out, "appended to {}", show::Word(path.to_bytes())),
                     Log::Service(name) => put!(out, "to service {}", Show(name.to_bytes())),

@@ -10,6 +10,7 @@ use crate::say;
 use crate::sys::args::Args;
 use crate::text::bytes::{after, cut, has, terminated};
 use crate::text::names;
+use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
@@ -36,11 +37,14 @@ static FIELDS: [Field; HELP] = [
 ];
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
-const CALLED: &str = "cap-add, --cap-drop|cap-add, --cap-drop|env|hostname|network|tmpfs|user|volume|workdir|init";
-const WANTED: &str = "capability of capabilities(7), nor ALL|capability of capabilities(7), nor ALL|\
-    variable; write NAME=VALUE or NAME|host name of at most 64 letters, digits, - and dots|network; write none or host|\
-    tmpfs; write /PATH or /PATH:OPTIONS|user; write USER or USER:GROUP, each a name or a number|\
-    volume; write /SRC:/DST or /SRC:/DST:ro|absolute path|true or false";
+const CALLED: Packed =
+    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
+const WANTED: Packed = packed!(
+    "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
+    variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
+    tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
+    volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
+);
 
 /// Words of one list option: more volumes than that are no container any more.
 const MOST: usize = 64;
@@ -67,7 +71,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
         let (number, value) = option?;
         let Some(&field) = FIELDS.get(number) else { return Some(Asked::Help) };
         let Some(becomes) = check(number, field, value.to_bytes()) else {
-            let [called, wanted] = [CALLED, WANTED].map(|list| names::at(list, b'|', number));
+            let [called, wanted] = [CALLED, WANTED].map(|list| list.line(number));
             say!(Failure, "run: --{}: {} is no {}", called, Word(value.to_bytes()), wanted);
             return None;
         };

@@ -12,6 +12,7 @@ use crate::sys::fs::{self, At};
 use crate::sys::net;
 use crate::text::address;
 use crate::text::bytes;
+use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
 use heapless::Vec;
 
@@ -64,13 +65,13 @@ fn open(word: &CStr) -> Result<Fd> {
 }
 
 /// What to try.
-fn hint(error: Error) -> &'static str {
+fn hint(error: Error) -> Packed {
     match i32::from(error.errno().0) {
-        libc::EADDRINUSE => "; does another service or program listen there?",
-        libc::EADDRNOTAVAIL => "; is its interface up, and has it this address?",
-        libc::EAFNOSUPPORT => "; is it in this kernel?",
-        libc::ENOENT => "; is its directory there?",
-        libc::EEXIST => "; what lies there is no socket, remove it",
-        _ => "",
+        libc::EADDRINUSE => packed!("; does another service or program listen there?"),
+        libc::EADDRNOTAVAIL => packed!("; is its interface up, and has it this address?"),
+        libc::EAFNOSUPPORT => packed!("; is it in this kernel?"),
+        libc::ENOENT => packed!("; is its directory there?"),
+        libc::EEXIST => packed!("; what lies there is no socket, remove it"),
+        _ => Packed::EMPTY,
     }
 }
