@@ -92,6 +92,21 @@ impl Supervisor {
     }
 }
 
+/// A place that cannot be written to yet is tried again, and the services do not wait for it.
+#[test]
+fn it_listens_once_it_can() {
+    let Some(house) = House::build() else { return };
+    let mender = "[service.mender]\ntype = \"oneshot\"\n\
+                  exec = [\"$busybox\", \"sh\", \"-c\", \"usleep 400000; exec $busybox mount -o remount,rw /run\"]\n";
+    let more = "$busybox mount -o remount,ro /run && exec 2>$root/../said &&";
+    let supervisor = Supervisor::start_with(&house, &format!("{CONFIG}{mender}"), more);
+    supervisor.answers();
+    supervisor.end();
+    let said = std::fs::read_to_string(house.beside("said")).unwrap();
+    let count = said.lines().filter(|line| line.starts_with("tinyo: control socket: /run/tinyo: ")).count();
+    assert!((2..=4).contains(&count), "{said}");
+}
+
 #[test]
 fn a_thousand_who_say_nothing_keep_nobody_out() {
     let Some(house) = House::build() else { return };
