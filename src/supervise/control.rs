@@ -1,6 +1,7 @@
 //! The control socket, and who is connected to it. Nobody there can make PID 1 wait: every packet is taken or left at once,
 //! and there are never more than [`CLIENTS`] connections.
 
+use super::requests::NOT_UP;
 use super::turn::Files;
 use crate::config;
 use crate::limits::CLIENTS;
@@ -28,7 +29,8 @@ const FIRST_DELAY: u64 = 100;
 pub enum Wish {
     /// It has asked for nothing yet.
     Unsaid,
-    /// These are up, or will not come up by themselves.
+    /// These are up, or will not come up by themselves. Here and below services are their slots, which a reload does not
+    /// move.
     Up(config::Set),
     /// These are down.
     Down(config::Set),
@@ -192,10 +194,25 @@ impl Control {
         let _ = self.clients.push(client);
     }
 
-    /// Passes lines of the service at `index` on to those who follow it. Who does not read them misses them.
-    pub fn hear(&self, index: usize, name: &[u8], line: &[u8]) {
+    /// The service in `slot` is gone: who waited for it to come up is told, everybody else waits for the others only.
+    pub fn forget(&mut self, slot: usize, name: &[u8]) {
+        for index in (0..self.clients.len()).rev() {
+            match self.clients.get_mut(index).map(|client| &mut client.wish) {
+                Some(Wish::Up(set)) if set.contains(slot) => {
+                    let client = self.clients.swap_remove(index);
+                    tell!(client, "{}: gone from the config", Show(name));
+                    client.end(NOT_UP);
+                }
+                Some(Wish::Down(set) | Wish::Lines(set)) => set.remove(slot),
+                _ => {}
+            }
+        }
+    }
+
+    /// Passes lines of the service in `slot` on to those who follow it. Who does not read them misses them.
+    pub fn hear(&self, slot: usize, name: &[u8], line: &[u8]) {
         for client in &self.clients {
-            if matches!(client.wish, Wish::Lines(set) if set.contains(index)) {
+            if matches!(client.wish, Wish::Lines(set) if set.contains(slot)) {
                 client.send(&[Piece::Text(b"log"), Piece::Text(name), Piece::Text(line)]);
             }
         }

@@ -113,7 +113,8 @@ impl Loop<'_> {
             if config.service(&member.name).is_none() {
                 say!(Info, "{}: gone from the config", Show(&member.name));
                 tell!(self.control, "{}: gone", Show(&member.name));
-                drop(self.members.swap_remove(index));
+                let member = self.members.swap_remove(index);
+                self.control.forget(usize::from(member.slot), &member.name);
             }
         }
         for (index, service) in config.services.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::control::{Client, Wish, tell};
 use super::order;
-use super::service::{Event, State};
+use super::service::{Event, State, Then};
 use super::turn::Files;
 use super::{End, Loop};
 use crate::config;
@@ -68,7 +68,7 @@ impl Loop<'_> {
             Verb::Log => {
                 let set = if named == config::Set::EMPTY { all } else { named };
                 self.tell_lines(client, set);
-                client.wish = Wish::Lines(set);
+                client.wish = Wish::Lines(if set == all { all } else { self.slots(set) });
                 return if request.follow { None } else { Some(0) };
             }
             Verb::Poweroff | Verb::Reboot | Verb::Halt => {
@@ -94,13 +94,13 @@ impl Loop<'_> {
                         self.handle(index, Event::Want);
                     }
                 }
-                client.wish = Wish::Up(named);
+                client.wish = Wish::Up(self.slots(named));
             }
             Verb::Restart => {
                 for index in order::members(named) {
                     self.handle(index, Event::Restart);
                 }
-                client.wish = Wish::Up(named);
+                client.wish = Wish::Up(self.slots(named));
             }
             Verb::Stop => {
                 let all = order::with_dependents(named, &self.set.config.services);
@@ -112,10 +112,24 @@ impl Loop<'_> {
                         self.leaving.insert(index);
                     }
                 }
-                client.wish = Wish::Down(all);
+                client.wish = Wish::Down(self.slots(all));
             }
         }
         if request.wait { None } else { Some(0) }
+    }
+
+    /// The slots of the services at these indices, and the other way round.
+    fn slots(&self, indices: config::Set) -> config::Set {
+        let mut slots = config::Set::EMPTY;
+        for member in order::members(indices).filter_map(|index| self.members.get(index)) {
+            slots.insert(usize::from(member.slot));
+        }
+        slots
+    }
+
+    fn indices(&self, slots: config::Set) -> impl Iterator<Item = usize> {
+        let members = self.members.iter().enumerate();
+        members.filter(move |(_, member)| slots.contains(usize::from(member.slot))).map(|(index, _)| index)
     }
 
     /// It runs, or will by itself.
@@ -215,13 +229,32 @@ impl Loop<'_> {
             let Some(client) = self.control.clients.get(index) else { continue };
             let status = match client.wish {
                 Wish::Up(set) => self.are_up(client, set),
-                Wish::Down(set) => order::members(set).all(|index| !self.is_alive(index)).then_some(0),
+                Wish::Down(set) => self.are_down(client, set),
                 _ => None,
             };
             if let Some(status) = status {
                 self.control.clients.swap_remove(index).end(status);
             }
         }
+    }
+
+    /// Whether all of `set` are down: 0, or what it tells `client` when somebody else wants one of them up again.
+    fn are_down(&self, client: &Client, set: config::Set) -> Option<u8> {
+        let mut down = true;
+        for index in self.indices(set).filter(|&index| self.is_alive(index)) {
+            down = false;
+            let stops = matches!(self.state(index), State::Stopping { then: Then::Stay, .. });
+            if !stops && !self.leaving.contains(index) {
+                tell!(
+                    client,
+                    "{}: {}: somebody else started it",
+                    self.set.config.name(index),
+                    self.state(index).name()
+                );
+                return Some(NOT_UP);
+            }
+        }
+        down.then_some(0)
     }
 
     /// Whether all of `set` are up or have failed to be: 0, or what it tells `client` then.
@@ -231,11 +264,11 @@ impl Loop<'_> {
             let state = self.state(index);
             self.is_fine(index) || matches!(state, State::Stopped | State::Failed | State::Backoff { .. })
         };
-        if !order::members(set).filter(|&index| index < self.members.len()).all(settled) {
+        if !self.indices(set).all(settled) {
             return None;
         }
         let mut status = 0;
-        for index in order::members(set).filter(|&index| !self.is_fine(index)) {
+        for index in self.indices(set).filter(|&index| !self.is_fine(index)) {
             let (Some(member), Some(service)) = (self.members.get(index), self.service(index)) else { continue };
             let (name, state) = (service.name, member.state.name());
             match member.exit {

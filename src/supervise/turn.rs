@@ -102,12 +102,13 @@ impl Loop<'_> {
     pub(super) fn read_lines(&mut self, index: usize, ended: bool) {
         let (Some(service), Some(member)) = (self.service(index), self.members.get_mut(index)) else { return };
         let Some(lines) = &mut member.lines else { return };
-        let (mut ring, control) = (self.rings.get_mut(usize::from(member.slot)), &*self.control);
+        let slot = usize::from(member.slot);
+        let (mut ring, control) = (self.rings.get_mut(slot), &*self.control);
         let hear = &mut |line: &[u8]| {
             if let Some(ring) = &mut ring {
                 ring.keep(line);
             }
-            control.hear(index, service.name.as_bytes(), line);
+            control.hear(slot, service.name.as_bytes(), line);
         };
         if ended {
             lines.drain(service.name, hear);

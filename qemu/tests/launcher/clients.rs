@@ -62,20 +62,7 @@ impl Supervisor {
     pub fn ask(&self, request: &[u8]) -> Vec<Vec<u8>> {
         let client = self.connect();
         let _ = send(client.as_raw_fd(), request, MsgFlags::MSG_NOSIGNAL);
-        let mut packets = Vec::new();
-        let mut buffer = [0; 4096];
-        loop {
-            match recv(client.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(n @ 1..) => packets.push(buffer[..n].to_vec()),
-                // Sent away before it was heard; what it was told comes next.
-                Err(Errno::ECONNRESET) => continue,
-                _ => break,
-            }
-            if buffer.starts_with(b"end\0") {
-                break;
-            }
-        }
-        packets
+        hear(&client)
     }
 
     #[track_caller]
@@ -90,6 +77,24 @@ impl Supervisor {
         kill(first(&self.child), Signal::SIGTERM).unwrap();
         assert_eq!(finish(self.child).code, 0);
     }
+}
+
+/// The packets until the last.
+fn hear(client: &OwnedFd) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match recv(client.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+            Ok(n @ 1..) => packets.push(buffer[..n].to_vec()),
+            // Sent away before it was heard; what it was told comes next.
+            Err(Errno::ECONNRESET) => continue,
+            _ => break,
+        }
+        if buffer.starts_with(b"end\0") {
+            break;
+        }
+    }
+    packets
 }
 
 /// A place that cannot be written to yet is tried again, and the services do not wait for it.
@@ -193,5 +198,48 @@ fn a_log_that_nobody_reads_stops_nothing() {
         std::thread::sleep(Duration::from_millis(20));
     }
     supervisor.answers();
+    supervisor.end();
+}
+
+/// Clients that wait, while somebody else moves what they wait for, or takes it out of the config.
+#[test]
+fn whoever_waits_is_answered_whatever_happens_meanwhile() {
+    let Some(house) = House::build() else { return };
+    let slow = "[service.first]\nexec = [\"$busybox\", \"sleep\", \"100001\"]\n\
+                [service.slow]\nexec = [\"$busybox\", \"sleep\", \"100002\"]\nready = \"fd:3\"\nstart-timeout = \"1h\"\n\
+                [service.deaf]\nexec = [\"$busybox\", \"sh\", \"-c\", \"trap : TERM; while :; do sleep 0.05; done\"]\nstop-timeout = \"2s\"\n";
+    let slow = slow.replace("$busybox", &house.busybox.display().to_string());
+    let supervisor = Supervisor::start_with(&house, &slow, "");
+    let asked = |request: &[u8]| {
+        let client = supervisor.connect();
+        send(client.as_raw_fd(), request, MsgFlags::MSG_NOSIGNAL).unwrap();
+        client
+    };
+    // One waits for it to be up, and another stops it.
+    let up = asked(b"1\0start\0wait\0slow\0");
+    assert_eq!(supervisor.ask(b"1\0stop\0wait\0slow\0"), [b"end\x000\0"]);
+    let heard = hear(&up);
+    assert!(heard[0].starts_with(b"say\0slow: stopped"), "{heard:?}");
+    assert_eq!(heard[1], b"end\x003\0");
+    // One waits for it to be down, and another wants it up.
+    let down = asked(b"1\0stop\0wait\0deaf\0");
+    soon("it stops", || supervisor.ask(b"1\0status\0\0deaf\0")[0].starts_with(b"service\0deaf\0stopping\0"));
+    let again = asked(b"1\0start\0wait\0deaf\0");
+    let heard = hear(&down);
+    assert!(heard[0].ends_with(b"somebody else started it\0"), "{heard:?}");
+    assert_eq!(heard[1], b"end\x003\0");
+    assert_eq!(hear(&again), [b"end\x000\0"]);
+    // One waits for it to be up, another follows its neighbour, and it is taken out of the config before its neighbour.
+    let up = asked(b"1\0start\0wait\0slow\0");
+    let config = slow.split("[service.slow]").next().unwrap().to_owned()
+        + "[service.deaf]"
+        + slow.split("[service.deaf]").nth(1).unwrap();
+    std::fs::write(format!("/proc/{}/root/etc/tinyo.toml", first(&supervisor.child)), config).unwrap();
+    let reloaded = supervisor.ask(b"1\0reload\0wait\0");
+    assert_eq!(reloaded, [&b"say\0slow: gone\0"[..], b"end\x000\0"]);
+    let heard = hear(&up);
+    assert!(heard.last().unwrap() == b"end\x003\0", "{heard:?}");
+    let packets = supervisor.ask(b"1\0status\0\0deaf\0");
+    assert!(packets[0].starts_with(b"service\0deaf\0ready\0"), "{packets:?}");
     supervisor.end();
 }

@@ -16,11 +16,7 @@ fn played(house: &House, config: &str, until: Option<&str>) -> Ended {
     let config =
         config.replace('@', &notifier.display().to_string()).replace('$', &house.busybox.display().to_string());
     let errors = house.beside("errors");
-<<<<<<< HEAD
     // Of a life before this one.
-=======
-    // What the run before said would be taken for this one's.
->>>>>>> h/faults
     let _ = fs::remove_file(&errors);
     let mut said = house.clean_but_tree(|| {
         let child = start(house, &config, &format!("exec 2>{} &&", errors.display()));
