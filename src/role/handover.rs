@@ -13,7 +13,7 @@ use crate::plan::{Step, build};
 use crate::supervise::End;
 use crate::sys::error::Error;
 use crate::sys::fs;
-use crate::sys::process::{self, Words};
+use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
@@ -111,7 +111,9 @@ fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
 /// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
 fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck> {
     say!(Info, "root: handing over to {}", Show(name.to_bytes()));
-    let error = match words(machine, name) {
+    let mut rooms = [const { Room::<{ limits::EXEC_WORDS }>::new() }; 2];
+    let [words, variables] = rooms.each_mut().map(Words::of);
+    let error = match fill(machine, name, words, variables) {
         Ok((argv, environment)) => {
             if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
                 let _ = console.onto_standard();
@@ -135,11 +137,13 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
     Err(Stuck)
 }
 
-type Array<'w> = Words<'w, { limits::EXEC_WORDS }>;
-
 /// The kernel's words go on to the real init, as it would have given them itself.
-fn words<'w>(machine: &Machine, name: &'w CStr) -> Result<(Array<'w>, Array<'w>), Error> {
-    let (mut argv, mut environment) = (Array::default(), Array::default());
+fn fill<'w>(
+    machine: &Machine,
+    name: &'w CStr,
+    mut argv: Words<'w>,
+    mut environment: Words<'w>,
+) -> Result<(Words<'w>, Words<'w>), Error> {
     argv.push(name)?;
     for word in machine.args.from(1) {
         argv.push(word)?;

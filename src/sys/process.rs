@@ -118,19 +118,36 @@ pub fn has_one_processor() -> bool {
     n > 0 && mask.is_power_of_two()
 }
 
-/// A NULL-terminated array of words for execve(2).
-pub struct Words<'w, const N: usize> {
-    words: heapless::Vec<*const c_char, N>,
-    borrowed: PhantomData<&'w CStr>,
-}
+/// Where an array of `N` words for execve(2) lies: on the stack, or in a static, where only what is filled costs pages.
+pub struct Room<const N: usize>([*const c_char; N]);
 
-impl<const N: usize> Default for Words<'_, N> {
-    fn default() -> Self {
-        Words { words: heapless::Vec::new(), borrowed: PhantomData }
+// SAFETY: it is only read through the `Words` that fill it.
+unsafe impl<const N: usize> Send for Room<N> {}
+
+impl<const N: usize> Room<N> {
+    pub const fn new() -> Self {
+        Room([core::ptr::null(); N])
     }
 }
 
-impl<'w, const N: usize> Words<'w, N> {
+impl<const N: usize> Default for Room<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A NULL-terminated array of words for execve(2).
+pub struct Words<'w> {
+    room: &'w mut [*const c_char],
+    len: usize,
+    borrowed: PhantomData<&'w CStr>,
+}
+
+impl<'w> Words<'w> {
+    pub fn of<const N: usize>(room: &'w mut Room<N>) -> Self {
+        Words { room: &mut room.0, len: 0, borrowed: PhantomData }
+    }
+
     pub fn push(&mut self, word: &'w CStr) -> Result<()> {
         self.push_raw(word.as_ptr())
     }
@@ -142,19 +159,26 @@ impl<'w, const N: usize> Words<'w, N> {
 
     #[inline(never)]
     fn push_raw(&mut self, word: *const c_char) -> Result<()> {
-        self.words.push(word).map_err(|_| Error::new(Call::Execve, libc::E2BIG))
+        let place = self.room.get_mut(self.len).ok_or(Error::new(Call::Execve, libc::E2BIG))?;
+        *place = word;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Its array, once it has its end.
+    fn ended(&self) -> Option<*const *const c_char> {
+        let last = self.room.get(self.len.wrapping_sub(1))?;
+        last.is_null().then_some(self.room.as_ptr())
     }
 }
 
 /// execve(2). It returns only to say why it did not happen.
 ///
 /// `argv` and `envp` were ended with [`Words::end`] and their words are still there: the caller keeps them in scope.
-pub fn execute<const A: usize, const E: usize>(path: &CStr, argv: &Words<A>, envp: &Words<E>) -> Error {
-    // SAFETY: both arrays end with NULL (checked here), the words are NUL-terminated and outlive the call.
-    if argv.words.last() != Some(&core::ptr::null()) || envp.words.last() != Some(&core::ptr::null()) {
-        return Error::new(Call::Execve, libc::EFAULT);
-    }
-    unsafe { libc::execve(path.as_ptr(), argv.words.as_ptr(), envp.words.as_ptr()) };
+pub fn execute(path: &CStr, argv: &Words, envp: &Words) -> Error {
+    let (Some(argv), Some(envp)) = (argv.ended(), envp.ended()) else { return Error::new(Call::Execve, libc::EFAULT) };
+    // SAFETY: both arrays end with NULL, the words are NUL-terminated and outlive the call.
+    unsafe { libc::execve(path.as_ptr(), argv, envp) };
     last(Call::Execve)
 }
 

@@ -11,7 +11,8 @@ use crate::plan::step::Signed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::fs::{self, At};
-use crate::sys::process::{self, Words};
+use crate::sys::memory::Static;
+use crate::sys::process::{self, Room, Words};
 use crate::sys::{args, tty, user};
 use crate::text::lines::{self, Stop};
 use crate::text::put::Word;
@@ -253,14 +254,29 @@ pub fn ask() -> Result<()> {
 /// Where programs are looked for when nobody says otherwise.
 pub const DEFAULT_PATH: &CStr = c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// PID 1 never takes them, so that each of its children can.
+static WORDS: Static<Room<{ limits::EXEC_WORDS }>> = Static::new(Room::new());
+static VARIABLES: Static<Room<{ limits::EXEC_WORDS }>> = Static::new(Room::new());
+
 /// execve(2) of `argv` by PATH. It only returns to say why not.
-#[inline(never)]
 pub fn execute(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place) -> Error {
+    if place.variables.is_empty() { execute_in(argv, env, term, place) } else { execute_beside(argv, env, term, place) }
+}
+
+/// With variables of files: apart, for 20 kB of stack that others never touch.
+#[inline(never)]
+fn execute_beside(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place) -> Error {
     let mut all = environment::Environment::new();
-    let env = place.variables.with(env, &mut all);
+    execute_in(argv, place.variables.with(env, &mut all), term, place)
+}
+
+#[inline(never)]
+fn execute_in(argv: &[&CStr], env: &[&CStr], term: Option<&CStr>, place: &Place) -> Error {
     let mut texts = Texts::default();
-    let mut words = Words::<{ limits::EXEC_WORDS }>::default();
-    let mut environment = Words::<{ limits::EXEC_WORDS }>::default();
+    let (Some(words), Some(variables)) = (WORDS.take(), VARIABLES.take()) else {
+        return Error::new(Call::Execve, libc::E2BIG);
+    };
+    let (mut words, mut environment) = (Words::of(words), Words::of(variables));
     match prepare(argv, env, term, place, &mut texts, &mut words, &mut environment) {
         Ok(()) => {}
         Err(error) => return error,
@@ -325,8 +341,8 @@ fn prepare<'w>(
     term: Option<&'w CStr>,
     place: &Place,
     texts: &'w mut Texts,
-    words: &mut Words<'w, { limits::EXEC_WORDS }>,
-    environment: &mut Words<'w, { limits::EXEC_WORDS }>,
+    words: &mut Words<'w>,
+    environment: &mut Words<'w>,
 ) -> Result<()> {
     for word in argv {
         words.push(word)?;

@@ -45,6 +45,10 @@ impl Variables {
         if self.count > limits::LIST { Err(Error::new(Call::Read, libc::E2BIG)) } else { Ok(()) }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Before those of the config, which win.
     pub fn with<'a, 'w>(&'w self, env: &'a [&'w CStr], all: &'a mut Environment<'w>) -> &'a [&'w CStr] {
         let text = self.text.as_ref().and_then(|text| text.get(..self.used)).unwrap_or_default();
