@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// A value that can be borrowed for ever, once.
 ///
 /// In this order: the flag is touched, and beside the value's beginning it costs no page of its own.
-#[repr(C)]
+#[repr(C, align(4096))]
 pub struct Static<T> {
     taken: AtomicBool,
     value: UnsafeCell<T>,
