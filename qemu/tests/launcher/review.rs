@@ -231,8 +231,9 @@ fn r08_a_stop_that_is_undone_is_answered() {
 /// Its own stop was extended before the machine's end came.
 #[test]
 fn r09_an_extension_does_not_hold_the_end_of_the_machine() {
-    let config = "[service.app]\nexec = [\"$busybox\", \"sh\", \"-c\", \"trap '@/notifier EXTEND_TIMEOUT_USEC=3600000000; touch @/extended' TERM; while :; do sleep 0.05; done\"]\nstop-timeout = \"1s\"\n";
-    let Some(scene) = Scene::start(config) else { return };
+    let script = "@/notifier READY=1 sleep:0.3; trap '@/notifier EXTEND_TIMEOUT_USEC=3600000000 sleep:0.3; touch @/extended' TERM; while :; do sleep 0.05; done";
+    let config = service("app", "ready = \"notify\"\nstop-timeout = \"1s\"", script);
+    let Some(scene) = Scene::start(&config) else { return };
     scene.becomes("app", "ready");
     sleep(Duration::from_millis(300));
     scene.word("stop  app");
@@ -368,7 +369,7 @@ fn r17_the_log_of_all_is_all_or_an_error() {
     assert_eq!((logs, packets.last().map(String::as_str)), (64, Some("end|0|")));
 }
 
-/// Files that come with a request are nobody's.
+/// As at its start, where the config has a container.
 #[test]
 fn r18_a_reload_in_a_namespace_keeps_the_shield() {
     let one = service("one", "", IDLE);
@@ -383,4 +384,60 @@ fn r18_a_reload_in_a_namespace_keeps_the_shield() {
     let exe = fs::read_link(format!("/proc/{}/exe", scene.pid)).unwrap();
     let bare = exe == scene.house.tinyo;
     assert!(!(bare && answer.last().unwrap() == "end|0|"), "a container runs, and PID 1 is {exe:?} itself");
+}
+
+/// Somebody who does not read its terminal, as a `docker run -t` that hangs: what is left of its buffer is less than a line.
+#[test]
+fn r19_a_terminal_that_nobody_reads_stops_nothing() {
+    let Some(house) = House::build() else { return };
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let slave = nix::unistd::ttyname(&pty.slave).unwrap();
+    let config = service("chatter", "", "i=0; while :; do i=$((i+1)); echo $i one line of many, which is as long as those of programs are; usleep 5000; done")
+        + &service("idle", "", IDLE);
+    let supervisor = Supervisor::start_with(&house, &config, &format!("exec 2>{} &&", slave.display()));
+    let pid = first(&supervisor.child);
+    let scene = Scene { house, supervisor: Some(supervisor), pid };
+    for _ in 0..60 {
+        sleep(Duration::from_millis(100));
+        let packets = scene.word("status  idle");
+        let stack = fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+        assert!(packets.len() == 2, "PID 1 answers nobody: it is in {stack}");
+    }
+}
+
+/// Files that come with a request are nobody's.
+#[test]
+fn r20_files_sent_with_a_request_are_not_kept() {
+    use nix::sys::socket::*;
+    use std::os::fd::AsRawFd;
+    let Some(scene) = Scene::start(&service("idle", "", IDLE)) else { return };
+    scene.becomes("idle", "ready");
+    let count = || fs::read_dir(format!("/proc/{}/fd", scene.pid)).unwrap().count();
+    sleep(Duration::from_millis(300));
+    let before = count();
+    let file = fs::File::open("/dev/null").unwrap();
+    for _ in 0..20 {
+        let client = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).unwrap();
+        let path = format!("/proc/{}/root/run/tinyo/control", scene.pid);
+        connect(client.as_raw_fd(), &UnixAddr::new(path.as_str()).unwrap()).unwrap();
+        let files = [file.as_raw_fd(); 8];
+        let request = [std::io::IoSlice::new(b"1\0status\0\0")];
+        sendmsg::<UnixAddr>(client.as_raw_fd(), &request, &[ControlMessage::ScmRights(&files)], MsgFlags::empty(), None).unwrap();
+        sleep(Duration::from_millis(20));
+    }
+    scene.word("status ");
+    sleep(Duration::from_millis(300));
+    assert_eq!(count(), before);
+}
+
+/// Its type is a mistake that a reload mends: it is not Starting for ever.
+#[test]
+fn r21_a_changed_type_is_a_change() {
+    let rest = service("next", "requires = [\"web\"]", IDLE);
+    let Some(scene) = Scene::start(&(service("web", "type = \"oneshot\"", IDLE) + &rest)) else { return };
+    scene.becomes("web", "starting");
+    scene.write(&(service("web", "", IDLE) + &rest));
+    assert_eq!(scene.reload().last().unwrap(), "end|0|");
+    sleep(Duration::from_millis(1000));
+    assert_eq!((scene.state("web"), scene.state("next")), ("ready".into(), "ready".into()));
 }
