@@ -45,8 +45,7 @@ check unlimited-pids is web/pids.max max
 say over
 "#;
 
-static GUEST: Shared =
-    LazyLock::new(|| guest(Arch::X86_64, |boot| boot.config(CONFIG).script("/check", CHECK).run()));
+static GUEST: Shared = LazyLock::new(|| guest(Arch::X86_64, |boot| boot.config(CONFIG).script("/check", CHECK).run()));
 
 #[test]
 fn a_limit_that_is_taken_away_is_gone_after_a_reload() {

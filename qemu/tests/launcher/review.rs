@@ -157,7 +157,12 @@ fn r04_a_restart_during_a_reload_does_not_block_reloads_for_ever() {
         scene.becomes("web", "stopping");
         scene.word("restart  web");
         let answer = reload.join().unwrap();
-        assert_eq!(answer.last().map(String::as_str), Some("end|0|"), "no answer in 5 s: {answer:?}; then {:?}", scene.reload());
+        assert_eq!(
+            answer.last().map(String::as_str),
+            Some("end|0|"),
+            "no answer in 5 s: {answer:?}; then {:?}",
+            scene.reload()
+        );
     });
 }
 
@@ -359,11 +364,17 @@ fn r16_a_stop_command_that_hangs_is_not_left_running() {
 #[test]
 fn r17_the_log_of_all_is_all_or_an_error() {
     let config: String = (0..64)
-        .map(|i| service(&format!("s{i}"), "type = \"oneshot\"", "i=0; while [ $i -lt 60 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done"))
+        .map(|i| {
+            service(
+                &format!("s{i}"),
+                "type = \"oneshot\"",
+                "i=0; while [ $i -lt 60 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done",
+            )
+        })
         .collect();
     let Some(scene) = Scene::start(&config) else { return };
     soon("all are done", || scene.word("status ").iter().filter(|line| line.contains("|done|")).count() == 64);
-    
+
     let packets = scene.word("log ");
     let logs = packets.iter().filter(|line| line.starts_with("log|")).count();
     assert_eq!((logs, packets.last().map(String::as_str)), (64, Some("end|0|")));
@@ -392,8 +403,11 @@ fn r19_a_terminal_that_nobody_reads_stops_nothing() {
     let Some(house) = House::build() else { return };
     let pty = nix::pty::openpty(None, None).unwrap();
     let slave = nix::unistd::ttyname(&pty.slave).unwrap();
-    let config = service("chatter", "", "i=0; while :; do i=$((i+1)); echo $i one line of many, which is as long as those of programs are; usleep 5000; done")
-        + &service("idle", "", IDLE);
+    let config = service(
+        "chatter",
+        "",
+        "i=0; while :; do i=$((i+1)); echo $i one line of many, which is as long as those of programs are; usleep 5000; done",
+    ) + &service("idle", "", IDLE);
     let supervisor = Supervisor::start_with(&house, &config, &format!("exec 2>{} &&", slave.display()));
     let pid = first(&supervisor.child);
     let scene = Scene { house, supervisor: Some(supervisor), pid };
@@ -422,7 +436,14 @@ fn r20_files_sent_with_a_request_are_not_kept() {
         connect(client.as_raw_fd(), &UnixAddr::new(path.as_str()).unwrap()).unwrap();
         let files = [file.as_raw_fd(); 8];
         let request = [std::io::IoSlice::new(b"1\0status\0\0")];
-        sendmsg::<UnixAddr>(client.as_raw_fd(), &request, &[ControlMessage::ScmRights(&files)], MsgFlags::empty(), None).unwrap();
+        sendmsg::<UnixAddr>(
+            client.as_raw_fd(),
+            &request,
+            &[ControlMessage::ScmRights(&files)],
+            MsgFlags::empty(),
+            None,
+        )
+        .unwrap();
         sleep(Duration::from_millis(20));
     }
     scene.word("status ");
@@ -440,4 +461,147 @@ fn r21_a_changed_type_is_a_change() {
     assert_eq!(scene.reload().last().unwrap(), "end|0|");
     sleep(Duration::from_millis(1000));
     assert_eq!((scene.state("web"), scene.state("next")), ("ready".into(), "ready".into()));
+}
+
+/// Without a cgroup a service is its process group, whose number is somebody else's once nobody is left in it.
+#[test]
+fn r22_a_start_that_fails_kills_nobody_else() {
+    let config = service("web", "listen = [\"unix:@/dir/socket\"]", IDLE) + &service("db", "autostart = false", IDLE);
+    let Some(house) = House::build() else { return };
+    house.directory("dir");
+    let config = config.replace('@', &house.beside("").display().to_string());
+    let errors = format!("exec 2>{} &&", house.beside("errors").display());
+    let supervisor = Supervisor::start_with(&house, &config, &errors);
+    let pid = first(&supervisor.child);
+    let scene = Scene { house, supervisor: Some(supervisor), pid };
+    scene.becomes("web", "ready");
+    let group: u32 = scene.word("status  web")[0].split('|').nth(3).unwrap().parse().unwrap();
+    scene.word("stop wait web");
+    // Many forks later db happens to get the number that web had.
+    let script = format!("echo {} >/proc/sys/kernel/ns_last_pid", group - 1);
+    let done = std::process::Command::new("nsenter")
+        .args(["-t", &pid.to_string(), "-p", "-m", &scene.house.busybox.display().to_string(), "sh", "-c", &script])
+        .status();
+    assert!(done.unwrap().success());
+    scene.word("start wait db");
+    assert_eq!(scene.word("status  db")[0].split('|').nth(3).unwrap(), group.to_string());
+    // web's socket cannot be made, so that it never has a process.
+    fs::remove_dir_all(scene.house.beside("dir")).unwrap();
+    scene.word("start wait web");
+    sleep(Duration::from_millis(300));
+    assert!(!scene.said().contains("killed by SIGKILL"), "{}", scene.said());
+}
+
+fn status_of(config: &str) -> Option<(i32, String)> {
+    let mut scene = Scene::start(config)?;
+    let child = scene.supervisor.take().unwrap().child;
+    let code = crate::house::finish(child).code;
+    Some((code, scene.said()))
+}
+
+/// Whoever made the container takes 0 for success, and starts nothing again.
+#[test]
+fn r23_an_end_that_is_a_failure_is_not_0() {
+    let doomed = service("main", "on-exit = \"poweroff\"\nrequires = [\"db\"]", IDLE);
+    let db = service("db", "type = \"oneshot\"", "sleep 1; exit 1");
+    if let Some((code, said)) = status_of(&(db + &doomed)) {
+        assert_ne!(code, 0, "{said}");
+    }
+}
+
+#[test]
+fn r24_a_service_that_crashed_too_often_is_not_0() {
+    let keys = "crash-limit = \"2 in 60s\"\non-failure = \"poweroff\"";
+    if let Some((code, said)) = status_of(&service("main", keys, "sleep 1; exit 7")) {
+        assert_ne!(code, 0, "{said}");
+    }
+}
+
+/// What a reload is for, once more: db has failed for good, and web with it.
+#[test]
+fn r25_who_failed_for_want_of_a_mended_service_starts() {
+    let rest = service("web", "requires = [\"db\"]", IDLE);
+    let Some(scene) = Scene::start(&(service("db", "type = \"oneshot\"", "exit 1") + &rest)) else { return };
+    scene.becomes("web", "failed");
+    scene.write(&(service("db", "type = \"oneshot\"", "exit 0") + &rest));
+    assert_eq!(scene.reload().last().unwrap(), "end|0|");
+    scene.becomes("db", "done");
+    sleep(Duration::from_millis(500));
+    assert_eq!(scene.state("web"), "ready", "{}", scene.said());
+}
+
+/// Nor are files that come with a notice, which anybody may send.
+#[test]
+fn r26_files_sent_with_a_notice_are_not_kept() {
+    use nix::sys::socket::*;
+    use std::os::fd::AsRawFd;
+    let Some(scene) = Scene::start(&service("idle", "", IDLE)) else { return };
+    scene.becomes("idle", "ready");
+    let count = || fs::read_dir(format!("/proc/{}/fd", scene.pid)).unwrap().count();
+    sleep(Duration::from_millis(300));
+    let before = count();
+    let file = fs::File::open("/dev/null").unwrap();
+    let client = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).unwrap();
+    let path = format!("/proc/{}/root/run/tinyo/notify", scene.pid);
+    connect(client.as_raw_fd(), &UnixAddr::new(path.as_str()).unwrap()).unwrap();
+    for _ in 0..20 {
+        let files = [file.as_raw_fd(); 8];
+        let request = [std::io::IoSlice::new(b"BARRIER=1")];
+        sendmsg::<UnixAddr>(
+            client.as_raw_fd(),
+            &request,
+            &[ControlMessage::ScmRights(&files)],
+            MsgFlags::empty(),
+            None,
+        )
+        .unwrap();
+    }
+    scene.word("status ");
+    sleep(Duration::from_millis(300));
+    assert_eq!(count(), before);
+}
+
+/// What a start refuses with 100 is refused by a reload too: the next start is not the first to say so.
+#[test]
+fn r27_a_reload_refuses_what_a_start_refuses() {
+    let one = service("one", "", IDLE);
+    let Some(scene) = Scene::start(&one) else { return };
+    scene.becomes("one", "ready");
+    scene.write(&format!("[root]\nsource = \"/dev/vda\"\n{one}"));
+    let answer = scene.reload();
+    assert_eq!(answer.last().unwrap(), "end|100|", "{answer:?}");
+}
+
+/// Only what comes from now on.
+#[test]
+fn r28_a_follower_can_do_without_the_past() {
+    let Some(scene) = Scene::start(&service("talk", "", "while :; do echo word; sleep 0.1; done")) else { return };
+    scene.becomes("talk", "ready");
+    let words = [
+        "-t",
+        &scene.pid.to_string(),
+        "-p",
+        "-m",
+        "timeout",
+        "2",
+        scene.house.tinyo.to_str().unwrap(),
+        "log",
+        "-f",
+        "-n",
+        "0",
+        "talk",
+    ];
+    let output = std::process::Command::new("nsenter").args(words).output().unwrap();
+    assert!(!output.stdout.is_empty(), "nothing in 2 s: {output:?}");
+}
+
+/// One that crashes is stopped with the same consequence as one that runs.
+#[test]
+fn r29_a_stop_in_backoff_is_an_end_too() {
+    let Some(scene) = Scene::start(&service("main", "on-exit = \"poweroff\"", "exit 7")) else { return };
+    soon("a longer backoff", || scene.said().contains("next start in") || scene.said().contains("in 800 ms"));
+    scene.becomes("main", "backoff");
+    scene.word("stop wait main");
+    sleep(Duration::from_millis(500));
+    assert!(!scene.lives(), "nothing is left to run, and it runs on\n{}", scene.said());
 }
