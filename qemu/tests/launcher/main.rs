@@ -17,6 +17,7 @@ mod limits;
 mod listen;
 mod notify;
 mod options;
+mod review;
 mod rights;
 mod signals;
 mod status;
