@@ -6,7 +6,9 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
+use crate::sys::fs;
 use crate::sys::poll::{self, Interest};
+use crate::sys::tty;
 use crate::text::duration::Millis;
 use crate::text::packed::Packed;
 use crate::text::put::{Out, Piece, put};
@@ -36,11 +38,20 @@ pub fn to_kmsg(kmsg: Fd) {
 
 static MUTED: AtomicBool = AtomicBool::new(false);
 static IMPATIENT: AtomicBool = AtomicBool::new(false);
+/// Where standard error is written to.
+static TERMINAL: AtomicI32 = AtomicI32::new(STANDARD_ERROR);
 
 /// From here on a line that standard error does not take at once is left out: whoever should read it must not stop a
 /// supervisor. (/dev/kmsg never makes anybody wait.)
 pub fn never_wait() {
     IMPATIENT.store(true, Ordering::Relaxed);
+    // A terminal with room for one byte counts as writable, and a longer write then waits for the rest. Opened anew, for its
+    // flags are those of everybody who has this one.
+    if tty::is_terminal_at(STANDARD_ERROR)
+        && let Ok(terminal) = fs::open(c"/proc/self/fd/2", fs::WRITE | fs::NON_BLOCK | libc::O_NOCTTY)
+    {
+        TERMINAL.store(terminal.leak(), Ordering::Relaxed);
+    }
 }
 
 /// Says nothing at all until it is unmuted: what would be said was said before, by the process that this one was.
@@ -93,9 +104,11 @@ impl Line {
             return;
         }
         self.end();
-        let sink = SINK.load(Ordering::Relaxed);
-        let from = if sink == STANDARD_ERROR { MARK } else { 0 };
-        if IMPATIENT.load(Ordering::Relaxed) && sink == STANDARD_ERROR {
+        let (mut sink, mut from) = (SINK.load(Ordering::Relaxed), 0);
+        if sink == STANDARD_ERROR {
+            (sink, from) = (TERMINAL.load(Ordering::Relaxed), MARK);
+        }
+        if IMPATIENT.load(Ordering::Relaxed) && from != 0 {
             let mut files = [Interest::writable(sink)];
             let _ = poll::wait(&mut files, Some(Millis(0)));
             if !files.iter().any(Interest::is_ready) {

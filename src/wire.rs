@@ -5,7 +5,8 @@
 //! ```text
 //! to PID 1:    1 VERB [FLAG] NAME...     1 is the version; FLAG is "wait", "follow" or empty
 //! from PID 1:  say TEXT                  for the person who waits
-//!              log NAME LINES            lines of a service, oldest first
+//!              log NAME LINES            lines of a service that it has written, oldest first
+//!              line NAME LINE            one that it writes now
 //!              service NAME STATE ...    see [`SERVICE`]
 //!              phase NAME ...            see [`PHASE`]
 //!              end CODE                  the last packet: the exit status

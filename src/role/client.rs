@@ -131,20 +131,23 @@ fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
     loop {
         let packet = match local::receive(socket, &mut buffer) {
             // It was not heard, and what it was told instead comes next.
-            Err(error) if error.is(libc::ECONNRESET) => local::receive(socket, &mut buffer)?.0,
-            done => done?.0,
+            Err(error) if error.is(libc::ECONNRESET) => local::receive(socket, &mut buffer)?,
+            done => done?,
         };
         let mut fields = Fields::of(packet).unwrap_or_default();
-        let kind = names::position("say log service phase end", fields.next().unwrap_or_default());
+        let kind = names::position("say log line service phase end", fields.next().unwrap_or_default());
         let names = match kind {
-            Some(2) => wire::SERVICE,
-            Some(3) => wire::PHASE,
+            Some(3) => wire::SERVICE,
+            Some(4) => wire::PHASE,
             Some(kind) => {
                 let field = fields.next().unwrap_or_default();
                 match kind {
                     0 => say!(Failure, "{}", Show(field)),
-                    1 => {
-                        write_lines(&mut out, asked, field, fields.next().unwrap_or_default());
+                    1 | 2 => {
+                        let text = fields.next().unwrap_or_default();
+                        // Of the past as many as are asked for; of what is written from now on, all.
+                        let text = if kind == 1 { lines::last(text, asked.last) } else { Some(text) };
+                        write_lines(&mut out, asked, field, text);
                         if asked.follow {
                             out.flush();
                         }
@@ -172,8 +175,7 @@ fn converse(socket: &Fd, verb: Verb, asked: &Asked) -> Result<u8, Error> {
 }
 
 /// Lines of a service; whose they are is said where there could be a doubt.
-fn write_lines(out: &mut Output, asked: &Asked, name: &[u8], text: &[u8]) {
-    let mut rest = lines::last(text, asked.last);
+fn write_lines(out: &mut Output, asked: &Asked, name: &[u8], mut rest: Option<&[u8]>) {
     while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
         rest = more;
         if asked.several {

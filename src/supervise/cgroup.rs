@@ -106,6 +106,19 @@ impl Cgroups {
         let main = fs::open_at(At::Dir(&top), c"main", fs::PLACE | fs::DIRECTORY)?;
         Ok(Cgroup { top, main, killed: None })
     }
+
+    /// Removes the cgroup of the service `name`, if it has one: nobody is in it any more.
+    pub fn remove(&self, name: &[u8]) -> Result<()> {
+        let mut buffer = bytes::Path::new();
+        for inside in [b"/main".as_slice(), b""] {
+            let path = bytes::path(&[name, inside], &mut buffer).unwrap_or(c"unnamed");
+            match fs::remove(At::Dir(&self.0), path, true) {
+                Err(error) if !error.is(libc::ENOENT) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 pub struct Cgroup {

@@ -213,7 +213,7 @@ impl Control {
     pub fn hear(&self, slot: usize, name: &[u8], line: &[u8]) {
         for client in &self.clients {
             if matches!(client.wish, Wish::Lines(set) if set.contains(slot)) {
-                client.send(&[Piece::Text(b"log"), Piece::Text(name), Piece::Text(line)]);
+                client.send(&[Piece::Text(b"line"), Piece::Text(name), Piece::Text(line)]);
             }
         }
     }

@@ -41,8 +41,12 @@ pub struct Member {
     starved: bool,
     /// Its ring, among those of the supervisor.
     pub slot: u8,
-    /// A reload has changed it: once it is down, it is made anew.
+    /// To be stopped, once nobody among those who are and came after it runs any more.
+    pub leaving: bool,
+    /// A reload has changed it, or it is gone: once it is down, it is made anew, or goes.
     pub outdated: bool,
+    /// An outdated one that starts again: nobody wanted it down.
+    pub comes_again: bool,
     killed: Option<Millis>,
     /// Of the process that is being set up.
     report: Option<Child>,
@@ -75,7 +79,9 @@ impl Member {
             state,
             pid: None,
             status: heapless::Vec::new(),
+            leaving: false,
             outdated: false,
+            comes_again: false,
             history: History::NEW,
             since: poll::now(),
             began: never,
@@ -95,6 +101,17 @@ impl Member {
         }
     }
 
+    /// Makes it anew, for a new config; whoever writes to its standard input does not notice. One that does not start again
+    /// keeps what is known of its last life.
+    pub fn renew(&mut self, service: &Service, state: State) {
+        let old = core::mem::replace(self, Member::new(service, self.slot, state));
+        self.inbox = old.inbox;
+        if state.is_at_rest() {
+            (self.since, self.began, self.ready, self.ended) = (old.since, old.began, old.ready, old.ended);
+            (self.exit, self.starved, self.history) = (old.exit, old.starved, old.history);
+        }
+    }
+
     /// What the loop waits for: its report, its readiness, its lines.
     pub fn files(&self) -> [Option<&Fd>; 3] {
         let report = self.report.as_ref().map(|child| &child.report);
@@ -108,8 +125,15 @@ impl Member {
         let _ = self.status.extend_from_slice(text.get(..end).unwrap_or_default());
     }
 
-    /// When the loop must look again. A killed process that does not end only matters while `ending`, and only until
-    /// it is given up.
+    /// The end of the machine waits no longer than the config says, whatever it was granted before.
+    pub fn hurry(&mut self, stop_timeout: Millis) {
+        if let State::Stopping { kill_at: Some(at), .. } = &mut self.state {
+            *at = (*at).min(Millis(poll::now().0.saturating_add(stop_timeout.0)));
+        }
+    }
+
+    /// When the loop must look again. A killed process that does not end only matters to others who are `ending`, and only
+    /// until it is given up.
     pub fn deadline(&self, ending: bool, now: Millis) -> Option<Millis> {
         let held = self.killed.filter(|_| ending && self.state.is_running());
         let given_up = held.map(|killed| Millis(killed.0.saturating_add(HELD_BY_KERNEL.0)));
@@ -200,6 +224,8 @@ impl Member {
             Action::Over | Action::GiveUp | Action::Clear => {
                 self.report = None;
                 self.kill_left();
+                // Nobody is in it any more: soon its number may be somebody else's.
+                self.group = None;
                 if action != Action::Clear {
                     self.sockets.close(set.config, service);
                 }
@@ -225,14 +251,12 @@ impl Member {
             self.lines = Some(Lines::new()?);
         }
         let mut attempt = || {
-            let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
             let log = match &pipes.output {
                 Some(output) => Some(fd::duplicate(output.number())?),
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
-            let cgroup_file = cgroup.as_ref().map(Cgroup::main);
-            let mut handed = Handed { cgroup: cgroup_file, log, input, ..Handed::default() };
+            let mut handed = Handed { log, input, ..Handed::default() };
             if command == Command::Exec {
                 handed.sockets = self.sockets.files();
                 if let Ready::Fd(_) = service.ready {
@@ -241,9 +265,14 @@ impl Member {
                     (self.readiness, handed.ready) = (Some(reader), Some(writer));
                 }
             }
-            let child = run::spawn(&plan, handed)?;
-            self.cgroup = cgroup;
-            Ok(child)
+            let cgroup = self.cgroup.take().or_else(|| cgroups?.service(service.name).ok());
+            handed.cgroup = cgroup.as_ref().map(Cgroup::main);
+            let child = run::spawn(&plan, handed);
+            // A stop command that cannot be made leaves the service where it is.
+            if child.is_ok() || command == Command::Stop {
+                self.cgroup = cgroup;
+            }
+            child
         };
         // Somebody may have removed its cgroup, or given it children: made anew, or done without, it may do. One with limits
         // gets a new one at its next start.
@@ -316,6 +345,9 @@ impl Member {
 
     /// SIGKILL to what its process left behind.
     fn kill_left(&mut self) {
+        if let Some(stopper) = &self.stopper {
+            let _ = process::kill_group(stopper.pid, libc::SIGKILL as u8);
+        }
         match (&self.cgroup, self.group) {
             (Some(cgroup), _) => cgroup.kill(),
             // ESRCH as a rule: nobody is left in it. Its number is not given to another group while somebody is.

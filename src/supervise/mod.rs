@@ -22,7 +22,7 @@ mod words;
 pub use finish::end;
 pub use reload::text_of;
 
-use crate::config::{self, Config, Log, OnExit, OnFailure, Service};
+use crate::config::{Config, Log, OnExit, OnFailure, Service};
 use crate::limits;
 use crate::request::{self, Ending};
 use crate::say;
@@ -43,6 +43,9 @@ use service::{Action, Event, State};
 /// A killed process is gone in microseconds, unless the kernel holds it (a dead disk, a lost NFS server): that long it
 /// is waited for at a shutdown.
 const HELD_BY_KERNEL: Millis = Millis(2_000);
+
+/// The exit status of a service that never came to its command, as of `docker run`.
+const NEVER_RAN: u8 = 125;
 
 /// Everything that outlives a config, as large as 64 services need: in `.bss`, paid for by the page as it is used, and so
 /// in this order.
@@ -114,10 +117,10 @@ struct Loop<'s> {
     rings: &'s mut [Ring; limits::SERVICES],
     control: &'s mut Control,
     cgroups: Option<Cgroups>,
-    /// To be stopped, each once nobody among them who came after it runs any more.
-    leaving: config::Set,
     reload: Option<Reload>,
     end: Option<End>,
+    /// There may be more ends of processes than one turn looks at.
+    crowded: bool,
     /// Something was done since the last wait, which used more stack than waiting does.
     deep: bool,
 }
@@ -132,20 +135,10 @@ pub fn run(supervisor: &mut Supervisor, set: &Set) -> Outcome {
         say!(Warning, "no cgroup2 in /sys/fs/cgroup: a service is its process group, and has no limits");
     }
     control.open();
-    let mut this = Loop {
-        set,
-        members,
-        rings,
-        control,
-        cgroups,
-        leaving: config::Set::EMPTY,
-        reload: None,
-        end: None,
-        deep: true,
-    };
+    let mut this = Loop { set, members, rings, control, cgroups, reload: None, end: None, crowded: false, deep: true };
     this.adopt();
     for service in set.config.services.iter().filter(|service| service.broken) {
-        this.over(service, None);
+        this.over(service, NEVER_RAN);
     }
     loop {
         this.schedule();
@@ -177,7 +170,22 @@ impl<'s> Loop<'s> {
     }
 
     fn may_start(&self, index: usize) -> Verdict {
-        self.service(index).map_or(Verdict::Wait, |service| order::may_start(service, |i| self.state(i)))
+        let state = |i: usize| match self.members.get(i) {
+            // It comes again, with the new config.
+            Some(member) if member.outdated => State::Waiting,
+            _ => self.state(i),
+        };
+        self.service(index).map_or(Verdict::Wait, |service| order::may_start(service, state))
+    }
+
+    fn is_leaving(&self, index: usize) -> bool {
+        self.members.get(index).is_some_and(|member| member.leaving)
+    }
+
+    fn set_leaving(&mut self, index: usize, leaving: bool) {
+        if let Some(member) = self.members.get_mut(index) {
+            member.leaving = leaving;
+        }
     }
 
     /// Starts whoever may start, stops whoever is to stop and may. Until nothing moves any more.
@@ -188,9 +196,9 @@ impl<'s> Loop<'s> {
         while moved {
             moved = false;
             for index in 0..self.members.len() {
-                let event = match (self.leaving.contains(index), self.state(index)) {
+                let event = match (self.is_leaving(index), self.state(index)) {
                     (true, State::Starting { .. } | State::Ready { .. } | State::Stopping { .. }) => {
-                        let stops = |i| self.leaving.contains(i) || matches!(self.state(i), State::Stopping { .. });
+                        let stops = |i| self.is_leaving(i) || matches!(self.state(i), State::Stopping { .. });
                         let runs = |i| stops(i) && self.is_running(i, now);
                         if !order::may_stop(index, &self.set.config.services, runs) {
                             continue;
@@ -211,7 +219,7 @@ impl<'s> Loop<'s> {
                     },
                     (false, _) => continue,
                 };
-                self.leaving.remove(index);
+                self.set_leaving(index, false);
                 self.handle(index, event);
                 moved = true;
             }
@@ -223,10 +231,14 @@ impl<'s> Loop<'s> {
     fn handle(&mut self, index: usize, event: Event) {
         let Some(service) = self.service(index) else { return };
         self.deep = true;
-        let mut status = None;
+        if service.broken && matches!(event, Event::Want | Event::Restart) {
+            // What could be read of it is not what its author meant.
+            return;
+        }
+        let mut status = NEVER_RAN;
         if let Event::Ended(exit) = event {
             self.read_lines(index, true);
-            status = Some(exit.status());
+            status = exit.status();
         }
         let Some(member) = self.members.get_mut(index) else { return };
         let action = member.apply(event, poll::now(), service);
@@ -240,20 +252,15 @@ impl<'s> Loop<'s> {
             return;
         }
         member.perform(action, service, self.set, self.cgroups.as_ref());
-        match event {
-            // It never came to its command.
-            Event::NotSpawned => status = Some(125),
-            Event::Ended(_) if service.on_exit != OnExit::None => {
-                if let Some(end) = &mut self.end {
-                    // The machine ends already, for another reason: its status still is this one's.
-                    end.status = end.status.or(status);
-                }
-            }
-            _ => {}
+        // A reload makes it anew: this is not the end of it.
+        let outdated = member.outdated;
+        if let (Event::Ended(_), true, Some(end)) = (event, service.on_exit != OnExit::None, &mut self.end) {
+            // The machine ends already, for another reason: its status still is this one's.
+            end.status = end.status.or(Some(status));
         }
         match action {
-            Action::Over => self.over(service, status),
-            Action::GiveUp => self.gave_up(index, service),
+            Action::Over if !outdated => self.over(service, status),
+            Action::GiveUp => self.gave_up(index, service, status),
             _ => {}
         }
     }
@@ -287,18 +294,18 @@ impl<'s> Loop<'s> {
     }
 
     /// A service ended for good: that may be the end of the machine.
-    fn over(&mut self, service: &Service, status: Option<u8>) {
+    fn over(&mut self, service: &Service, status: u8) {
         let ending = match service.on_exit {
             OnExit::None => return,
             OnExit::Poweroff => Ending::Poweroff,
             OnExit::Reboot => Ending::Reboot,
             OnExit::Halt => Ending::Halt,
         };
-        self.finish(End { ending, status });
+        self.finish(End { ending, status: Some(status) });
     }
 
     #[inline(never)]
-    fn gave_up(&mut self, index: usize, service: &Service) {
+    fn gave_up(&mut self, index: usize, service: &Service, status: u8) {
         /// Of its lines: what a person reads first, on a console where `quiet` hid them.
         const LAST: usize = 5;
         say!(Failure, "{}: crashed too often (crash-limit)", service.name);
@@ -314,7 +321,7 @@ impl<'s> Loop<'s> {
             other => request::after_failure(other),
         };
         if let Some(ending) = ending {
-            self.finish(End { ending, status: None });
+            self.finish(End { ending, status: Some(status) });
         }
     }
 
@@ -323,7 +330,10 @@ impl<'s> Loop<'s> {
         if self.end.is_none() {
             say!(Info, "{}: stopping services", end.ending.name());
             self.end = Some(end);
-            self.leaving = config::Set(u64::MAX);
+            for (member, service) in self.members.iter_mut().zip(&self.set.config.services) {
+                member.leaving = true;
+                member.hurry(service.stop_timeout);
+            }
             self.cancel_reload();
         }
     }

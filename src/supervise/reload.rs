@@ -6,9 +6,10 @@
 
 use super::control::{Client, Wish, tell};
 use super::member::Member;
-use super::service::State;
+use super::service::{Event, State, Then};
+use super::words::How;
 use super::{Loop, Set, order};
-use crate::config::{self, Config, Service, file};
+use crate::config::{self, Config, Ready, Service, file};
 use crate::container::shield;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
@@ -17,49 +18,63 @@ use crate::put;
 use crate::say;
 use crate::source;
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, Seek};
+use crate::sys::fs;
+use crate::sys::poll;
 use crate::sys::process::{self, Exit, Forked, Pid};
+use crate::text::duration::Millis;
 use crate::text::put::Out;
 use crate::text::show::Show;
 
 /// A reload at work.
 pub struct Reload {
     checker: Pid,
-    /// In memory: the text, and behind it the set of services that it removes or changes.
+    /// When the checker is given up: its file may be on a dead disk.
+    until: Millis,
+    /// In memory: the set of services that it removes or changes, and behind it the text.
     file: Fd,
     /// It was found good: only those who leave are waited for.
     checked: bool,
 }
 
 const USAGE: u8 = 100;
+const SYSTEM: u8 = 111;
 const SET_BYTES: usize = 8;
+/// A file of 64 KiB is read and parsed in milliseconds; a disk that spins up takes seconds.
+const CHECK: Millis = Millis(30_000);
 
 impl Loop<'_> {
     /// Forks the checker. The exit status, unless `client` waits for it.
     pub(super) fn begin_reload(&mut self, client: &mut Client) -> Option<u8> {
-        let problem = match self.set.source {
-            _ if self.reload.is_some() => "another reload is at work; try again",
-            Err(problem) => problem,
+        if self.reload.is_some() {
+            tell!(client, "another reload is at work; try again");
+            return Some(SYSTEM);
+        }
+        match self.set.source {
+            Err(problem) => {
+                tell!(client, "{}", problem);
+                Some(USAGE)
+            }
             Ok(path) => match self.fork_checker(path, client) {
                 Ok(reload) => {
                     self.reload = Some(reload);
                     client.wish = Wish::Reload;
-                    return None;
+                    None
                 }
                 Err(error) => {
                     tell!(client, "reload: {}", error);
-                    return Some(111);
+                    Some(SYSTEM)
                 }
             },
-        };
-        tell!(client, "{}", problem);
-        Some(USAGE)
+        }
     }
 
     fn fork_checker(&self, path: &'static core::ffi::CStr, client: &Client) -> crate::sys::Result<Reload> {
         let file = fs::memory_file()?;
         match process::fork(process::Namespaces::default(), None)? {
-            Forked::Parent(checker) => Ok(Reload { checker, file, checked: false }),
+            Forked::Parent(checker) => {
+                let until = Millis(poll::now().0.saturating_add(CHECK.0));
+                Ok(Reload { checker, until, file, checked: false })
+            }
             Forked::Child => process::exit(check(self.set, path, client, &file)),
         }
     }
@@ -74,21 +89,49 @@ impl Loop<'_> {
                 }
                 self.reload = Some(Reload { checked: true, ..reload });
             }
-            None => self.control.end_reload(USAGE),
+            None => {
+                let status = match exit {
+                    // It has said why.
+                    Exit::Code(status @ (USAGE | SYSTEM)) => status,
+                    _ => {
+                        tell!(
+                            self.control,
+                            "reload: the check of the config: {}; nothing was changed",
+                            How(exit, None)
+                        );
+                        SYSTEM
+                    }
+                };
+                self.control.end_reload(status);
+            }
         }
         true
     }
 
-    /// The service at `index` is gone, or not what it was. One that is at rest well stays so.
+    /// When the check of a reload is given up.
+    pub(super) fn reload_deadline(&self) -> Option<Millis> {
+        self.reload.as_ref().filter(|reload| !reload.checked).map(|reload| reload.until)
+    }
+
+    pub(super) fn give_up_check(&mut self) {
+        if let Some(reload) = self.reload.take() {
+            let _ = process::kill(reload.checker, libc::SIGKILL as u8);
+            tell!(self.control, "reload: the config could not be read in 30 s; is its disk alive? nothing was changed");
+            self.control.end_reload(SYSTEM);
+        }
+    }
+
+    /// The service at `index` is gone, or not what it was. One that is at rest well, or that somebody wants to be, stays so.
     fn outdate(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else { return };
-        if matches!(member.state, State::Stopped | State::Done) {
-            return;
-        }
+        let rests = match member.state {
+            State::Stopped | State::Done => true,
+            State::Stopping { then, .. } => then == Then::Stay,
+            _ => member.leaving,
+        };
         member.outdated = true;
-        if member.state != State::Failed {
-            self.leaving.insert(index);
-        }
+        member.comes_again = !rests;
+        member.leaving |= !member.state.is_at_rest();
     }
 
     pub(super) fn cancel_reload(&mut self) {
@@ -114,9 +157,11 @@ impl Loop<'_> {
                 say!(Info, "{}: gone from the config", Show(&member.name));
                 tell!(self.control, "{}: gone", Show(&member.name));
                 let member = self.members.swap_remove(index);
+                self.remove_cgroup(&member.name);
                 self.control.forget(usize::from(member.slot), &member.name);
             }
         }
+        let mut fresh = config::Set::EMPTY;
         for (index, service) in config.services.iter().enumerate() {
             let state = match service.broken {
                 true => State::Failed,
@@ -138,21 +183,59 @@ impl Loop<'_> {
                     "new"
                 }
                 Some(member) if member.outdated => {
-                    *member = Member::new(service, member.slot, State::Waiting);
+                    let state = match member.state {
+                        _ if member.comes_again => State::Waiting,
+                        rest => rest,
+                    };
+                    member.renew(service, state);
+                    self.remove_cgroup(service.name.as_bytes());
                     "changed"
                 }
                 Some(_) => "",
             };
             if !word.is_empty() {
+                fresh.insert(index);
                 tell!(self.control, "{}: {}", service.name, word);
             }
             // Those before `index` are in their places already, so it comes from there or behind.
             let last = self.members.len() - 1;
             self.members.swap(index, at.unwrap_or(last));
         }
+        fresh.0 &= self.waiting().0;
+        // As at a boot: who comes brings what it requires, and who failed for want of it has another try.
+        for index in order::members(order::with_required(fresh, &config.services)) {
+            if self.state(index) == State::Stopped {
+                self.handle(index, Event::Want);
+            }
+        }
+        for index in order::members(order::with_dependents(fresh, &config.services)) {
+            if self.state(index) == State::Failed {
+                self.handle(index, Event::Want);
+            }
+        }
         self.control.end_reload(0);
-        if config.services.is_empty() || wanted == config::Set::EMPTY {
+        if self.members.iter().all(|member| member.state.is_at_rest()) {
             say!(Failure, "no service to run; waiting for a signal to end");
+        }
+    }
+
+    fn waiting(&self) -> config::Set {
+        let mut waiting = config::Set::EMPTY;
+        for (index, _) in self.members.iter().enumerate().filter(|(_, member)| member.state == State::Waiting) {
+            waiting.insert(index);
+        }
+        waiting
+    }
+
+    /// Takes the cgroup of `name` away, and with it the limits of a config that is no more.
+    fn remove_cgroup(&self, name: &[u8]) {
+        if let Some(Err(error)) = self.cgroups.as_ref().map(|cgroups| cgroups.remove(name)) {
+            say!(
+                Warning,
+                "{}: its cgroup stays, and with it limits that the new config has not: {}",
+                Show(name),
+                error
+            );
         }
     }
 
@@ -165,17 +248,16 @@ impl Loop<'_> {
     }
 }
 
-/// The set at the end of a checked file.
+/// The set at the beginning of a checked file, which is read from behind it from then on.
 fn changed_set(file: &Fd) -> Option<config::Set> {
     let mut set = [0; SET_BYTES];
-    fs::seek(file, Seek::BeforeEnd(SET_BYTES as u32)).ok()?;
-    (file.read_to_end(&mut set) == Ok(SET_BYTES)).then(|| config::Set(u64::from_ne_bytes(set)))
+    fs::rewind(file).ok()?;
+    (file.read(&mut set) == Ok(SET_BYTES)).then(|| config::Set(u64::from_ne_bytes(set)))
 }
 
 /// The text of a checked file, in `text`: its length.
 pub fn text_of(file: &Fd, text: &mut source::Text) -> usize {
-    let length = fs::seek(file, Seek::Start).and_then(|()| file.read_to_end(text)).unwrap_or(0);
-    length.saturating_sub(SET_BYTES)
+    changed_set(file).and_then(|_| file.read_to_end(text).ok()).unwrap_or(0)
 }
 
 /// The checker's work: 0, or the exit status of `tinyo reload`.
@@ -184,7 +266,6 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
     let name = Show::from(path);
     let mut text: source::Text = [0; _];
     let text = match source::read(path, &mut text) {
-        // The set goes behind the text, into the place that is one more than the largest file has.
         Ok(length) => text.get_mut(..length).unwrap_or_default(),
         Err(refused) => {
             tell!(client, "{}: {}", name, refused);
@@ -192,7 +273,8 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
         }
     };
     // Before the parser takes it apart.
-    let written = out.write(text) == Ok(text.len());
+    let place = [0; SET_BYTES];
+    let written = out.write(&place) == Ok(SET_BYTES) && out.write(text) == Ok(text.len()) && fs::rewind(out).is_ok();
     let mut new = Config::new();
     let verdict = file::parse(text, &mut new, &mut |problem| {
         tell!(client, "{}:{}:{}: {}", name, problem.place.line, problem.place.column, problem.message);
@@ -202,8 +284,12 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
         return USAGE;
     }
     let contains = |service: &Service| service.container.as_ref().is_some_and(|container| !container.privileged);
-    if set.machine && !shield::is_clone() && new.services.iter().any(contains) {
-        tell!(client, "the first container of a machine needs a reboot: PID 1 shields its executable as it starts");
+    if !shield::is_clone() && new.services.iter().any(contains) {
+        tell!(client, "the first container needs PID 1 to start anew: it shields its executable as it starts");
+        return USAGE;
+    }
+    if !set.machine && (!new.roots.is_empty() || !new.modules.is_empty()) {
+        tell!(client, "{}: [root] and modules are for the machine, and this is a container", name);
         return USAGE;
     }
     let mut changed = config::Set::EMPTY;
@@ -214,7 +300,7 @@ fn check(set: &Set, path: &'static core::ffi::CStr, client: &Client, out: &Fd) -
         }
     }
     let written = written && out.write(&changed.0.to_ne_bytes()) == Ok(SET_BYTES);
-    if written { 0 } else { 111 }
+    if written { 0 } else { SYSTEM }
 }
 
 /// FNV-1a over all that makes a service's process what it is: its steps in words, and its words to the letter.
@@ -245,7 +331,9 @@ fn fingerprint(config: &Config, service: &Service) -> u64 {
     }
     // Steps show at most 200 bytes of a word.
     let inside = service.container.as_ref().map(|container| [container.volumes, container.tmpfs]).unwrap_or_default();
-    let lists = [service.exec, service.env, service.stop, service.env_files, inside[0], inside[1]];
+    let lists = [service.exec, service.env, service.stop, service.env_files, service.listen, inside[0], inside[1]];
+    // What it waits for to be ready is no step.
+    hash.add(&[service.kind as u8, u8::from(service.ready != Ready::None)]);
     limits(config, service, &mut |limit| put!(&mut hash, "{}", limit));
     for word in lists.iter().flat_map(|list| config.list(*list)) {
         hash.add(word.to_bytes());

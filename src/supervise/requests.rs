@@ -39,7 +39,7 @@ impl Loop<'_> {
         let mut buffer = [0u8; PACKET];
         let Some(client) = self.control.clients.get(index) else { return };
         let request = match local::receive(&client.socket, &mut buffer) {
-            Ok((packet, _)) if !packet.is_empty() => Request::parse(packet),
+            Ok(packet) if !packet.is_empty() => Request::parse(packet),
             Err(error) if error.is(libc::EAGAIN) => return,
             _ => return drop(self.control.clients.swap_remove(index)),
         };
@@ -67,7 +67,10 @@ impl Loop<'_> {
             Verb::Status | Verb::Timeline => return Some(self.tell_status(client, request.verb, named)),
             Verb::Log => {
                 let set = if named == config::Set::EMPTY { all } else { named };
-                self.tell_lines(client, set);
+                if !self.tell_lines(client, set) {
+                    tell!(client, "log: too much at once; try tinyo log NAME");
+                    return Some(111);
+                }
                 client.wish = Wish::Lines(if set == all { all } else { self.slots(set) });
                 return if request.follow { None } else { Some(0) };
             }
@@ -86,11 +89,13 @@ impl Loop<'_> {
             }
             Verb::Reload if named == config::Set::EMPTY => return self.begin_reload(client),
             Verb::Reload => return Some(self.signal_reload(client, named)),
+            Verb::Start | Verb::Restart if self.is_busy(client, named) => return Some(NOT_UP),
             Verb::Start => {
                 for index in order::members(order::with_required(named, &self.set.config.services)) {
                     // What is up, or done, is what it is wanted to be; but for those who were named.
-                    if !self.is_fine(index) || named.contains(index) && self.state(index) == State::Done {
-                        self.leaving.remove(index);
+                    let again = named.contains(index) && self.state(index) == State::Done;
+                    if again || self.is_leaving(index) || !self.is_fine(index) {
+                        self.set_leaving(index, false);
                         self.handle(index, Event::Want);
                     }
                 }
@@ -98,6 +103,7 @@ impl Loop<'_> {
             }
             Verb::Restart => {
                 for index in order::members(named) {
+                    self.set_leaving(index, false);
                     self.handle(index, Event::Restart);
                 }
                 client.wish = Wish::Up(self.slots(named));
@@ -108,8 +114,9 @@ impl Loop<'_> {
                     tell!(client, "{}: stopping too: it requires what stops", self.set.config.name(index));
                 }
                 for index in order::members(all) {
-                    if self.is_alive(index) {
-                        self.leaving.insert(index);
+                    if let Some(member) = self.members.get_mut(index) {
+                        member.leaving = !member.state.is_at_rest();
+                        member.comes_again = false;
                     }
                 }
                 client.wish = Wish::Down(self.slots(all));
@@ -194,15 +201,28 @@ impl Loop<'_> {
         status
     }
 
-    fn tell_lines(&self, client: &Client, set: config::Set) {
+    /// False: it does not read, and lines that are missing would look like lines that were never written.
+    fn tell_lines(&self, client: &Client, set: config::Set) -> bool {
         for (_, member) in self.members.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             let Some(ring) = self.rings.get(usize::from(member.slot)) else { continue };
             let mut buffer = [0; RING_BYTES];
             let text = ring.text(&mut buffer);
-            if !text.is_empty() {
-                client.send(&[Piece::Text(b"log"), Piece::Text(&member.name), Piece::Text(text)]);
+            if !text.is_empty() && !client.send(&[Piece::Text(b"log"), Piece::Text(&member.name), Piece::Text(text)]) {
+                return false;
             }
         }
+        true
+    }
+
+    /// A reload waits for one of `named`, or for what they require, to be down: started now, it would wait for ever.
+    fn is_busy(&self, client: &Client, named: config::Set) -> bool {
+        let all = order::with_required(named, &self.set.config.services);
+        let Some(member) = order::members(all).filter_map(|i| self.members.get(i)).find(|member| member.outdated)
+        else {
+            return false;
+        };
+        tell!(client, "{}: a reload is at work on it; try again", Show(&member.name));
+        true
     }
 
     /// `tinyo reload NAME`: the service's own `reload-signal`.
@@ -244,7 +264,7 @@ impl Loop<'_> {
         for index in self.indices(set).filter(|&index| self.is_alive(index)) {
             down = false;
             let stops = matches!(self.state(index), State::Stopping { then: Then::Stay, .. });
-            if !stops && !self.leaving.contains(index) {
+            if !stops && !self.is_leaving(index) {
                 tell!(
                     client,
                     "{}: {}: somebody else started it",

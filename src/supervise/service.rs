@@ -224,7 +224,8 @@ pub fn step(state: State, event: Event, now: Millis, rules: &Rules, history: &mu
         }
         (State::Waiting, Event::RequirementFailed) => (State::Failed, Action::Over),
 
-        (State::Waiting | State::Backoff { .. }, Event::Stop) => (State::Stopped, Action::None),
+        (State::Waiting, Event::Stop) => (State::Stopped, Action::None),
+        (State::Backoff { .. }, Event::Stop) => (State::Stopped, Action::Over),
         (State::Starting { .. } | State::Ready { .. }, Event::Stop) => {
             (State::Stopping { kill_at, then: Then::Stay }, Action::Ask)
         }

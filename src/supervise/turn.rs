@@ -39,6 +39,9 @@ impl Files {
     }
 }
 
+/// Ends of processes that one turn looks at.
+const MOST_ENDS: usize = 4 * limits::SERVICES;
+
 /// Later than any deadline.
 const NEVER: Millis = Millis(u64::MAX);
 
@@ -69,12 +72,17 @@ impl Loop<'_> {
     }
 
     fn deadline(&self) -> Option<Millis> {
-        let (ending, now) = (self.end.is_some(), poll::now());
+        let now = poll::now();
+        if self.crowded {
+            return Some(now);
+        }
+        let ending = self.end.is_some();
+        let waited_for = self.members.iter().any(|member| member.leaving);
         let limit = self.set.give_up_at.filter(|_| !ending && !self.is_up());
-        let others = [limit, watchdog::feed(), self.control.again];
+        let others = [limit, watchdog::feed(), self.control.again, self.reload_deadline()];
         let mut first = others.iter().flatten().copied().min().unwrap_or(NEVER);
         for member in self.members.iter() {
-            first = first.min(member.deadline(ending, now).unwrap_or(NEVER));
+            first = first.min(member.deadline(ending || waited_for, now).unwrap_or(NEVER));
         }
         (first != NEVER).then_some(first)
     }
@@ -136,6 +144,9 @@ impl Loop<'_> {
                 self.handle(index, Event::Deadline);
             }
         }
+        if self.reload_deadline().is_some_and(|at| at <= now) {
+            self.give_up_check();
+        }
         if self.control.again.is_some_and(|at| at <= now) {
             self.control.open();
         }
@@ -149,7 +160,8 @@ impl Loop<'_> {
         let mut buffer = [0u8; 1024];
         // No more than so many at once: the others' turn comes too.
         for _ in 0..limits::SERVICES {
-            let Some(Ok((text, sender))) = self.control.notices.as_ref().map(|file| local::receive(file, &mut buffer))
+            let Some(Ok((text, sender))) =
+                self.control.notices.as_ref().map(|file| local::receive_from(file, &mut buffer))
             else {
                 return;
             };
@@ -182,10 +194,16 @@ impl Loop<'_> {
         self.handle(index, event);
     }
 
-    /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'.
+    /// Many deaths are one SIGCHLD: reap until there is no more, ours and strangers'. Who forks faster than we reap does not
+    /// keep us from the rest: that is done in between.
     #[inline(never)]
     fn reap(&mut self) {
-        while let Waited::Ended(pid, exit) = process::reap() {
+        self.crowded = true;
+        for _ in 0..MOST_ENDS {
+            let Waited::Ended(pid, exit) = process::reap() else {
+                self.crowded = false;
+                return;
+            };
             if self.check_ended(pid, exit) {
                 continue;
             }

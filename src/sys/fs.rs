@@ -369,19 +369,10 @@ pub fn memory_file() -> Result<Fd> {
     check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) }).map(Fd::own)
 }
 
-/// lseek(2).
-pub fn seek(file: &Fd, from: Seek) -> Result<()> {
-    let (offset, whence) = match from {
-        Seek::Start => (0, libc::SEEK_SET),
-        Seek::BeforeEnd(bytes) => (-i64::from(bytes), libc::SEEK_END),
-    };
+/// lseek(2): back to the beginning.
+pub fn rewind(file: &Fd) -> Result<()> {
     // SAFETY: plain numbers.
-    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), offset, whence) }).map(drop)
-}
-
-pub enum Seek {
-    Start,
-    BeforeEnd(u32),
+    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) }).map(drop)
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.

@@ -41,12 +41,17 @@ pub fn connect(path: &CStr, kind: i32) -> Result<Fd> {
     Ok(socket)
 }
 
+/// Bytes that a connection holds for a client that does not read, before [`send`] fails.
+const ROOM: i32 = 1 << 20;
+
 /// The next connection that waits, and the user at its other end (SO_PEERCRED). It never blocks.
 pub fn accept(listener: &Fd) -> Result<(Fd, u32)> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no address is wanted.
     let value = unsafe { libc::syscall(libc::SYS_accept4, listener.raw(), 0usize, 0usize, flags) };
     let connection = check_long(Call::Accept4, value).map(|raw| Fd::own(raw as i32))?;
+    // The lines of 64 services at once are more than it takes by itself. Without CAP_NET_ADMIN that is so.
+    let _ = net::set_option(&connection, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, ROOM);
     // `struct ucred`: pid, uid, gid.
     let mut peer = [0u32; 3];
     let mut length = size_of::<[u32; 3]>() as libc::socklen_t;
@@ -73,11 +78,25 @@ pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
     check_long(Call::Send, value).map(drop)
 }
 
-/// The next packet and the process that sent it, as this pid namespace knows it (unix(7) SCM_CREDENTIALS). A packet
-/// that is longer than `buffer` is dropped: it comes as an empty one.
-pub fn receive<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<(&'b [u8], Option<Pid>)> {
+/// The next packet. One that is longer than `buffer` is dropped: it comes as an empty one. Files that come with it are
+/// closed by the kernel, for there is no room for them.
+pub fn receive<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    receive_with(socket, buffer, &mut []).map(|(packet, _)| packet)
+}
+
+/// The next packet of a socket with SO_PASSCRED, as [`receive`], and the process that sent it, as this pid namespace knows
+/// it (unix(7) SCM_CREDENTIALS, which come before any files and fill the room).
+pub fn receive_from<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<(&'b [u8], Option<Pid>)> {
     // Room for one header and one ucred, aligned as a header is.
-    let mut control = [0u64; 6];
+    let mut control = [0u64; 4];
+    let (packet, filled) = receive_with(socket, buffer, &mut control)?;
+    // `struct cmsghdr` of 64-bit machines: size_t length, int level, int type; then the ucred, its pid first.
+    let is_credentials = filled >= 24 && control[1] == (libc::SOL_SOCKET as u64) | (libc::SCM_CREDENTIALS as u64) << 32;
+    Ok((packet, if is_credentials { Pid::new(control[2] as u32 as i32) } else { None }))
+}
+
+/// The next packet, with what comes beside it in `control`: how many bytes of that.
+fn receive_with<'b>(socket: &Fd, buffer: &'b mut [u8], control: &mut [u64]) -> Result<(&'b [u8], usize)> {
     let length = buffer.len();
     // SAFETY: all zero is a valid header; then it names two buffers with their sizes.
     let (value, header) = unsafe {
@@ -86,14 +105,10 @@ pub fn receive<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<(&'b [u8], Optio
         header.msg_iov = &raw mut piece;
         header.msg_iovlen = 1;
         header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = size_of::<[u64; 6]>() as _;
+        header.msg_controllen = size_of_val(control) as _;
         (libc::syscall(libc::SYS_recvmsg, socket.raw(), &raw mut header, libc::MSG_CMSG_CLOEXEC), header)
     };
     let n = check_long(Call::Recvmsg, value)?;
-    // `struct cmsghdr` of 64-bit machines: size_t length, int level, int type; then the ucred, its pid first.
-    let is_credentials = header.msg_controllen as usize >= 24
-        && control[1] == (libc::SOL_SOCKET as u64) | (libc::SCM_CREDENTIALS as u64) << 32;
-    let sender = if is_credentials { Pid::new(control[2] as u32 as i32) } else { None };
     let cut = header.msg_flags & libc::MSG_TRUNC != 0;
-    Ok((buffer.get(..n).filter(|_| !cut).unwrap_or_default(), sender))
+    Ok((buffer.get(..n).filter(|_| !cut).unwrap_or_default(), header.msg_controllen as usize))
 }
