@@ -133,8 +133,20 @@ impl Out for Line {
     }
 }
 
-/// See [`say!`](crate::say).
-pub fn say(level: Level, text: Packed, words: &[Piece]) {
+/// See [`say!`](crate::say). The level is no argument: a hundred callers would load it each.
+#[inline(never)]
+pub fn say<const LEVEL: u8>(text: Packed, words: &[Piece]) {
+    let level = match LEVEL {
+        3 => Level::Failure,
+        4 => Level::Warning,
+        6 => Level::Info,
+        _ => Level::Debug,
+    };
+    say_at(text, words, level);
+}
+
+#[inline(never)]
+fn say_at(text: Packed, words: &[Piece], level: Level) {
     let mut line = Line::new(level);
     put(&mut line, text, words);
     line.send();
@@ -144,7 +156,7 @@ pub fn say(level: Level, text: Packed, words: &[Piece]) {
 #[macro_export]
 macro_rules! say {
     ($level:ident, $text:literal $(, $word:expr)* $(,)?) => {
-        $crate::log::say($crate::log::Level::$level, $crate::text::packed::packed!($text), &[$($crate::text::put::Word::piece(&$word)),*])
+        $crate::log::say::<{ $crate::log::Level::$level as u8 }>($crate::text::packed::packed!($text), &[$($crate::text::put::Word::piece(&$word)),*])
     };
 }
 

@@ -167,7 +167,8 @@ fn column(out: &mut Output, text: &[u8], width: usize) {
 fn number_column(out: &mut Output, number: Option<u64>, units: &Units, width: usize) {
     let mut text = heapless::Vec::<u8, 24>::new();
     match number.and_then(|number| Some((number, units.iter().find(|(most, ..)| number <= *most)?))) {
-        Some((number, (_, one, unit))) => put!(&mut text, "{}{}", number / one, *unit),
+        // No unit is 0; divided so, none needs a panic.
+        Some((number, (_, one, unit))) => put!(&mut text, "{}{}", number.checked_div(*one).unwrap_or(number), *unit),
         None => put!(&mut text, "-"),
     }
     column(out, &text, width);

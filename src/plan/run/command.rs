@@ -301,7 +301,7 @@ fn search(program: &CStr, path: Option<&[u8]>, execute: &mut dyn FnMut(&CStr) ->
     if bytes::has(name, b'/') {
         return execute(program);
     }
-    let path = path.unwrap_or(&DEFAULT_PATH.to_bytes()[5..]);
+    let path = path.or(DEFAULT_PATH.to_bytes().get(5..)).unwrap_or_default();
     let mut found = Error::new(Call::Execve, libc::ENOENT);
     let mut buffer = bytes::Path::new();
     let mut rest = Some(path);
