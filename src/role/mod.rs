@@ -81,8 +81,8 @@ fn place() -> Place {
     }
     match fs::status(At::Cwd, c"/proc/self/ns/pid") {
         Ok(status) if status.inode() == FIRST_PID_NAMESPACE => Place::FirstOfMachine,
-        // Not mounted yet: only the kernel starts a PID 1 so early.
-        Err(error) if error.is(libc::ENOENT) => Place::FirstOfMachine,
+        // Not mounted yet, or its place is none: only the kernel starts a PID 1 so early.
+        Err(error) if error.is(libc::ENOENT) || error.is(libc::ENOTDIR) => Place::FirstOfMachine,
         // Nobody can tell: what only keeps services is the lesser evil in the other's place.
         _ => Place::FirstOfNamespace,
     }

@@ -1,8 +1,10 @@
 //! `tinyo run` and `tinyo init` as they are shipped, on this kernel: what a container sees, how it ends, what it cannot
 //! do, and that nothing is left behind, whether it worked or not.
 
+mod asked;
 mod clients;
 mod devices;
+mod ends;
 mod endurance;
 mod errors;
 mod escape;
@@ -17,8 +19,9 @@ mod limits;
 mod listen;
 mod notify;
 mod options;
-mod review;
+mod reloads;
 mod rights;
+mod scene;
 mod signals;
 mod status;
 mod terminal;

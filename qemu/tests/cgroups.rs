@@ -1,4 +1,4 @@
-//! A review's reproductions that need cgroups: each says what should be so, and fails as long as it is not.
+//! Cgroups over several lives: what a reload takes out of one, and a service that fills its own.
 
 use std::sync::LazyLock;
 
