@@ -54,7 +54,8 @@ host_packages() {
 # A package index of our own for both architectures: the host's dpkg learns of no foreign one.
 private_apt() {
     export APT_CONFIG=$apt/apt.conf
-    [ ! -e "$apt/ready" ] || return 0
+    # Its paths are absolute: a tree that was moved or copied reads the lists anew.
+    [ ! -e "$apt/ready" ] || ! grep -qF "\"$apt/state\"" "$apt/apt.conf" || return 0
     have apt-get && have dpkg-deb || no_apt "a kernel and a busybox"
     local sources
     sources=$(APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SOURCESENTRY)' | sed -n 's/^Debian \(.*\):[0-9]*$/\1/p' | sort -u)
