@@ -1,7 +1,7 @@
 //! The control socket, and who is connected to it. Nobody there can make PID 1 wait: every packet is taken or left at once,
 //! and there are never more than [`CLIENTS`] connections.
 
-use super::requests::NOT_UP;
+use super::requests::{NOT_UP, SYSTEM};
 use super::turn::Files;
 use crate::config;
 use crate::limits::CLIENTS;
@@ -186,7 +186,7 @@ impl Control {
                 Some(silent) => drop(self.clients.remove(silent)),
                 None => {
                     tell!(client, "too many clients at once; try again");
-                    return client.end(111);
+                    return client.end(SYSTEM);
                 }
             }
         }

@@ -6,6 +6,7 @@
 
 use super::control::{Client, Wish, tell};
 use super::member::Member;
+use super::requests::{NOT_UP, SYSTEM, USAGE};
 use super::service::{Event, State, Then};
 use super::words::How;
 use super::{Loop, Set, order};
@@ -36,8 +37,6 @@ pub struct Reload {
     checked: bool,
 }
 
-const USAGE: u8 = 100;
-const SYSTEM: u8 = 111;
 const SET_BYTES: usize = 8;
 /// A file of 64 KiB is read and parsed in milliseconds; a disk that spins up takes seconds.
 const CHECK: Millis = Millis(30_000);
@@ -136,7 +135,7 @@ impl Loop<'_> {
 
     pub(super) fn cancel_reload(&mut self) {
         if self.reload.take().is_some() {
-            self.control.end_reload(super::requests::NOT_UP);
+            self.control.end_reload(NOT_UP);
         }
     }
 

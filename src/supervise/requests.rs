@@ -17,6 +17,7 @@ use crate::wire::{PACKET, Request, Verb};
 /// Exit statuses of the words that ask.
 pub const USAGE: u8 = 100;
 pub const NOT_UP: u8 = 3;
+pub const SYSTEM: u8 = 111;
 
 impl Loop<'_> {
     /// Looks after the control socket and its clients.
@@ -69,7 +70,7 @@ impl Loop<'_> {
                 let set = if named == config::Set::EMPTY { all } else { named };
                 if !self.tell_lines(client, set) {
                     tell!(client, "log: too much at once; try tinyo log NAME");
-                    return Some(111);
+                    return Some(SYSTEM);
                 }
                 client.wish = Wish::Lines(if set == all { all } else { self.slots(set) });
                 return if request.follow { None } else { Some(0) };
@@ -192,7 +193,7 @@ impl Loop<'_> {
             let root = service.container.as_ref().map_or(b"".as_slice(), |container| container.root.to_bytes());
             if !member.send_record(client, root, service) {
                 // It does not read: what is missing would look like something that is not there.
-                return 111;
+                return SYSTEM;
             }
             if named.contains(index) && !self.is_fine(index) {
                 status = NOT_UP;
