@@ -18,10 +18,20 @@ pub struct Manner {
 }
 
 /// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
-/// end can be missed: many deaths are one SIGCHLD, so every one of them means "look until there is no more".
-pub fn attend(child: Pid, signals: &Fd, manner: Manner) -> Exit {
+/// end can be missed: many deaths are one SIGCHLD, so every one of them means "look until there is no more". `died`:
+/// somebody may have died already, and his SIGCHLD is read, or older than `signals`.
+pub fn attend(child: Pid, signals: &Fd, manner: Manner, mut died: bool) -> Exit {
     let mut asked = false;
     loop {
+        let mut files = [Interest::readable(signals)];
+        if !died && poll::wait(&mut files, None).is_err() {
+            // No kernel memory, or our limit of open files was set below one: signals wait, the end does not.
+            match process::wait_any() {
+                Waited::Ended(pid, exit) if pid == child => return exit,
+                Waited::Ended(..) => continue,
+                _ => return Exit::Code(125),
+            }
+        }
         let mut stopped = None;
         let mut see = |pid, by| {
             if pid == child && manner.job {
@@ -41,26 +51,21 @@ pub fn attend(child: Pid, signals: &Fd, manner: Manner) -> Exit {
         if let Some(by) = stopped {
             stop_with(child, by, core::mem::take(&mut asked));
             // It may have ended meanwhile.
+            died = true;
             continue;
         }
-        let mut files = [Interest::readable(signals)];
-        if poll::wait(&mut files, None).is_err() {
-            // No kernel memory, or our limit of open files was set below one: signals wait, the end does not.
-            match process::wait_any() {
-                Waited::Ended(pid, exit) if pid == child => return exit,
-                Waited::Ended(..) => continue,
-                _ => return Exit::Code(125),
-            }
-        }
-        forward(child, signals, manner, &mut asked);
+        // Last: as a rule it was the end, and there is nothing to read.
+        died = forward(child, signals, manner, &mut asked);
     }
 }
 
 /// Every signal to us goes on to `child`, but the news of a child's end, and TTIN and TTOU, which somebody of our group
-/// brought on by using a terminal that is not his. `asked`: the last one was to stop.
-pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) {
+/// brought on by using a terminal that is not his. `asked`: the last one was to stop. True: there was news of an end.
+pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bool {
+    let mut died = false;
     while let Ok(Some(number)) = signal::next(signals) {
         let signal = i32::from(number);
+        died |= signal == libc::SIGCHLD;
         if matches!(signal, libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU) {
             continue;
         }
@@ -71,6 +76,7 @@ pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) {
             let _ = process::kill(child, number);
         }
     }
+    died
 }
 
 /// The terminal, if our group has it, is `child`'s.

@@ -21,11 +21,12 @@ pub fn is_clone() -> bool {
 /// Our file can never be written through us: it is such a clone, or on a file system that nothing can write to. A mount that
 /// is read-only now is not enough: its owner may make it writable for an update.
 pub fn is_up() -> Result<bool> {
-    if is_clone() {
-        return Ok(true);
+    match fs::read_link(At::Cwd, SELF, &mut [0; 32]) {
+        Ok(b"/") => Ok(true),
+        // A copy in memory: anybody may call a file so, but only ours are sealed.
+        Ok(name) if name.starts_with(b"/memfd:") => Ok(fs::is_sealed(&fs::open(SELF, fs::READ)?)),
+        _ => Ok(fs::file_system_of(SELF)?.is_never_written()),
     }
-    let file = fs::open(SELF, fs::READ)?;
-    Ok(fs::file_system(&file)?.is_never_written() || fs::is_sealed(&file))
 }
 
 /// Makes this process one that runs from such a clone. Returns when it does already; otherwise the process begins anew,

@@ -131,6 +131,10 @@ pub fn service<'c>(
     }
     plan.push(Step::ModeMask(u32::from(service.umask)));
     plan.push(Step::Workdir(service.workdir.unwrap_or(c"/")));
+    if kept.is_some() {
+        // For the reaper as well.
+        plan.push(Step::NoNewPrivileges);
+    }
     if service.container.as_ref().is_some_and(|container| container.init) {
         plan.push(Step::Reaper);
     }
@@ -138,9 +142,6 @@ pub fn service<'c>(
     plan.push(Step::ResetSignals);
     if console && service.ask {
         plan.push(Step::Ask);
-    }
-    if kept.is_some() {
-        plan.push(Step::NoNewPrivileges);
     }
     let words = if command == Command::Exec { service.exec } else { service.stop };
     plan.push(Step::Exec { argv: config.list(words), env: config.list(service.env), term });
@@ -177,6 +178,10 @@ fn enter<'c>(
 ) {
     plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
     plan.push(Step::PrivateMounts);
+    let volumes = config.list(container.volumes);
+    if volumes.iter().any(|volume| !volume.to_bytes().starts_with(b"/")) {
+        plan.push(Step::HoldDirectory);
+    }
     if parent == Parent::Launcher {
         // PID 1 did so for all its children; someone else's shell in an initramfs did not.
         plan.push(Step::OwnRoot);
@@ -195,7 +200,7 @@ fn enter<'c>(
         let (target, options) = split(word.to_bytes());
         plan.push(Step::Tmpfs { target, options });
     }
-    for word in config.list(container.volumes) {
+    for word in volumes {
         let (source, rest) = split(word.to_bytes());
         let (target, options) = split(rest);
         plan.push(Step::Volume { source, target, read_only: options == b"ro", devices });
@@ -216,7 +221,10 @@ fn enter<'c>(
     }
     // Its files in /proc are root's once it is undumpable.
     allow(plan, config, service);
-    plan.push(Step::Undumpable);
+    if container.init {
+        // Nobody else is there before the command, and with it this ends: it is the reaper that stays.
+        plan.push(Step::Undumpable);
+    }
     close_files(plan, config, service, command);
 }
 
@@ -238,8 +246,9 @@ fn split(word: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Docker's masked paths: the kernel's memory and keys, and what tells about, or steers, the hardware.
-const MASKED: &[u8] = b"/proc/acpi\0/proc/asound\0/proc/interrupts\0/proc/kcore\0/proc/keys\0/proc/latency_stats\0\
-    /proc/sched_debug\0/proc/scsi\0/proc/timer_list\0/proc/timer_stats\0/sys/devices/virtual/powercap\0/sys/firmware\0";
+const MASKED: &[u8] =
+    b"/sys/devices/virtual/powercap/\0/sys/firmware/\0/proc/acpi/\0/proc/asound/\0/proc/interrupts\0/proc/kcore\0\
+    /proc/keys\0/proc/latency_stats\0/proc/sched_debug\0/proc/scsi/\0/proc/timer_list\0/proc/timer_stats\0";
 
 /// And its read-only ones: readable, but not the host's settings to change.
 const READ_ONLY: &[u8] = b"/proc/bus\0/proc/fs\0/proc/irq\0/proc/sys\0/proc/sysrq-trigger\0";

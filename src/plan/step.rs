@@ -92,6 +92,8 @@ steps! {
 
     // A container.
     PrivateMounts = "make mounts private",
+    /// For volumes whose source is relative to it.
+    HoldDirectory = "hold the current directory",
     /// Without `devices` no device node in it can be opened.
     Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
     Volume { source: &'a [u8], target: &'a [u8], read_only: bool, devices: bool } = "bind %1 on %2%(",
@@ -101,7 +103,7 @@ steps! {
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
     DropOldRoot = "detach the old root",
-    /// Nothing is readable there: an empty file or directory lies over it.
+    /// Nothing is readable there: an empty file lies over it, or an empty directory over what has a slash behind it.
     Mask(&'a CStr) = "mask %1",
     ReadOnly(&'a CStr) = "make read-only %1",
     Loopback = "bring lo up",

@@ -75,6 +75,7 @@ pub fn machine(args: Args) -> ! {
             say_failure(step, error);
         }
     }
+    signal::ignore_none();
     begin_kernel_log();
     let mut room = source::room();
     // Begun anew behind the shield: this part of the boot has been said.

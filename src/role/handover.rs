@@ -126,7 +126,7 @@ fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck>
                 }
             }
             watchdog::hand_over();
-            signal::reset();
+            signal::unblock_all();
             process::execute(path, &argv, &environment)
         }
         Err(error) => error,

@@ -1,45 +1,36 @@
 //! A launch that fails leaves the image as it was: the mount points that it lacked are taken away again.
 
 use crate::limits;
+use crate::plan::run::Made;
 use crate::plan::{Plan, Step};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::text::bytes::{Path, path};
 
-/// The mount points of a plan that the image does not have: each with where its missing part begins.
-pub struct Absent<'p> {
+/// The mount points that a launch made in the image: each with where its missing part began.
+pub struct Leftovers<'p> {
+    plan: &'p Plan<'p>,
     root: Option<Fd>,
-    points: heapless::Vec<(&'p [u8], usize), { limits::STEPS }>,
+    points: heapless::Vec<Made, { limits::STEPS }>,
 }
 
-impl<'p> Absent<'p> {
-    pub fn of(plan: &Plan<'p>) -> Self {
-        let mut absent = Absent { root: None, points: heapless::Vec::new() };
-        for step in &plan.steps {
-            let target: &[u8] = match *step {
-                Step::Root { path, .. } => {
-                    // Without it the launch is over at that step, before anything was made.
-                    absent.root = fs::open(path, fs::READ | fs::DIRECTORY).ok();
-                    // Held for as long as we live: it says that a container uses the image.
-                    if let Some(root) = &absent.root {
-                        fs::lock(root, false);
-                    }
-                    continue;
-                }
-                Step::Devices => b"/dev",
-                Step::Proc => b"/proc",
-                Step::Sys { .. } => b"/sys",
-                Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,
-                _ => continue,
-            };
-            if let Some(root) = &absent.root
-                && let Some(start) = first_missing(root, target)
-            {
-                // No more points than steps.
-                let _ = absent.points.push((target, start));
-            }
+impl<'p> Leftovers<'p> {
+    pub fn of(plan: &'p Plan<'p>) -> Self {
+        let root = plan.steps.iter().find_map(|step| match *step {
+            // Without it the launch is over at that step, before anything was made.
+            Step::Root { path, .. } => fs::open(path, fs::READ | fs::DIRECTORY).ok(),
+            _ => None,
+        });
+        // Held for as long as we live: it says that a container uses the image.
+        if let Some(root) = &root {
+            fs::lock(root, false);
         }
-        absent
+        Leftovers { plan, root, points: heapless::Vec::new() }
+    }
+
+    pub fn add(&mut self, made: Made) {
+        // No more points than steps.
+        let _ = self.points.push(made);
     }
 
     /// Removes empty directories and empty files only: whatever is not as we left it is somebody else's by now.
@@ -47,7 +38,8 @@ impl<'p> Absent<'p> {
         // A mount point of another container's looks empty from here, and would be taken from under it.
         let Some(root) = self.root.as_ref().filter(|root| fs::lock(root, true)) else { return };
         // The last made first: it may lie in one made before it.
-        for &(target, start) in self.points.iter().rev() {
+        for &Made { step, start } in self.points.iter().rev() {
+            let Some(target) = self.plan.steps.get(step).and_then(mount_point) else { continue };
             let mut end = target.len();
             while end > start {
                 let at = target.get(..end).and_then(|part| part.iter().rposition(|&byte| byte == b'/')).unwrap_or(0);
@@ -65,14 +57,15 @@ fn place(root: &Fd, part: &[u8]) -> Option<Fd> {
     fs::open_in(root, path(&[part], &mut buffer)?, fs::PLACE).ok()
 }
 
-/// Where the part of `target` begins that is not there. None: all of it is.
-fn first_missing(root: &Fd, target: &[u8]) -> Option<usize> {
-    if place(root, target).is_some() {
-        return None;
-    }
-    let slashes = target.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    // Each prefix that is there moves the beginning on.
-    slashes.take_while(|&at| place(root, target.get(..at).unwrap_or_default()).is_some()).last()
+/// Where a step mounts something.
+fn mount_point<'p>(step: &Step<'p>) -> Option<&'p [u8]> {
+    Some(match *step {
+        Step::Devices => b"/dev",
+        Step::Proc => b"/proc",
+        Step::Sys { .. } => b"/sys",
+        Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,
+        _ => return None,
+    })
 }
 
 fn remove(root: &Fd, parent: &[u8], name: &[u8]) {

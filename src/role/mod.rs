@@ -19,7 +19,7 @@ use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{process, user};
+use crate::sys::{poll, process, user};
 use choose::{Place, Role};
 
 /// Exit codes of tinyo's own (those of commands are passed on as they are).
@@ -56,8 +56,8 @@ pub fn main(args: Args) -> u8 {
 /// somebody else's standard output. Before /dev is there, a pipe with nobody at its other end keeps the place: never a
 /// directory, which a container would find there.
 fn fill_standard_files() {
-    for number in 0..3 {
-        if fd::is_open(number) {
+    for (number, is_open) in (0..).zip(poll::open_standard_files()) {
+        if is_open {
             continue;
         }
         let console = fs::open(c"/dev/console", fs::READ_WRITE).ok().filter(|_| process::id() == 1);

@@ -2,13 +2,13 @@
 
 use super::boot::{CONFIG, term};
 use super::exit;
-use super::leftovers::Absent;
+use super::leftovers::Leftovers;
 use super::options::{self, Asked};
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
-use crate::plan::run::{self, Child, Handed, Report};
+use crate::plan::run::{self, Child, Handed, Made, Report};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::error::Errno;
@@ -48,8 +48,6 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
         return exit::LAUNCHER;
     }
-    signal::block_all();
-    signal::take_child_signals();
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
     if service.container.as_ref().is_some_and(|container| !container.privileged)
         && let Err(error) = shield::raise(&args)
@@ -58,6 +56,8 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: shielding the executable: {}{}", error, hint);
         return exit::LAUNCHER;
     }
+    signal::block_all();
+    signal::ignore_none();
     let term = term(&args);
     let mut plan = Plan::default();
     build::service(&mut plan, config, service, Command::Exec, Parent::Launcher, term);
@@ -65,9 +65,10 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
-    let absent = Absent::of(&plan);
-    launch(&plan, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
-        absent.remove();
+    let mut leftovers = Leftovers::of(&plan);
+    let status = launch(&plan, "run", Manner::default(), &mut |made| leftovers.add(made));
+    status.unwrap_or_else(|Failed { status }| {
+        leftovers.remove();
         status
     })
 }
@@ -77,9 +78,9 @@ pub struct Failed {
     pub status: u8,
 }
 
-/// Spawns `plan` and attends to it until it ends.
+/// Spawns `plan` and attends to it until it ends; `making` gets the mount points that it makes.
 #[inline(never)]
-pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
+pub fn launch(plan: &Plan, name: &str, manner: Manner, making: &mut dyn FnMut(Made)) -> Result<u8, Failed> {
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
@@ -88,12 +89,14 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
             return Err(Failed { status: exit::LAUNCHER });
         }
     };
-    let report = loop {
-        match child.report() {
-            Report::Nothing => wait_for_report(&child, &signals, manner),
-            report => break report,
-        }
-    };
+    let mut died = false;
+    // Nothing that it reports is of use before it is all there.
+    while !is_over(&child, &signals) {
+        // A signal to us is a signal to the child from the first moment on: it has all of them blocked, so one that comes
+        // too early waits, and is taken by the reaper or the command.
+        died |= reaper::forward(child.pid, &signals, manner, &mut false);
+    }
+    let report = child.report_and(true, making);
     let pid = child.pid;
     let result = match report {
         Report::Failed { step, errno } => {
@@ -122,7 +125,7 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
                 signals = fd::close_all_but(signals);
                 let _ = fs::change_directory(c"/");
             }
-            Ok(reaper::attend(pid, &signals, manner).status())
+            Ok(reaper::attend(pid, &signals, manner, died).status())
         }
     };
     if manner.job {
@@ -132,9 +135,8 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
     result
 }
 
-/// A signal to us is a signal to the child from the first moment on: it has all of them blocked, so one that comes too
-/// early waits, and is taken by the reaper or the command.
-fn wait_for_report(child: &Child, signals: &Fd, manner: Manner) {
-    let _ = poll::wait(&mut [Interest::readable(&child.report), Interest::readable(signals)], None);
-    reaper::forward(child.pid, signals, manner, &mut false);
+/// Waits until `child` has executed its command or ended, which closes its report, or there is a signal.
+fn is_over(child: &Child, signals: &Fd) -> bool {
+    let mut files = [Interest::end_of(&child.report), Interest::readable(signals)];
+    poll::wait(&mut files, None).is_ok() && files[0].is_ready()
 }

@@ -26,6 +26,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
         config,
         signals: &machine.signals,
         machine: true,
+        alone: process::has_one_processor(),
         term: boot::term(&machine.args),
         give_up_at,
         phases: &machine.phases,
@@ -77,7 +78,7 @@ pub fn source_of(loaded: Loaded) -> Result<&'static CStr, &'static str> {
 #[inline(never)]
 pub fn namespace(args: Args) -> ! {
     signal::block_all();
-    signal::take_child_signals();
+    signal::ignore_none();
     let signals = must_have(signal::open());
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
     let Ok((loaded, verdict)) = source::load(None, source::room(), config) else { process::exit(exit::USAGE) };
@@ -102,6 +103,7 @@ pub fn namespace(args: Args) -> ! {
         config,
         signals: &signals,
         machine: false,
+        alone: process::has_one_processor(),
         term: boot::term(&args),
         give_up_at: None,
         phases: &[],

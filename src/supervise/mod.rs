@@ -102,6 +102,8 @@ pub struct Set<'s> {
     pub signals: &'s Fd,
     /// PID 1 of the machine, not of a container.
     pub machine: bool,
+    /// There is one processor, for us and the services.
+    pub alone: bool,
     /// TERM for services, as the kernel gave it to us.
     pub term: Option<&'s CStr>,
     /// Nothing is Ready by then: reboot. The rescue shell's time limit.

@@ -100,13 +100,9 @@ impl Fd {
 }
 
 impl Fd {
-    /// Becomes descriptor `number`, whatever that was.
-    pub fn move_onto(&mut self, number: i32) -> Result<()> {
-        self.dup_onto(number, true)?;
-        if self.raw() != number {
-            *self = Fd::own(number);
-        }
-        Ok(())
+    /// The same file as descriptor `number`, whatever that was.
+    pub fn moved_onto(&self, number: i32) -> Result<Fd> {
+        self.dup_onto(number, true).map(|()| Fd::own(number))
     }
 
     /// Becomes standard input, output and error.
@@ -138,11 +134,6 @@ pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
             done => return done,
         }
     }
-}
-
-/// Whether descriptor `number` is open.
-pub fn is_open(number: i32) -> bool {
-    !control(number, libc::F_GETFD, 0).is_err_and(|error| error.is(libc::EBADF))
 }
 
 /// pipe2(2): the reading and the writing end.

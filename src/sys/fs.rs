@@ -216,6 +216,7 @@ pub fn file_status(fd: &Fd) -> Result<Status> {
 /// The kind of a mounted file system.
 pub struct FileSystem {
     magic: u64,
+    bytes: u64,
 }
 
 impl FileSystem {
@@ -226,6 +227,11 @@ impl FileSystem {
 
     pub fn is_tmpfs(&self) -> bool {
         self.magic == 0x0102_1994
+    }
+
+    /// A tmpfs that was given this size.
+    pub fn is_tmpfs_of(&self, bytes: u64) -> bool {
+        self.is_tmpfs() && self.bytes == bytes
     }
 
     /// The kernel's own words in files: proc or sysfs.
@@ -245,11 +251,21 @@ impl FileSystem {
 
 /// fstatfs(2).
 pub fn file_system(fd: &Fd) -> Result<FileSystem> {
-    // `struct statfs` of 64-bit machines: fifteen words, of which f_type is the first.
-    let mut fs = [0u64; 15];
     // SAFETY: room for one statfs.
-    check_long(Call::Statfs, unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), fs.as_mut_ptr()) })?;
-    Ok(FileSystem { magic: fs[0] & 0xffff_ffff })
+    with_room(|room| unsafe { libc::syscall(libc::SYS_fstatfs, fd.raw(), room) })
+}
+
+/// statfs(2): of what `path` lies in.
+pub fn file_system_of(path: &CStr) -> Result<FileSystem> {
+    // SAFETY: a NUL-terminated path, and room for one statfs.
+    with_room(|room| unsafe { libc::syscall(libc::SYS_statfs, path.as_ptr(), room) })
+}
+
+fn with_room(call: impl FnOnce(*mut u64) -> libc::c_long) -> Result<FileSystem> {
+    // `struct statfs` of 64-bit machines: fifteen words, of which f_type, f_bsize and f_blocks are the first.
+    let mut fs = [0u64; 15];
+    check_long(Call::Statfs, call(fs.as_mut_ptr()))?;
+    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, bytes: fs[1].wrapping_mul(fs[2]) })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.

@@ -15,7 +15,8 @@ pub(super) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     check_long(Call::Socket, value).map(|raw| Fd::own(raw as i32))
 }
 
-/// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves.
+/// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves. For a process
+/// that closes all its files later: the socket too.
 pub fn loopback_up() -> Result<()> {
     let socket = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
     // SAFETY: an all-zero ifreq is valid, and the ioctl reads one.
@@ -24,7 +25,7 @@ pub fn loopback_up() -> Result<()> {
         request.ifr_name[0] = b'l' as _;
         request.ifr_name[1] = b'o' as _;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
-        check(Call::Ioctl, libc::ioctl(socket.raw(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
+        check(Call::Ioctl, libc::ioctl(socket.leak(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
     }
 }
 

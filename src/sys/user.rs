@@ -34,10 +34,10 @@ pub fn is_elevated() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The effective user.
+/// The effective user that this program was started as: getauxval(3) AT_EUID, which asks nobody.
 pub fn effective() -> u32 {
-    // SAFETY: cannot fail.
-    unsafe { libc::geteuid() }
+    // SAFETY: no pointers.
+    unsafe { libc::getauxval(libc::AT_EUID) as u32 }
 }
 
 pub fn is_root() -> bool {

@@ -14,7 +14,7 @@ use crate::{
 /// Its own stop was extended before the machine's end came.
 #[test]
 fn an_extension_does_not_hold_the_end_of_the_machine() {
-    let script = "@/notifier READY=1 sleep:0.3; trap '@/notifier EXTEND_TIMEOUT_USEC=3600000000 sleep:0.3; touch @/extended' TERM; while :; do sleep 0.05; done";
+    let script = "trap '@/notifier EXTEND_TIMEOUT_USEC=3600000000 sleep:0.3; touch @/extended' TERM; @/notifier READY=1 sleep:0.3; while :; do sleep 0.05; done";
     let config = service("app", "ready = \"notify\"\nstop-timeout = \"1s\"", script);
     let Some(scene) = Scene::start(&config) else { return };
     scene.becomes("app", "ready");

@@ -116,7 +116,7 @@ fn without_proc_it_says_so() {
     let Some(house) = House::build() else { return };
     let script = "exec $busybox unshare -m sh -c 'umount -l /proc 2>/dev/null; exec $tinyo run $root /bin/true'";
     let said = ended(house.host(script));
-    said.fails(125, "run: shielding the executable: open: no such file or directory; is /proc mounted?");
+    said.fails(125, "run: shielding the executable: statfs: no such file or directory; is /proc mounted?");
 }
 
 /// A tinyo on a read-only file system needs no clone of itself.

@@ -138,7 +138,7 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
     let mut ids = passwd::id(name).map(|uid| (uid, uid));
     let mut login = heapless::Vec::<u8, 256>::new();
     if word.is_some() {
-        look_up(c"/etc/passwd", &mut |line| {
+        look_up(c"/etc/passwd", true, &mut |line| {
             let found = passwd::user(line).filter(|user| user.is(name));
             if let Some(user) = &found {
                 ids = Some((user.uid, user.gid));
@@ -158,7 +158,9 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
             .map_err(|_| Error::new(Call::Lookup, libc::E2BIG))?;
     }
     let mut wanted = group.map(passwd::id);
-    look_up(c"/etc/group", &mut |line| {
+    // A group by its number has no name to look for, nor has a user without a name groups to be in.
+    let names = groups.contains(&NOBODYS) || wanted == Some(None) || group.is_none() && !login.is_empty();
+    look_up(c"/etc/group", names, &mut |line| {
         let Some(entry) = passwd::group(line) else { return true };
         for (name, gid) in added.iter().zip(&mut groups) {
             if *gid == NOBODYS && entry.is(name.to_bytes()) {
@@ -204,15 +206,15 @@ pub fn set_oom_score(score: i16) -> Result<()> {
     fs::write_file(At::Cwd, c"/proc/self/oom_score_adj", &text)
 }
 
-/// Gives `each` the lines of a table of users or groups. An image without one has no names, and that is all.
-fn look_up(path: &CStr, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
+/// Gives `each` the lines of a table of users or groups, if it is `needed`. An image without one has no names, and that is all.
+fn look_up(path: &CStr, needed: bool, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
     // Looked at before it is opened: an image may have a fifo there, a device that opening starts, or a link to what the
     // kernel lets root read once (/proc/kmsg).
     let is_table = |place: Fd| {
         let regular = fs::file_status(&place).is_ok_and(|status| status.is_regular());
         regular && fs::file_system(&place).is_ok_and(|system| !system.is_kernels())
     };
-    if !fs::open(path, fs::PLACE).is_ok_and(is_table) {
+    if !needed || !fs::open(path, fs::PLACE).is_ok_and(is_table) {
         return Ok(());
     }
     let Ok(file) = fs::open(path, fs::READ | fs::NON_BLOCK) else { return Ok(()) };
@@ -227,7 +229,12 @@ fn look_up(path: &CStr, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
 /// The working directory, as the user that the process has become, no magic link (/proc/PID/fd/N) followed, and inside
 /// the root: a directory of the host's that leaked in would be the way out (CVE-2024-21626).
 pub fn work_in(path: &CStr) -> Result<()> {
-    let root = fs::open(c"/", fs::PLACE | fs::DIRECTORY)?;
+    // Back from wherever the steps before went: what follows is looked up from here.
+    fs::change_directory(c"/")?;
+    if path == c"/" {
+        return Ok(());
+    }
+    let root = fs::open(c".", fs::PLACE | fs::DIRECTORY)?;
     match fs::open_in(&root, path, fs::PLACE | fs::DIRECTORY) {
         Ok(directory) => fs::enter(&directory)?,
         // Linux < 5.6: all files but three are closed by now, so there is none that a link could lead to.

@@ -21,6 +21,8 @@ const FIRST: i32 = 3;
 #[derive(Default)]
 pub struct Handed<'h> {
     pub cgroup: Option<&'h Fd>,
+    /// There is one processor: the child gets a while of it.
+    pub alone: bool,
     /// The ends of pipes that its output goes to and its input comes from.
     pub log: Option<Fd>,
     pub input: Option<Fd>,
@@ -63,11 +65,12 @@ pub fn close_files(place: &mut Place) -> Result<()> {
     }
     // It stays where it is if it cannot: the limit of open files may be lower, which it then reports.
     if let Some(own) = &mut place.report {
-        own.move_onto(report)?;
+        let moved = own.moved_onto(report)?;
+        core::mem::replace(own, moved).leak();
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, old_root, .. } = place;
-    for file in [log, input, source, launch, null, root, old_root] {
+    let Place { log, input, source, launch, null, root, proc, sys, .. } = place;
+    for file in [log, input, source, launch, null, root, proc, sys] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);
@@ -97,6 +100,9 @@ impl Own {
     /// For the process that execve will run in: the numbers in it are meant for nobody else.
     #[inline(never)]
     pub fn fill(&mut self, told: &Told) {
+        if told.sockets.is_empty() && !told.notify && told.watchdog.is_none() {
+            return;
+        }
         let pid = process::id();
         if !told.sockets.is_empty() {
             put!(self, "LISTEN_FDS={}\0LISTEN_PID={}\0LISTEN_FDNAMES=", told.sockets.len(), pid);

@@ -8,6 +8,7 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::NODES;
+use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -22,18 +23,21 @@ fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
     bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
 }
 
-/// Mounts made from here on are seen by nobody else, and nobody else's by us. From here on, too, the current directory is
-/// wherever the last step needed it: what is relative to the launcher's was meant from here.
-pub fn make_private(place: &mut Place) -> Result<()> {
-    place.launch = fs::open(c".", fs::PLACE | fs::DIRECTORY).ok();
+/// Mounts made from here on are seen by nobody else, and nobody else's by us.
+pub fn make_private() -> Result<()> {
     mount::mount(c"none", c"/", c"", mount::RECURSIVE | mount::PRIVATE, c"")
+}
+
+/// From here on the current directory is wherever the last step needed it: what is relative to the launcher's is meant from
+/// here.
+pub fn hold_directory(place: &mut Place) -> Result<()> {
+    place.launch = Some(fs::open(c".", fs::PLACE | fs::DIRECTORY)?);
+    Ok(())
 }
 
 /// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
 pub fn take_root(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
-    place.old_root = Some(fs::open(c"/", fs::PLACE | fs::DIRECTORY)?);
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let source = fs::open_at(from, path, fs::PLACE | fs::DIRECTORY)?;
+    let source = fs::open(path, fs::PLACE | fs::DIRECTORY)?;
     let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
     mount::attach(&tree, At::Dir(&source), c"")?;
     restrict(&tree, read_only, devices)?;
@@ -61,6 +65,7 @@ fn own_directory(place: &Place, name: &CStr) -> Result<Fd> {
     let flags = fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW;
     match fs::open_at(At::Dir(root), name, flags) {
         Err(error) if error.is(libc::ENOENT) => {
+            super::tell_making(place, 0);
             make(place, |top| fs::make_directory(At::Dir(top), name, 0o755))?;
             fs::open_at(At::Dir(root), name, flags)
         }
@@ -84,15 +89,15 @@ fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
         Err(error) if error.is(libc::ENOENT) => {}
         done => return done,
     }
-    make(place, |top| make_under(top, target, directory))?;
+    make(place, |top| make_under(top, target, directory, place))?;
     fs::open_in(root(place)?, whole, fs::PLACE)
 }
 
 /// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
 /// under the descriptor of the one before.
-fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
+fn make_under(top: &Fd, target: &[u8], directory: bool, place: &Place) -> Result<()> {
     let mut buffer = Path::new();
-    let mut end = 0;
+    let (mut end, mut told) = (0, false);
     while end < target.len() {
         let start = end;
         end = target.iter().skip(start + 1).position(|&byte| byte == b'/').map_or(target.len(), |at| start + 1 + at);
@@ -109,6 +114,10 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
         let before = path(target.get(..start).unwrap_or_default(), &mut buffer)?;
         let before = if before.is_empty() { c"/" } else { before };
         let parent = fs::open_in(top, before, fs::PLACE | fs::DIRECTORY)?;
+        if !told {
+            super::tell_making(place, start);
+            told = true;
+        }
         let name = path(name, &mut buffer)?;
         if end == target.len() && !directory {
             fs::open_at(At::Dir(&parent), name, fs::WRITE | fs::CREATE | fs::EXCLUSIVE | fs::NO_FOLLOW)?;
@@ -144,9 +153,10 @@ pub fn devices(place: &mut Place) -> Result<()> {
     let under = own_directory(place, c"dev")?;
     fs::enter(&under)?;
     mount::mount(c"tmpfs", c".", c"tmpfs", mount::NO_SUID, c"mode=755,size=64k")?;
-    // By its name again, to stand in the tmpfs: whoever may write to the image could have put something else there.
-    let dev = fs::open_at(At::Dir(root), c"dev", fs::READ | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if !fs::file_system(&dev)?.is_tmpfs() || fs::file_status(&dev)?.same_file_system(&fs::file_status(&under)?) {
+    // By its name again, to stand in the tmpfs: whoever may write to the image could have put something else there. An image
+    // in a tmpfs of that size would have no room for a program.
+    let dev = fs::open_at(At::Dir(root), c"dev", fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
+    if !fs::file_system(&dev)?.is_tmpfs_of(64 << 10) {
         return Err(Error::new(Call::Open, libc::ESTALE));
     }
     let here = At::Dir(&dev);
@@ -177,83 +187,106 @@ pub fn devices(place: &mut Place) -> Result<()> {
         c"newinstance,ptmxmode=0666,mode=620,gid=5",
     )?;
     mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
-    match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
+    let done = match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
         // A kernel without POSIX message queues.
         Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
         done => done,
-    }
+    };
+    // Closed with the rest.
+    let _ = [under, dev].map(Fd::leak);
+    done
 }
 
+/// We stand in the root from here on.
 pub fn pivot(place: &Place) -> Result<()> {
     fs::enter(root(place)?)?;
     mount::pivot_root_here()
 }
 
-/// /proc of the pid namespace that this process is PID 1 of.
-pub fn proc(place: &Place) -> Result<()> {
-    fs::enter(&own_directory(place, c"proc")?)?;
-    mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
-    kernels_own(place, c"proc")
-}
-
-/// What stands at `name` now is the kernel's: whoever may write to the image could have put something else in its place.
-fn kernels_own(place: &Place, name: &CStr) -> Result<()> {
-    let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if fs::file_system(&top)?.is_kernels() { Ok(()) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
-}
-
-pub fn sys(read_only: bool, place: &Place) -> Result<()> {
-    let flags = HARMLESS | if read_only { mount::READ_ONLY } else { 0 };
-    let attempt = || {
-        fs::enter(&own_directory(place, c"sys")?)?;
-        mount::mount(c"sysfs", c".", c"sysfs", flags, c"")
-    };
+/// Mounts a file system of the kernel's at `name` of the root, which we stand in: a link in its place leads nowhere but
+/// into the container, and is met by the look after it, as is whatever somebody who may write to the image puts there
+/// meanwhile.
+fn kernels(name: &CStr, fstype: &CStr, flags: u64, place: &Place) -> Result<Fd> {
+    let attempt = || mount::mount(fstype, name, fstype, flags, c"");
     match attempt() {
+        Err(error) if error.is(libc::ENOENT) => {
+            own_directory(place, name)?;
+            attempt()?;
+        }
         // The root came with a sysfs of the same network namespace (the host's own root, the host's network): the kernel
         // mounts nothing on itself.
         Err(error) if error.is(libc::EBUSY) => {
-            mount::unmount(c".", true)?;
+            mount::unmount(name, true)?;
             attempt()?;
         }
         done => done?,
     }
-    kernels_own(place, c"sys")
+    let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
+    if fs::file_system(&top)?.is_kernels() { Ok(top) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
 }
 
-/// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
-pub fn drop_old_root(place: &mut Place) -> Result<()> {
-    let old = place.old_root.take().ok_or(Error::new(Call::Umount, libc::EBADF))?;
-    fs::enter(&old)?;
-    mount::unmount(c".", true)?;
-    fs::change_directory(c"/")
+/// /proc of the pid namespace that this process is PID 1 of.
+pub fn proc(place: &mut Place) -> Result<()> {
+    place.proc = Some(kernels(c"proc", c"proc", HARMLESS, place)?);
+    Ok(())
 }
 
-/// Opens what lies at `path`, which is /proc/... or /sys/..., both fresh mounts of ours. None: this kernel has no such thing.
-fn covered(path: &CStr, place: &Place) -> Result<Option<Fd>> {
-    match fs::open_in(root(place)?, path, fs::PLACE) {
-        Err(error) if error.is(libc::ENOENT) => Ok(None),
-        done => done.map(Some),
+pub fn sys(read_only: bool, place: &mut Place) -> Result<()> {
+    let flags = HARMLESS | if read_only { mount::READ_ONLY } else { 0 };
+    place.sys = Some(kernels(c"sys", c"sysfs", flags, place)?);
+    Ok(())
+}
+
+/// pivot_root(2) left the old root lying over the new one, and so over where we stand. Detached, it is gone for everyone in
+/// this namespace.
+pub fn drop_old_root() -> Result<()> {
+    mount::unmount(c".", true)
+}
+
+/// Where `path` lies under one of our own mounts of proc and sysfs, which we stand in from here on: names in there are the
+/// kernel's, whatever becomes of those in the image.
+fn covered<'c>(path: &'c CStr, place: &mut Place) -> Result<&'c CStr> {
+    let bytes = path.to_bytes_with_nul();
+    let (mount, name) = match bytes::after(bytes, b"/proc/") {
+        Some(name) => (&place.proc, name),
+        None => (&place.sys, bytes::after(bytes, b"/sys/").unwrap_or_default()),
+    };
+    let mount = mount.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    if place.inside != mount.number() {
+        fs::enter(mount)?;
+        place.inside = mount.number();
+    }
+    Ok(bytes::terminated(name).unwrap_or_default())
+}
+
+/// This kernel may have no such thing.
+fn if_there(done: Result<()>) -> Result<bool> {
+    match done {
+        Err(error) if error.is(libc::ENOENT) => Ok(false),
+        done => done.map(|()| true),
     }
 }
 
-/// An empty read-only directory over a directory, the null device over a file.
-pub fn mask(path: &CStr, place: &Place) -> Result<()> {
-    let Some(target) = covered(path, place)? else { return Ok(()) };
-    if fs::file_status(&target)?.is_directory() {
-        fs::enter(&target)?;
-        return mount::mount(c"tmpfs", c".", c"tmpfs", HARMLESS | mount::READ_ONLY, c"mode=555");
+/// An empty read-only directory over a directory (which has a slash behind it), our own null device over a file of /proc.
+pub fn mask(path: &CStr, place: &mut Place) -> Result<()> {
+    let name = covered(path, place)?;
+    if name.to_bytes().ends_with(b"/") {
+        let flags = HARMLESS | mount::READ_ONLY;
+        return if_there(mount::mount(c"tmpfs", name, c"tmpfs", flags, c"mode=555")).map(drop);
     }
     let null = place.null.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
-    if !fs::file_status(null)?.is_device(1, 3) {
-        return Err(Error::new(Call::Open, libc::ESTALE));
-    }
-    mount::attach(&mount::clone_tree(At::Dir(null), c"", false)?, At::Dir(&target), c"")
+    let mut source = heapless::Vec::<u8, 24>::new();
+    // Of the proc that we stand in; a number has ten digits.
+    put!(&mut source, "self/fd/{}\0", null.number() as u32);
+    let source = bytes::terminated(&source).unwrap_or_default();
+    if_there(mount::mount(source, name, c"", mount::BIND, c"")).map(drop)
 }
 
 /// A read-only bind mount of `path` over itself.
-pub fn make_read_only(path: &CStr, place: &Place) -> Result<()> {
-    let Some(target) = covered(path, place)? else { return Ok(()) };
-    let tree = mount::clone_tree(At::Dir(&target), c"", true)?;
-    restrict(&tree, true, true)?;
-    mount::attach(&tree, At::Dir(&target), c"")
+pub fn make_read_only(path: &CStr, place: &mut Place) -> Result<()> {
+    let name = covered(path, place)?;
+    if if_there(mount::mount(name, name, c"", mount::BIND, c""))? {
+        mount::mount(c"none", name, c"", mount::REMOUNT | mount::BIND | mount::READ_ONLY | HARMLESS, c"")?;
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::text::options;
 /// `/` of an initramfs is rootfs, the one mount that has no parent, so pivot_root(2) answers EINVAL for it and for what
 /// is chrooted on it. A bind mount of it, moved over it, has a parent.
 pub fn own_root() -> Result<()> {
-    if !fs::file_system(&fs::open(c"/", fs::PLACE)?)?.is_memory() {
+    if !fs::file_system_of(c"/")?.is_memory() {
         return Ok(());
     }
     // Any directory would do; it is only borrowed.

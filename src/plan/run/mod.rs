@@ -16,6 +16,7 @@ pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step};
 use crate::container::reaper::{self, Manner};
+use crate::limits;
 use crate::say;
 use crate::sys::error::LINES;
 use crate::sys::error::{Call, Errno, Error, Result};
@@ -44,12 +45,17 @@ pub struct Place<'p> {
     launch: Option<Fd>,
     null: Option<Fd>,
     root: Option<Fd>,
-    old_root: Option<Fd>,
+    /// Its own mounts of proc and sysfs, and the number of the one that is the current directory; 0: neither.
+    proc: Option<Fd>,
+    sys: Option<Fd>,
+    inside: i32,
     identity: command::Identity,
     /// Of files.
     variables: environment::Variables,
     /// Our reaper has this child to end with.
     child: Option<Pid>,
+    /// The step at hand.
+    step: u16,
 }
 
 /// A child on its way to its execve.
@@ -76,6 +82,13 @@ pub enum Report {
     Nothing,
 }
 
+/// A mount point that a step is about to make in the image: what is missing begins at `start` of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub step: usize,
+    pub start: usize,
+}
+
 /// What a child gets of a single processor before its parent goes on.
 const HEAD_START: Millis = Millis(2);
 
@@ -86,13 +99,14 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         Forked::Parent(pid) => {
             // The first of many services would wait until the last one is forked, for the one processor is ours until
             // we sleep. An execve from a disk that hangs is not waited for.
-            if process::has_one_processor() {
+            if handed.alone {
                 let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
             }
             Ok(Child { pid, report: reader, armed: Cell::new(false) })
         }
         Forked::Child => {
-            drop(reader);
+            // Closed with the rest, or by execve.
+            reader.leak();
             let Handed { log, input, sockets, ready, .. } = handed;
             child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
         }
@@ -117,8 +131,9 @@ fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
         if step.is_last() && !tell(&place, ARMED, 0) {
             process::exit(125);
         }
+        place.step = number as u16;
         if let Err(error) = take(step, &mut place) {
-            tell(&place, number as u16, error.errno().0);
+            tell(&place, place.step, error.errno().0);
             process::exit(step.exit_status(i32::from(error.errno().0)));
         }
         if let Some(pid) = place.child {
@@ -129,8 +144,18 @@ fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
     process::exit(125)
 }
 
-/// Stands for the number of a step: the next is execve. A pipe that closes without it was closed by a death.
+/// Stands for the number of a step: the next is execve. A pipe that closes without it was closed by a death. Nor does
+/// anybody execute anything whose launcher has died: nobody reads the pipe then.
 const ARMED: u16 = u16::MAX;
+
+/// With the number of a step: it is about to make a mount point, from the offset that stands where an errno would.
+const MAKING: u16 = 1 << 15;
+
+/// Says that the step at hand is about to make its mount point from `start` of its path on: a launch that fails after all
+/// takes it away again.
+fn tell_making(place: &Place, start: usize) {
+    tell(place, place.step | MAKING, start as u16);
+}
 
 /// Writes a record: four bytes are one write to a pipe, or none (false) when nobody is there to read
 /// them, or the kernel has no page for the pipe.
@@ -142,17 +167,16 @@ fn tell(place: &Place, step: u16, errno: u16) -> bool {
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
 fn attend(pid: Pid) -> ! {
-    // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. Both can only fail
-    // where they hold already.
+    // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. It can only fail where it
+    // holds already.
     let _ = process::new_session();
-    let _ = process::no_new_privileges();
     fd::close_from(0);
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
     // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
     // that, or without a descriptor by its own limit, this is the end, and the kernel ends the rest.
     match (0..100).find_map(|_| signal::open().inspect_err(|_| poll::pause()).ok()) {
-        Some(signals) => process::exit(reaper::attend(pid, &signals, Manner::default()).status()),
+        Some(signals) => process::exit(reaper::attend(pid, &signals, Manner::default(), true).status()),
         None => process::exit(125),
     }
 }
@@ -160,23 +184,31 @@ fn attend(pid: Pid) -> ! {
 impl Child {
     /// What the child has reported so far. Never blocks.
     pub fn report(&self) -> Report {
+        self.report_and(false, &mut |_| {})
+    }
+
+    /// The same; `making` gets each mount point that the child is about to make. `ended`: the pipe is known to be at its end,
+    /// so that one read has all of it.
+    pub fn report_and(&self, ended: bool, making: &mut dyn FnMut(Made)) -> Report {
         loop {
-            let mut record = [0u8; 4];
-            return match self.report.read(&mut record) {
-                Ok(4) => match u16::from_ne_bytes([record[0], record[1]]) {
-                    ARMED => {
-                        self.armed.set(true);
-                        continue;
-                    }
-                    step => Report::Failed {
-                        step: usize::from(step),
-                        errno: i32::from(u16::from_ne_bytes([record[2], record[3]])),
-                    },
-                },
-                Err(error) if error.is(libc::EAGAIN) => Report::Nothing,
-                _ if self.armed.get() => Report::Executed,
-                _ => Report::Died,
+            // One for each step, that it is armed, and how it failed after that.
+            let mut records = [0u8; 4 * (limits::STEPS + 2)];
+            let read = match self.report.read(&mut records) {
+                Err(error) if error.is(libc::EAGAIN) => return Report::Nothing,
+                read => read.unwrap_or(0),
             };
+            for record in records.get(..read).unwrap_or_default().as_chunks().0 {
+                let &[step0, step1, value0, value1] = record;
+                let (step, value) = (u16::from_ne_bytes([step0, step1]), u16::from_ne_bytes([value0, value1]));
+                match step {
+                    ARMED => self.armed.set(true),
+                    MAKING.. => making(Made { step: usize::from(step & !MAKING), start: value.into() }),
+                    _ => return Report::Failed { step: step.into(), errno: value.into() },
+                }
+            }
+            if read == 0 || ended {
+                return if self.armed.get() { Report::Executed } else { Report::Died };
+            }
         }
     }
 }
@@ -228,8 +260,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::User { user, groups } => command::become_user(user, groups, &mut place.identity),
         Step::Capabilities(set) => command::keep(set, &place.identity),
         Step::Workdir(path) => command::work_in(path),
+        // None is ignored: whoever made this process saw to that (`signal::ignore_none`).
         Step::ResetSignals => {
-            signal::reset();
+            signal::unblock_all();
             Ok(())
         }
         Step::Group => command::group(),
@@ -240,10 +273,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Ask => command::ask(),
         Step::Exec { argv, env, term } => Err(command::execute(argv, env, term, place)),
         Step::ExecGiven { name, skip } => Err(command::execute_given(name, skip)),
-        Step::DieWithParent => {
-            process::die_with_parent(libc::SIGKILL as u8)?;
-            parent_lives(place)
-        }
+        // Who has died before this step is met where the child says that it is armed.
+        Step::DieWithParent => process::die_with_parent(libc::SIGKILL as u8),
         Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
@@ -267,7 +298,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         }
         Step::CloseFiles => handed::close_files(place),
 
-        Step::PrivateMounts => isolation::make_private(place),
+        Step::PrivateMounts => isolation::make_private(),
+        Step::HoldDirectory => isolation::hold_directory(place),
         Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
         Step::Volume { source, target, read_only, devices } => {
             isolation::volume(source, target, read_only, devices, place)
@@ -277,7 +309,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
-        Step::DropOldRoot => isolation::drop_old_root(place),
+        Step::DropOldRoot => isolation::drop_old_root(),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
         Step::Loopback => crate::sys::net::loopback_up(),
@@ -287,12 +319,4 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
 /// The parent has the same plan: that it gave something else is a bug of its own.
 fn given(all: bool) -> Result<()> {
     if all { Ok(()) } else { Err(Error::new(Call::Plan, libc::EBADF)) }
-}
-
-/// The parent may have died before PDEATHSIG was set: then nobody holds the reading end of the report pipe.
-fn parent_lives(place: &Place) -> Result<()> {
-    let Some(report) = &place.report else { return Ok(()) };
-    let mut files = [Interest::readable(report)];
-    poll::wait(&mut files, Some(Millis(0)))?;
-    if files[0].is_hung_up() { Err(Error::new(Call::Prctl, libc::ESRCH)) } else { Ok(()) }
 }
