@@ -170,6 +170,9 @@ keys! {
         Privileged "privileged" Type::Boolean,
         CapAdd "cap-add" Type::List(Item::Capability),
         CapDrop "cap-drop" Type::List(Item::Capability),
+        CapAmbient "cap-ambient" Type::List(Item::Capability),
+        NoNewPrivileges "no-new-privileges" Type::Boolean,
+        Unmask "unmask" Type::Boolean,
         From "from" Type::Name,
         ContainerSysctl "sysctl" Type::NotYet,
     }

@@ -114,35 +114,23 @@ impl<'a> Parser<'a, '_> {
         let own = self.config.services.get_mut(index).and_then(|service| service.container.as_mut());
         let (Some(own), Some(seen)) = (own, self.contained.get(index)) else { return Ok(()) };
         let lacks = |field: Field| seen & field.bit() == 0;
-        if lacks(Field::ContainerRoot) {
-            own.root = model.root;
+        macro_rules! inherit {
+            ($($field:ident $name:ident)*) => { $(if lacks(Field::$field) { own.$name = model.$name; })* };
         }
-        if lacks(Field::ContainerReadOnly) {
-            own.read_only = model.read_only;
-        }
-        if lacks(Field::Volumes) {
-            own.volumes = model.volumes;
-        }
-        if lacks(Field::Tmpfs) {
-            own.tmpfs = model.tmpfs;
-        }
-        if lacks(Field::ContainerHostname) {
-            own.hostname = model.hostname;
-        }
-        if lacks(Field::Network) {
-            own.network = model.network;
-        }
-        if lacks(Field::ContainerInit) {
-            own.init = model.init;
-        }
-        if lacks(Field::Privileged) {
-            own.privileged = model.privileged;
-        }
-        if lacks(Field::CapAdd) {
-            own.cap_add = model.cap_add;
-        }
-        if lacks(Field::CapDrop) {
-            own.cap_drop = model.cap_drop;
+        inherit! {
+            ContainerRoot root
+            ContainerReadOnly read_only
+            Volumes volumes
+            Tmpfs tmpfs
+            ContainerHostname hostname
+            Network network
+            ContainerInit init
+            Privileged privileged
+            CapAdd cap_add
+            CapDrop cap_drop
+            CapAmbient cap_ambient
+            NoNewPrivileges new_privileges
+            Unmask unmask
         }
         Ok(())
     }

@@ -242,6 +242,12 @@ pub struct Container<'a> {
     /// Capability names, `CAP_` or not, or `ALL`.
     pub cap_add: List,
     pub cap_drop: List,
+    /// Those that any user has, and every program that it starts.
+    pub cap_ambient: List,
+    /// setuid programs and file capabilities count.
+    pub new_privileges: bool,
+    /// Nothing of /proc and /sys is hidden or made read-only.
+    pub unmask: bool,
 }
 
 impl<'a> Container<'a> {
@@ -258,6 +264,9 @@ impl<'a> Container<'a> {
             privileged: false,
             cap_add: List::EMPTY,
             cap_drop: List::EMPTY,
+            cap_ambient: List::EMPTY,
+            new_privileges: false,
+            unmask: false,
         }
     }
 }

@@ -132,6 +132,9 @@ impl<'a> Config<'a> {
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,
             Field::CapDrop => container.cap_drop = list,
+            Field::CapAmbient => container.cap_ambient = list,
+            Field::NoNewPrivileges => container.new_privileges = !yes,
+            Field::Unmask => container.unmask = yes,
             _ => {}
         }
     }

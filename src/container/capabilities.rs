@@ -23,7 +23,8 @@ pub fn set(add: &[&CStr], drop: &[&CStr]) -> u64 {
     }
 }
 
-fn union(words: &[&CStr]) -> u64 {
+/// What a list names.
+pub fn union(words: &[&CStr]) -> u64 {
     words.iter().fold(0, |set, word| set | capability::parse(word.to_bytes()).unwrap_or(0))
 }
 

@@ -107,10 +107,15 @@ pub fn service<'c>(
                 plan.push(Step::Stdio { log: service.log, fed });
             }
             if !container.privileged {
-                let set = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
+                let ambient = capabilities::union(config.list(container.cap_ambient));
+                let (add, drop) = (config.list(container.cap_add), config.list(container.cap_drop));
+                let set = capabilities::set(add, drop) | ambient;
                 plan.push(Step::Keyring);
                 plan.push(Step::Bounding(set));
-                kept = Some(set);
+                if ambient != 0 {
+                    plan.push(Step::KeepCapabilities);
+                }
+                kept = Some((set, ambient));
             }
             // Without a word about it a container is root's, and none of the launcher's groups come in.
             plan.push(Step::User { user: service.user.or(Some(c"0:0")), groups });
@@ -123,15 +128,15 @@ pub fn service<'c>(
             }
         }
     }
-    if let Some(set) = kept {
-        plan.push(Step::Capabilities(set));
+    if let Some((set, ambient)) = kept {
+        plan.push(Step::Capabilities { set, ambient });
     }
     if parent == Parent::Launcher {
         plan.push(Step::DieWithParent);
     }
     plan.push(Step::ModeMask(u32::from(service.umask)));
     plan.push(Step::Workdir(service.workdir.unwrap_or(c"/")));
-    if kept.is_some() {
+    if service.container.as_ref().is_some_and(|container| !container.privileged && !container.new_privileges) {
         // For the reaper as well.
         plan.push(Step::NoNewPrivileges);
     }
@@ -211,7 +216,7 @@ fn enter<'c>(
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
-    if !container.privileged {
+    if !container.privileged && !container.unmask {
         cover(plan, MASKED, Step::Mask);
         cover(plan, READ_ONLY, Step::ReadOnly);
     }

@@ -69,10 +69,10 @@ fn a_containers_steps_come_in_the_kernels_order() {
         "umask 0077",
         // As the user, after all files of the host's are closed.
         "change directory to /",
+        "no new privileges",
         "leave a reaper",
         "new session",
         "reset signals",
-        "no new privileges",
         "run /bin/web",
     ];
     let positions: Vec<usize> = order.iter().map(|start| position(&steps, start)).collect();
@@ -89,6 +89,27 @@ fn privileged_is_the_floors_work_and_no_wall() {
         assert!(!steps.iter().any(|step| step.starts_with(wall)), "{wall}: {steps:#?}");
     }
     assert!(steps.iter().any(|step| step == "become user 0:0"), "the launcher's groups do not come in");
+}
+
+#[test]
+fn each_wall_has_its_own_door() {
+    let without = |key: &str| steps(&format!("{HARDENED}{key}\n"), Parent::Launcher);
+    let walls = ["mask", "make read-only", "bound", "no new", "join a new session keyring", "keep capabilities over"];
+    for (key, gone, come) in [
+        ("no-new-privileges = false", "no new", ""),
+        ("unmask = true", "mask make read-only", ""),
+        ("cap-ambient = ['NET_RAW']", "", "keep capabilities over a change of user"),
+    ] {
+        let steps = without(key);
+        for wall in walls {
+            let there = steps.iter().any(|step| step.starts_with(wall));
+            let wanted = if wall == "keep capabilities over" { !come.is_empty() } else { !gone.contains(wall) };
+            assert_eq!(there, wanted, "{key}: {wall}\n{steps:#?}");
+        }
+    }
+    let ambient = without("cap-ambient = ['SYS_TIME']");
+    let kept = ambient.iter().find(|step| step.starts_with("keep capabilities C")).unwrap();
+    assert!(kept.contains("SETFCAP SYS_TIME, ambient SYS_TIME") || kept.ends_with(", ambient SYS_TIME"), "{kept}");
 }
 
 #[test]

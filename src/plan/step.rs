@@ -119,8 +119,10 @@ steps! {
     CloseFiles = "close inherited files",
     /// No program started from here on gets another capability than these.
     Bounding(u64) = "bound capabilities to ",
-    /// For root; another user has none.
-    Capabilities(u64) = "keep capabilities ",
+    /// Over a change of user, for those that are ambient.
+    KeepCapabilities = "keep capabilities over a change of user",
+    /// For root; another user has the ambient ones.
+    Capabilities { set: u64, ambient: u64 } = "keep capabilities ",
     DieWithParent = "die with the parent",
     Reaper = "leave a reaper as PID 1",
     NoNewPrivileges = "no new privileges",
@@ -297,7 +299,13 @@ impl<'a> Step<'a> {
             }
             Step::Readiness(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
-            Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
+            Step::Bounding(set) => Names(set).write(out),
+            Step::Capabilities { set, ambient } => {
+                Names(set).write(out);
+                if ambient != 0 {
+                    put!(out, ", ambient {}", Names(ambient));
+                }
+            }
             _ => {}
         }
     }

@@ -59,8 +59,30 @@ pub fn drop_bounding(capability: u8) -> Result<()> {
     prctl(Call::Prctl, libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability))
 }
 
-/// capset(2): these effective and permitted capabilities, and no inheritable ones (so no ambient ones either).
-pub fn set_capabilities(mask: u64) -> Result<()> {
+/// prctl(2) PR_SET_KEEPCAPS: a change of user leaves the permitted capabilities as they are, until execve(2).
+pub fn keep_capabilities() -> Result<()> {
+    prctl(Call::Prctl, libc::PR_SET_KEEPCAPS, 1)
+}
+
+/// prctl(2) PR_CAP_AMBIENT_RAISE: programs started from here on have it, whoever they belong to.
+pub fn raise_ambient(capability: u8) -> Result<()> {
+    // SAFETY: no pointers; the unused arguments have to be 0.
+    let value = unsafe {
+        libc::syscall(
+            libc::SYS_prctl,
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_RAISE,
+            usize::from(capability),
+            0usize,
+            0usize,
+        )
+    };
+    check_long(Call::Prctl, value).map(drop)
+}
+
+/// capset(2): these effective and permitted capabilities, and these inheritable ones. What is not inheritable is no longer
+/// ambient either.
+pub fn set_capabilities(mask: u64, inheritable: u64) -> Result<()> {
     /// `struct __user_cap_header_struct` and `__user_cap_data_struct` of capset(2), version 3.
     #[repr(C)]
     struct Header {
@@ -74,8 +96,8 @@ pub fn set_capabilities(mask: u64) -> Result<()> {
         inheritable: u32,
     }
     let header = Header { version: 0x2008_0522, pid: 0 };
-    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: 0 };
-    let data = [half(mask as u32), half((mask >> 32) as u32)];
+    let half = |bits: u32, inheritable: u32| Data { effective: bits, permitted: bits, inheritable };
+    let data = [half(mask as u32, inheritable as u32), half((mask >> 32) as u32, (inheritable >> 32) as u32)];
     // SAFETY: version 3 reads two data structures.
     let value = unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) };
     check_long(Call::Capset, value).map(drop)

@@ -262,6 +262,9 @@ fn own_keys_replace_the_copied() {
         "privileged = true",
         "cap-add = ['KILL']",
         "cap-drop = ['ALL']",
+        "cap-ambient = ['KILL']",
+        "no-new-privileges = false",
+        "unmask = true",
     ];
     for key in keys {
         let own = "[service.b]\nexec = ['b']\n[service.b.container]\n";
@@ -270,10 +273,14 @@ fn own_keys_replace_the_copied() {
         let written = accept(&std::format!("{own}{key}\n{root}{model}"));
         let show = |config: &super::super::Config<'static>| {
             let container = config.services[0].container.unwrap();
-            let lists = [container.volumes, container.tmpfs, container.cap_add, container.cap_drop];
+            let lists =
+                [container.volumes, container.tmpfs, container.cap_add, container.cap_drop, container.cap_ambient];
             let lists = lists.map(|list| words(config, list).join(" "));
-            let Container { root, read_only, hostname, network, init, privileged, .. } = container;
-            std::format!("{root:?} {read_only} {hostname:?} {network:?} {init} {privileged} {lists:?}")
+            let Container { root, read_only, hostname, network, init, privileged, new_privileges, unmask, .. } =
+                container;
+            std::format!(
+                "{root:?} {read_only} {hostname:?} {network:?} {init} {privileged} {new_privileges} {unmask} {lists:?}"
+            )
         };
         assert_eq!(show(&copied), show(&written), "{key}");
     }

@@ -123,10 +123,13 @@ pub fn bound(set: u64) -> Result<()> {
     Ok(())
 }
 
-/// Root keeps what `set` names and the launcher had; anybody else has lost everything by becoming who they are.
-pub fn keep(set: u64, identity: &Identity) -> Result<()> {
-    let wanted = if identity.uid == 0 { set & capabilities::ALL } else { 0 };
-    user::set_capabilities(wanted & user::permitted_capabilities())
+/// Root keeps what `set` names and the launcher had; anybody else has lost everything by becoming who they are, but what is
+/// `ambient`, if the launcher had it.
+pub fn keep(set: u64, ambient: u64, identity: &Identity) -> Result<()> {
+    let had = user::permitted_capabilities();
+    let wanted = if identity.uid == 0 { set & capabilities::ALL } else { ambient };
+    user::set_capabilities(wanted & had, ambient & had)?;
+    (0..64).filter(|number| ambient & had & (1 << number) != 0).try_for_each(user::raise_ambient)
 }
 
 /// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the

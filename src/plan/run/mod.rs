@@ -23,7 +23,7 @@ use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
-use crate::sys::{args, fs, poll, signal};
+use crate::sys::{args, fs, poll, signal, user};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use crate::text::ulimit;
@@ -258,7 +258,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Ulimit(word) => ulimit::parse(word.to_bytes()).map_or(Ok(()), process::set_limit),
         Step::OomScore(score) => command::set_oom_score(score),
         Step::User { user, groups } => command::become_user(user, groups, &mut place.identity),
-        Step::Capabilities(set) => command::keep(set, &place.identity),
+        Step::KeepCapabilities => user::keep_capabilities(),
+        Step::Capabilities { set, ambient } => command::keep(set, ambient, &place.identity),
         Step::Workdir(path) => command::work_in(path),
         // None is ignored: whoever made this process saw to that (`signal::ignore_none`).
         Step::ResetSignals => {
