@@ -8,6 +8,8 @@ pub enum Table {
     Mount,
     Service,
     Container,
+    /// No table of a file: what `tinyo run` is told beside.
+    Launch,
 }
 
 /// What a value may be.
@@ -172,6 +174,10 @@ keys! {
         CapDrop "cap-drop" Type::List(Item::Capability),
         From "from" Type::Name,
         ContainerSysctl "sysctl" Type::NotYet,
+    }
+    Launch {
+        Help "help" Type::Boolean,
+        Void "" Type::Boolean,
     }
 }
 

@@ -101,6 +101,11 @@ pub fn amount(kind: Type, text: &[u8], string: bool) -> Option<u64> {
     in_range(kind, i64::try_from(number).ok()?)
 }
 
+/// The same of an option's value, which no quotes tell from a number.
+pub fn option(kind: Type, text: &[u8]) -> Option<u64> {
+    amount(kind, text, kind != Type::Cpus).or_else(|| number(kind, number::signed(text)?.into()))
+}
+
 /// What is wrong with an item of a list.
 pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
     let (holds, what) = match kind {

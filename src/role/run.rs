@@ -1,9 +1,12 @@
 //! `tinyo run`: one container from the shell.
 
+use core::ffi::CStr;
+
 use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Absent;
-use super::options::{self, Asked};
+use super::options::{self, Asked, Words};
+use crate::config::Config;
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
 use crate::plan::Plan;
@@ -16,22 +19,27 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Waited};
 use crate::sys::{fs, signal, tty, user};
+use crate::text::bytes;
 use crate::text::packed::{Packed, packed};
 
 const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST
-      --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
-  -e, --env NAME[=VALUE]      set NAME, or pass it on
-  -u, --user USER[:GROUP]     run as USER, by name or number (0:0)
-  -w, --workdir PATH          start in PATH (/)
+  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
+  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
+  -u, --user USER[:GROUP]     run as USER, by name or number (0:0); --group-add
+  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
-      --read-only             make the root read-only, with tmpfs on /tmp and /run
+      --read-only             with tmpfs on /tmp and /run
+  -m, --memory SIZE           limits of cgroup v2; --cpus N, --pids-limit N,
+                              --cgroup FILE=VALUE for any other
+      --ulimit NAME=SOFT:HARD as setrlimit(2) has them; --oom-score-adj N
       --cap-add, --cap-drop NAME|ALL
       --init=false            run COMMAND as PID 1, without the reaper
-      --privileged            all capabilities, nothing masked: no isolation from root
-Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
+      --privileged            all capabilities, nothing masked: no isolation
+Short ones cluster; --rm and -i are accepted, and nothing to ask for.
+Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
+128+N killed by signal N
 "
 );
 
@@ -39,7 +47,7 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 #[inline(never)]
 pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    match options::parse(&args, config) {
+    match read(&args, FIRST, config) {
         Some(Asked::Run) => {}
         Some(Asked::Help) => return super::output::print(USAGE),
         None => return exit::LAUNCHER,
@@ -70,6 +78,17 @@ pub fn run(args: Args) -> u8 {
         absent.remove();
         status
     })
+}
+
+/// The first word behind `run`.
+const FIRST: usize = 2;
+
+/// Reads the words from `first` on into `config`. None: what is wrong was said.
+fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+    let named =
+        |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
+    let words = Words { word: &|at| args.get(at), variable: &|name| args.environment().find(|word| named(word, name)) };
+    options::parse(words, first, config).inspect_err(|wrong| say!(Failure, "run: {}{}", wrong.what, wrong.hint)).ok()
 }
 
 /// It never came to its command; why was said.
