@@ -267,7 +267,9 @@ fn unknown(name: &'static [u8], word: &'static [u8]) -> Wrong {
             return wrong(packed!("%1 is docker's: "), word, INSTEAD.line(line));
         }
     }
-    match names::nearest(name, &[LONG]) {
+    // `-rm` too.
+    let long = cut(after(word, b"--").or(after(word, b"-")).unwrap_or_default(), b'=').0;
+    match names::nearest(long, &[LONG]) {
         Some(near) => Wrong {
             what: Message { what: packed!("unknown option %1; did you mean --%2"), with: [word, near, b""] },
             hint: Packed::EMPTY,

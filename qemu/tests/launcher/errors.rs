@@ -85,10 +85,12 @@ fn what_is_missing_on_the_command_line_is_said() {
 fn an_unknown_option_is_named() {
     let Some(house) = House::build() else { return };
     let root = house.root().display().to_string();
-    for option in ["--bogus", "--bogus=1", "-x", "-rm", "--v", "---", "--=", "-=", "--\u{e9}"] {
+    for option in ["--bogus", "--bogus=1", "-x", "--v", "---", "--=", "-=", "--\u{e9}"] {
         run(&house, &[option, &root, "/bin/true"]).fails(125, &format!("run: unknown option {option}; {TRY}"));
     }
-    for (option, near) in [("--Volume=/a:/b", "volume"), ("--volumes", "volume"), ("--memroy=5m", "memory")] {
+    for (option, near) in
+        [("--Volume=/a:/b", "volume"), ("-rm", "rm"), ("--volumes", "volume"), ("--memroy=5m", "memory")]
+    {
         let said = run(&house, &[option, &root, "/bin/true"]);
         said.fails(125, &format!("run: unknown option {option}; did you mean --{near}"));
     }
