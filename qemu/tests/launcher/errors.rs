@@ -95,7 +95,7 @@ fn an_unknown_option_is_named() {
         said.fails(125, &format!("run: unknown option {option}; did you mean --{near}"));
     }
     let said = run(&house, &["-id", &root, "/bin/true"]);
-    said.fails(125, "run: -itd is docker's: it stays in the foreground; write & behind the command, or a [service]");
+    said.fails(125, "run: -id is docker's: it stays in the foreground; write & behind the command, or a [service]");
     // Nothing on a command line can forge a line, or drive a terminal.
     let said = run(&house, &["--a\n\u{1b}[2Jb", &root, "/bin/true"]);
     said.fails(125, &format!("run: unknown option --a\\x0a\\x1b[2Jb; {TRY}"));
