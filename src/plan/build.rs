@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
+use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -206,6 +206,10 @@ fn enter<'c>(
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
+    if parent == Parent::Launcher && service.limits != Limits::NONE {
+        // A service's processes are a level below its limits: there would be nothing to see.
+        plan.push(Step::OwnCgroup);
+    }
     if !container.privileged {
         cover(plan, MASKED, Step::Mask);
         cover(plan, READ_ONLY, Step::ReadOnly);

@@ -100,6 +100,8 @@ steps! {
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
+    /// The one that it was born into is the root of what it sees of them: its limits, and nobody else's.
+    OwnCgroup = "mount cgroup2 on /sys/fs/cgroup, its own and below (ro,nosuid,nodev,noexec, if there)",
     DropOldRoot = "detach the old root",
     /// Nothing is readable there: an empty file or directory lies over it.
     Mask(&'a CStr) = "mask %1",

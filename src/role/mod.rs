@@ -6,6 +6,7 @@ mod client;
 mod handover;
 mod init;
 mod leftovers;
+mod limited;
 mod options;
 mod output;
 mod report;

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Absent;
+use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use crate::config::Config;
 use crate::container::reaper::{self, Manner};
@@ -13,6 +14,7 @@ use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Handed, Report};
 use crate::say;
+use crate::supervise::cgroup::Cgroup;
 use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::{self, Fd};
@@ -22,7 +24,7 @@ use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
 use crate::text::packed::{Packed, packed};
 
-const USAGE: Packed = packed!(
+pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
   -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
   -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
@@ -73,18 +75,22 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
+    let Some(limited) = Limited::of(config, service) else { return exit::LAUNCHER };
     let absent = Absent::of(&plan);
-    launch(&plan, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
+    let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
+    let status = launch(&plan, "run", Manner::default(), handed).unwrap_or_else(|Failed { status }| {
         absent.remove();
         status
-    })
+    });
+    limited.end(status, &service.limits);
+    status
 }
 
 /// The first word behind `run`.
 const FIRST: usize = 2;
 
 /// Reads the words from `first` on into `config`. None: what is wrong was said.
-fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+pub fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
     let named =
         |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
     let words = Words { word: &|at| args.get(at), variable: &|name| args.environment().find(|word| named(word, name)) };
@@ -98,8 +104,8 @@ pub struct Failed {
 
 /// Spawns `plan` and attends to it until it ends.
 #[inline(never)]
-pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
+pub fn launch(plan: &Plan, name: &str, manner: Manner, handed: Handed) -> Result<u8, Failed> {
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {

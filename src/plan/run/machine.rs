@@ -108,7 +108,7 @@ pub fn mount_as_any(source: &CStr, target: &CStr, flags: u64, data: &CStr) -> Re
 }
 
 /// This kernel has no such file system (ENODEV; EPERM where it is only there for others), or no place for it.
-fn is_absent(error: &Error) -> bool {
+pub(super) fn is_absent(error: &Error) -> bool {
     error.is(libc::ENODEV) || error.is(libc::ENOENT) || error.is(libc::EPERM)
 }
 

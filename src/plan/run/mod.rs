@@ -102,7 +102,7 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
 fn flags(namespaces: Namespaces) -> process::Namespaces {
     let mut flags = 0;
     if namespaces.container {
-        flags |= process::NEW_MOUNT | process::NEW_PID | process::NEW_UTS | process::NEW_IPC;
+        flags |= process::NEW_MOUNT | process::NEW_PID | process::NEW_UTS | process::NEW_IPC | process::NEW_CGROUP;
     }
     if namespaces.net {
         flags |= process::NEW_NET;
@@ -277,6 +277,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
+        Step::OwnCgroup => isolation::own_cgroup(place),
         Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
