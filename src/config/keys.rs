@@ -64,6 +64,8 @@ pub enum Item {
     Command,
     Module,
     Setting,
+    /// The same, of what a container has of its own.
+    OwnSetting,
     Variable,
     /// A path, with `-` before it when it may be missing.
     EnvFile,
@@ -173,7 +175,7 @@ keys! {
         CapAdd "cap-add" Type::List(Item::Capability),
         CapDrop "cap-drop" Type::List(Item::Capability),
         From "from" Type::Name,
-        ContainerSysctl "sysctl" Type::NotYet,
+        ContainerSysctl "sysctl" Type::List(Item::OwnSetting),
     }
     Launch {
         Help "help" Type::Boolean,

@@ -137,6 +137,12 @@ impl<'a> Config<'a> {
         self.words.get(start..start.saturating_add(usize::from(list.len))).unwrap_or(&[])
     }
 
+    /// A setting of the network that a service's container has not for itself.
+    pub fn shared_setting(&self, service: &Service) -> Option<&'a CStr> {
+        let container = service.container.as_ref().filter(|container| container.network != Network::None)?;
+        self.list(container.sysctl).iter().copied().find(|word| value::is_of_network(word.to_bytes()))
+    }
+
     /// The index of the service called `name`.
     pub fn service(&self, name: &[u8]) -> Option<usize> {
         self.services.iter().position(|service| service.name.as_bytes() == name)
@@ -242,6 +248,8 @@ pub struct Container<'a> {
     /// Capability names, `CAP_` or not, or `ALL`.
     pub cap_add: List,
     pub cap_drop: List,
+    /// `NAME=VALUE` words, of its own namespaces.
+    pub sysctl: List,
 }
 
 impl<'a> Container<'a> {
@@ -258,6 +266,7 @@ impl<'a> Container<'a> {
             privileged: false,
             cap_add: List::EMPTY,
             cap_drop: List::EMPTY,
+            sysctl: List::EMPTY,
         }
     }
 }

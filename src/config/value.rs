@@ -115,6 +115,8 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Module if text == b"auto" => (false, Wrong::Later),
         Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
         Item::Setting => (is_setting(text), Wrong::Setting),
+        Item::OwnSetting if is_setting(text) => (is_namespaced(text), Wrong::OwnSetting),
+        Item::OwnSetting => (false, Wrong::Setting),
         Item::Variable => (has(text, b'=') && !text.starts_with(b"="), Wrong::Variable),
         Item::EnvFile => (is_path(after(text, b"-").unwrap_or(text)), Wrong::EnvFile),
         Item::Group => (is_user_name(text), Wrong::Group),
@@ -240,13 +242,26 @@ fn is_cgroup_setting(text: &[u8]) -> bool {
     all(name, is_name) && !controller.is_empty() && !file.is_empty() && !ours && !value.unwrap_or_default().is_empty()
 }
 
+/// A setting that a container has of its own: of its IPC, UTS and, if it has one, network namespace.
+fn is_namespaced(text: &[u8]) -> bool {
+    const OWN: &str = "kernel.shm kernel.msg kernel.sem kernel.hostname kernel.domainname fs.mqueue. net.";
+    let same = |(byte, own): (&u8, &u8)| byte == own || (*byte, *own) == (b'/', b'.');
+    let is = |own: &&str| own.len() <= text.len() && text.iter().zip(own.as_bytes()).all(same);
+    (0..7).map(|index| names::at(OWN, b' ', index)).any(|own| is(&own))
+}
+
+/// A setting of the network namespace.
+pub fn is_of_network(text: &[u8]) -> bool {
+    matches!(text, [b'n', b'e', b't', b'.' | b'/', ..])
+}
+
 /// `NAME=VALUE` with a name below /proc/sys.
 fn is_setting(text: &[u8]) -> bool {
     let (name, value) = cut(text, b'=');
     let mut rest = name;
     while let [first, tail @ ..] = rest {
-        // Neither up nor from the root.
-        if matches!(rest, [b'.', b'.', ..]) || !(is_name(*first) || *first == b'/') {
+        // Neither up nor from the root, in either way of writing.
+        if matches!(rest, [b'.', b'.', ..] | [b'/', b'/', ..]) || !(is_name(*first) || *first == b'/') {
             return false;
         }
         rest = tail;

@@ -210,6 +210,8 @@ fn enter<'c>(
         // A service's processes are a level below its limits: there would be nothing to see.
         plan.push(Step::OwnCgroup);
     }
+    // Before /proc/sys is read-only.
+    each(plan, config.list(container.sysctl), Step::OwnSysctl);
     if !container.privileged {
         cover(plan, MASKED, Step::Mask);
         cover(plan, READ_ONLY, Step::ReadOnly);

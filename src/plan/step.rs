@@ -100,6 +100,8 @@ steps! {
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
+    /// One of its own namespaces.
+    OwnSysctl(&'a CStr) = "set sysctl %1",
     /// The one that it was born into is the root of what it sees of them: its limits, and nobody else's.
     OwnCgroup = "mount cgroup2 on /sys/fs/cgroup, its own and below (ro,nosuid,nodev,noexec, if there)",
     DropOldRoot = "detach the old root",
@@ -172,6 +174,7 @@ hints! {
     Exec | ExecGiven, ENOEXEC => "a script needs a #! line",
     Workdir, EXDEV => "it leads out of the root",
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    Sysctl | OwnSysctl, ENOENT => "is it in this kernel?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
 }
@@ -239,6 +242,7 @@ impl<'a> Step<'a> {
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
             Step::Sysctl(word)
+            | Step::OwnSysctl(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)

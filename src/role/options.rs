@@ -41,6 +41,7 @@ options! {
     "privileged" 0 Privileged "true or false",
     "read-only" 0 ContainerReadOnly "true or false",
     "rm" 0 Void "value for it: nothing of a container is kept",
+    "sysctl" 0 ContainerSysctl "setting of the container's own: kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.* in a network of its own",
     "tmpfs" 0 Tmpfs "tmpfs; write /PATH or /PATH:OPTIONS",
     "ulimit" 0 Ulimit "ulimit; write NAME=SOFT:HARD of setrlimit(2), as nofile=1024:4096",
     "umask" 0 Umask "octal number up to 0777",
@@ -150,7 +151,13 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
     add_lists(words, first, options.index, config).ok_or(many)?;
-    Ok(Asked::Run)
+    match config.services.first().and_then(|service| config.shared_setting(service)) {
+        Some(word) => {
+            let what = packed!("--sysctl: %1 is of a network that is not the container's own");
+            Err(wrong(what, word.to_bytes(), Packed::EMPTY))
+        }
+        None => Ok(Asked::Run),
+    }
 }
 
 const MANY: Packed = packed!("too many words; write an option at most 64 times, a command of at most 256 words");
@@ -174,7 +181,9 @@ fn add_lists(words: Words, first: usize, command: usize, config: &mut Config<'st
             None
         });
         let list = config.add_list(&mut values).filter(|list| list.len() <= MOST)?;
-        config.set(ONLY, *field, 0, c"", list);
+        if !list.is_empty() {
+            config.set(ONLY, *field, 0, c"", list);
+        }
     }
     Some(())
 }

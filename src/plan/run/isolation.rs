@@ -193,13 +193,13 @@ pub fn pivot(place: &Place) -> Result<()> {
 pub fn proc(place: &Place) -> Result<()> {
     fs::enter(&own_directory(place, c"proc")?)?;
     mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
-    kernels_own(place, c"proc")
+    kernels_own(place, c"proc").map(drop)
 }
 
 /// What stands at `name` now is the kernel's: whoever may write to the image could have put something else in its place.
-fn kernels_own(place: &Place, name: &CStr) -> Result<()> {
+fn kernels_own(place: &Place, name: &CStr) -> Result<Fd> {
     let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if fs::file_system(&top)?.is_kernels() { Ok(()) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
+    if fs::file_system(&top)?.is_kernels() { Ok(top) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
 }
 
 pub fn sys(read_only: bool, place: &Place) -> Result<()> {
@@ -217,7 +217,15 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
         }
         done => done?,
     }
-    kernels_own(place, c"sys")
+    kernels_own(place, c"sys").map(drop)
+}
+
+/// In our own /proc, and nowhere above its sys.
+pub fn own_sysctl(word: &[u8], place: &Place) -> Result<()> {
+    let proc = kernels_own(place, c"proc")?;
+    let mut buffer = Path::new();
+    let (path, value) = machine::setting(b"sys/", word, &mut buffer)?;
+    fs::open_in(&proc, path, fs::WRITE)?.write(value).map(drop)
 }
 
 /// What programs read to find how much memory and how many CPUs they have. clone3(2) makes a cgroup namespace of where the

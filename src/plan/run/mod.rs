@@ -277,6 +277,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
+        Step::OwnSysctl(word) => isolation::own_sysctl(word.to_bytes(), place),
         Step::OwnCgroup => isolation::own_cgroup(place),
         Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
