@@ -42,6 +42,10 @@ pub enum Type {
     Pids,
     /// What is added to the badness of the OOM killer (proc_pid_oom_score_adj(5)).
     OomScore,
+    /// The number of an open file that is none of the standard ones.
+    Descriptor,
+    /// How many of them, from the first on.
+    Files,
     Log,
     Network,
     WatchdogStop,
@@ -180,6 +184,9 @@ keys! {
     Launch {
         Help "help" Type::Boolean,
         Void "" Type::Boolean,
+        PidFile "pid-file" Type::Text,
+        ReadyFd "ready-fd" Type::Descriptor,
+        PreserveFds "preserve-fds" Type::Files,
     }
 }
 

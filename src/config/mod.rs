@@ -250,6 +250,8 @@ pub struct Container<'a> {
     pub cap_drop: List,
     /// `NAME=VALUE` words, of its own namespaces.
     pub sysctl: List,
+    /// How many of the launcher's files stay open, from 3 on.
+    pub preserved: u8,
 }
 
 impl<'a> Container<'a> {
@@ -267,6 +269,7 @@ impl<'a> Container<'a> {
             cap_add: List::EMPTY,
             cap_drop: List::EMPTY,
             sysctl: List::EMPTY,
+            preserved: 0,
         }
     }
 }

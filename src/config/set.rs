@@ -132,6 +132,7 @@ impl<'a> Config<'a> {
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,
             Field::CapDrop => container.cap_drop = list,
+            Field::PreserveFds => container.preserved = number as u8,
             Field::ContainerSysctl => container.sysctl = list,
             _ => {}
         }

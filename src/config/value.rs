@@ -28,7 +28,9 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
-        Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore => (false, Wrong::Amount),
+        Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore | Type::Descriptor | Type::Files => {
+            (false, Wrong::Amount)
+        }
         Type::Signal => return signal::parse(text).map(u64::from).ok_or(Wrong::Signal),
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
@@ -84,6 +86,8 @@ fn in_range(kind: Type, number: i64) -> Option<u64> {
         Type::Pids => 1..=4_194_304,
         Type::OomScore => -1000..=1000,
         Type::Umask => 0..=0o777,
+        Type::Descriptor => 3..=255,
+        Type::Files => 0..=253,
         _ => return None,
     };
     range.contains(&number).then_some(number as u64)

@@ -223,6 +223,9 @@ fn enter<'c>(
     // Its files in /proc are root's once it is undumpable.
     allow(plan, config, service);
     plan.push(Step::Undumpable);
+    if container.preserved > 0 {
+        plan.push(Step::Preserve(container.preserved));
+    }
     close_files(plan, config, service, command);
 }
 

@@ -118,6 +118,8 @@ steps! {
     Readiness(u8) = "hand over readiness as ",
     /// The command is told where sd_notify(3) is heard, and how often it must be.
     Notify(Option<Millis>) = "hand over /run/tinyo/notify",
+    /// And so many files of the launcher's, from 3 on.
+    Preserve(u8) = "hand over files from 3 on: ",
     CloseFiles = "close inherited files",
     /// No program started from here on gets another capability than these.
     Bounding(u64) = "bound capabilities to ",
@@ -299,7 +301,7 @@ impl<'a> Step<'a> {
                     put!(out, " {}", show::Word(group.to_bytes()));
                 }
             }
-            Step::Readiness(number) => number.write(out),
+            Step::Readiness(number) | Step::Preserve(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
             _ => {}

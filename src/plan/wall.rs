@@ -22,6 +22,9 @@ pub fn removed(config: &Config, container: &Container, each: &mut dyn FnMut(&str
             added => each("cap-add", &Names(added)),
         }
     }
+    if container.preserved > 0 {
+        each("preserve-fds", &packed!("whatever the launcher's open files lead to"));
+    }
     if container.network == Network::Host {
         each("network", &packed!("the host's interfaces, ports and abstract sockets"));
     }

@@ -80,7 +80,8 @@ pub fn init(args: Args, first: usize) -> u8 {
     plan.push(Step::RestoreSignals { blocked, child_ignored });
     plan.push(Step::ExecGiven { name, skip: options.command });
     let manner = Manner { group: options.group, warn: options.warn, job: true };
-    let status = launch(&plan, "init", manner, Handed::default()).unwrap_or_else(|Failed { status }| status);
+    let status =
+        launch(&plan, "init", manner, Handed::default(), &mut |_| true).unwrap_or_else(|Failed { status }| status);
     say!(Info, "init: the command ended with status {}", status);
     options.status(status)
 }

@@ -45,25 +45,22 @@ impl Limited {
             sweep(parent);
         }
         limited.cgroup = cgroup::of_container(limited.parent.as_ref(), name(&mut Path::new()), config, service);
-        if limited.cgroup.is_none() {
-            limited.remove();
-            return None;
-        }
-        Some(limited)
+        limited.cgroup.is_some().then_some(limited)
     }
 
     /// After the container's end, which had this exit status. The kernel says of a process only that it was killed.
     #[inline(never)]
-    pub fn end(mut self, status: u8, limits: &Limits) {
+    pub fn end(&mut self, status: u8, limits: &Limits) {
         const KILLED: u8 = 128 + libc::SIGKILL as u8;
         if status != 0 && self.cgroup.as_mut().is_some_and(Cgroup::ran_out_of_memory) {
             let exit = if status == KILLED { Exit::Signal(libc::SIGKILL as u8) } else { Exit::Code(status) };
             say!(Failure, "run: {}", How(exit, Some(OutOfMemory(limits))));
         }
-        self.remove();
     }
+}
 
-    fn remove(&self) {
+impl Drop for Limited {
+    fn drop(&mut self) {
         if let Some(parent) = &self.parent {
             // Nobody is in it: the end of the first process was that of its pid namespace.
             let _ = fs::remove(At::Dir(parent), name(&mut Path::new()), true);

@@ -14,6 +14,7 @@ mod run;
 mod source;
 mod supervisor;
 mod tini;
+mod told;
 mod words;
 
 use crate::say;

@@ -37,9 +37,12 @@ options! {
     "memory" b'm' Memory "size of 4k or more, with b, k, m or g",
     "network" 0 Network "network; write none or host",
     "oom-score-adj" 0 OomScore "number from -1000 to 1000",
+    "pid-file" 0 PidFile "path",
     "pids-limit" 0 PidsLimit "number of processes up to 4194304",
+    "preserve-fds" 0 PreserveFds "number of files, which are 3 and up; write 0 to 253",
     "privileged" 0 Privileged "true or false",
     "read-only" 0 ContainerReadOnly "true or false",
+    "ready-fd" 0 ReadyFd "number of a file; write 3 to 255",
     "rm" 0 Void "value for it: nothing of a container is kept",
     "sysctl" 0 ContainerSysctl "setting of the container's own: kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.* in a network of its own",
     "tmpfs" 0 Tmpfs "tmpfs; write /PATH or /PATH:OPTIONS",
@@ -100,7 +103,16 @@ const ONLY: Option<usize> = Some(0);
 pub enum Asked {
     Help,
     /// To run the one service of the config.
-    Run,
+    Run(Launch),
+}
+
+/// What is the launcher's own to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    /// The pid goes there once the command runs.
+    pub pid_file: Option<&'static CStr>,
+    /// And a newline to this descriptor.
+    pub ready: Option<u8>,
 }
 
 /// What is wrong with them, and what to do about it.
@@ -129,6 +141,7 @@ pub struct Words<'w> {
 pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result<Asked, Wrong> {
     let many = Wrong { what: Message { what: MANY, with: [b""; 3] }, hint: Packed::EMPTY };
     config.add_service(b"container").ok_or(many)?.container = Some(Container::new(c"/"));
+    let mut launch = Launch::default();
     let mut options = Options { words, index: first, letter: 0 };
     while let Some((number, field, value)) = options.next()? {
         if field == Field::Help {
@@ -141,7 +154,11 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
             let what = Message { what: packed!("--%1: %2 is no "), with: [called, shown, b""] };
             return Err(Wrong { what, hint: WANTED.line(number) });
         };
-        config.set(ONLY, field, becomes, value, List::EMPTY);
+        match field {
+            Field::PidFile => launch.pid_file = Some(value),
+            Field::ReadyFd => launch.ready = Some(becomes as u8),
+            _ => config.set(ONLY, field, becomes, value, List::EMPTY),
+        }
     }
     let root = options.word().ok_or(wrong(packed!("no ROOTFS: run ROOTFS COMMAND is needed"), b"", TRY))?;
     options.index += 1;
@@ -156,7 +173,7 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
             let what = packed!("--sysctl: %1 is of a network that is not the container's own");
             Err(wrong(what, word.to_bytes(), Packed::EMPTY))
         }
-        None => Ok(Asked::Run),
+        None => Ok(Asked::Run(launch)),
     }
 }
 

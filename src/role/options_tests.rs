@@ -26,7 +26,7 @@ fn fails(text: &str, expected: &str) {
 /// All words of the config, list after list, the command first.
 fn all(text: &str) -> Vec<&'static str> {
     let (config, asked) = parsed(text);
-    assert_eq!(asked, Ok(Asked::Run), "{text}");
+    assert_eq!(asked, Ok(Asked::Run(Launch::default())), "{text}");
     config.words.iter().map(|word| word.to_str().unwrap()).collect()
 }
 

@@ -7,6 +7,7 @@ use super::exit;
 use super::leftovers::Absent;
 use super::limited::Limited;
 use super::options::{self, Asked, Words};
+use super::told::{self, Told};
 use crate::config::Config;
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
@@ -19,7 +20,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Exit, Waited};
+use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
 use crate::text::packed::{Packed, packed};
@@ -49,11 +50,11 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 #[inline(never)]
 pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    match read(&args, FIRST, config) {
-        Some(Asked::Run) => {}
+    let told = match read(&args, FIRST, config) {
+        Some(Asked::Run(told)) => told,
         Some(Asked::Help) => return super::output::print(USAGE),
         None => return exit::LAUNCHER,
-    }
+    };
     if !user::is_root() {
         say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
         return exit::LAUNCHER;
@@ -61,6 +62,10 @@ pub fn run(args: Args) -> u8 {
     signal::block_all();
     signal::take_child_signals();
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
+    let preserved = service.container.map_or(0, |container| container.preserved);
+    if !told::are_open(&told, preserved) {
+        return exit::LAUNCHER;
+    }
     if service.container.as_ref().is_some_and(|container| !container.privileged)
         && let Err(error) = shield::raise(&args)
     {
@@ -75,13 +80,16 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
-    let Some(limited) = Limited::of(config, service) else { return exit::LAUNCHER };
+    let Some(mut limited) = Limited::of(config, service) else { return exit::LAUNCHER };
+    let Some(mut told) = Told::of(&told, preserved) else { return exit::LAUNCHER };
     let absent = Absent::of(&plan);
     let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
-    let status = launch(&plan, "run", Manner::default(), handed).unwrap_or_else(|Failed { status }| {
-        absent.remove();
-        status
-    });
+    let status = launch(&plan, "run", Manner::default(), handed, &mut |pid| told.tell(pid)).unwrap_or_else(
+        |Failed { status }| {
+            absent.remove();
+            status
+        },
+    );
     limited.end(status, &service.limits);
     status
 }
@@ -104,7 +112,13 @@ pub struct Failed {
 
 /// Spawns `plan` and attends to it until it ends.
 #[inline(never)]
-pub fn launch(plan: &Plan, name: &str, manner: Manner, handed: Handed) -> Result<u8, Failed> {
+pub fn launch(
+    plan: &Plan,
+    name: &str,
+    manner: Manner,
+    handed: Handed,
+    tell: &mut dyn FnMut(Pid) -> bool,
+) -> Result<u8, Failed> {
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
@@ -139,6 +153,11 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner, handed: Handed) -> Result
                 }
             },
         }),
+        _ if !tell(pid) => {
+            let _ = process::kill(pid, libc::SIGKILL as u8);
+            process::wait(pid);
+            Err(Failed { status: exit::LAUNCHER })
+        }
         _ => {
             if manner.job {
                 say!(Info, "{}: the command runs as pid {}", name, pid.number());

@@ -113,7 +113,7 @@ pub fn plan(args: Args) -> u8 {
 fn plan_run(args: &Args, first: usize) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::SYSTEM };
     match run::read(args, first, config) {
-        Some(Asked::Run) => {}
+        Some(Asked::Run(_)) => {}
         Some(Asked::Help) => return print(run::USAGE),
         None => return exit::USAGE,
     }

@@ -261,6 +261,10 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             place.told.readiness = Some(number);
             given(place.ready.is_some())
         }
+        Step::Preserve(count) => {
+            place.told.preserved = count;
+            Ok(())
+        }
         Step::Notify(watchdog) => {
             (place.told.notify, place.told.watchdog) = (true, watchdog);
             Ok(())
