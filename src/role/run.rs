@@ -9,7 +9,7 @@ use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use super::told::{self, Told};
 use crate::config::Config;
-use crate::container::reaper::{self, Manner};
+use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
@@ -83,13 +83,13 @@ pub fn run(args: Args) -> u8 {
     let Some(mut limited) = Limited::of(config, service) else { return exit::LAUNCHER };
     let Some(mut told) = Told::of(&told, preserved) else { return exit::LAUNCHER };
     let absent = Absent::of(&plan);
+    let first = service.container.is_some_and(|container| container.init);
+    let manner = Manner { stops: Stops::Outside { first }, ..Manner::default() };
     let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
-    let status = launch(&plan, "run", Manner::default(), handed, &mut |pid| told.tell(pid)).unwrap_or_else(
-        |Failed { status }| {
-            absent.remove();
-            status
-        },
-    );
+    let status = launch(&plan, "run", manner, handed, &mut |pid| told.tell(pid)).unwrap_or_else(|Failed { status }| {
+        absent.remove();
+        status
+    });
     limited.end(status, &service.limits);
     status
 }

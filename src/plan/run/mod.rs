@@ -15,7 +15,7 @@ use core::cell::Cell;
 pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step};
-use crate::container::reaper::{self, Manner};
+use crate::container::reaper::{self, Manner, Stops};
 use crate::say;
 use crate::sys::error::LINES;
 use crate::sys::error::{Call, Errno, Error, Result};
@@ -152,7 +152,9 @@ fn attend(pid: Pid) -> ! {
     // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
     // that, or without a descriptor by its own limit, this is the end, and the kernel ends the rest.
     match (0..100).find_map(|_| signal::open().inspect_err(|_| poll::pause()).ok()) {
-        Some(signals) => process::exit(reaper::attend(pid, &signals, Manner::default()).status()),
+        Some(signals) => {
+            process::exit(reaper::attend(pid, &signals, Manner { stops: Stops::All, ..Manner::default() }).status())
+        }
         None => process::exit(125),
     }
 }
