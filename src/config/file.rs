@@ -326,6 +326,13 @@ impl<'a> Parser<'a, '_> {
             }
         }
         self.link();
+        for index in 0..self.config.services.len() {
+            let shared = self.config.services.get(index).and_then(|service| self.config.shared_setting(service));
+            if let Some(word) = shared {
+                self.at_service(index);
+                self.wrong(Wrong::SharedSetting, &[], word.to_bytes());
+            }
+        }
     }
 
     /// What is told next is in the service at `index`, where its first table is.

@@ -8,6 +8,8 @@ pub enum Table {
     Mount,
     Service,
     Container,
+    /// No table of a file: what `tinyo run` is told beside.
+    Launch,
 }
 
 /// What a value may be.
@@ -40,6 +42,10 @@ pub enum Type {
     Pids,
     /// What is added to the badness of the OOM killer (proc_pid_oom_score_adj(5)).
     OomScore,
+    /// The number of an open file that is none of the standard ones.
+    Descriptor,
+    /// How many of them, from the first on.
+    Files,
     Log,
     Network,
     WatchdogStop,
@@ -62,6 +68,8 @@ pub enum Item {
     Command,
     Module,
     Setting,
+    /// The same, of what a container has of its own.
+    OwnSetting,
     Variable,
     /// A path, with `-` before it when it may be missing.
     EnvFile,
@@ -174,7 +182,14 @@ keys! {
         NoNewPrivileges "no-new-privileges" Type::Boolean,
         Unmask "unmask" Type::Boolean,
         From "from" Type::Name,
-        ContainerSysctl "sysctl" Type::NotYet,
+        ContainerSysctl "sysctl" Type::List(Item::OwnSetting),
+    }
+    Launch {
+        Help "help" Type::Boolean,
+        Void "" Type::Boolean,
+        PidFile "pid-file" Type::Text,
+        ReadyFd "ready-fd" Type::Descriptor,
+        PreserveFds "preserve-fds" Type::Files,
     }
 }
 

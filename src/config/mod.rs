@@ -137,6 +137,12 @@ impl<'a> Config<'a> {
         self.words.get(start..start.saturating_add(usize::from(list.len))).unwrap_or(&[])
     }
 
+    /// A setting of the network that a service's container has not for itself.
+    pub fn shared_setting(&self, service: &Service) -> Option<&'a CStr> {
+        let container = service.container.as_ref().filter(|container| container.network != Network::None)?;
+        self.list(container.sysctl).iter().copied().find(|word| value::is_of_network(word.to_bytes()))
+    }
+
     /// The index of the service called `name`.
     pub fn service(&self, name: &[u8]) -> Option<usize> {
         self.services.iter().position(|service| service.name.as_bytes() == name)
@@ -248,6 +254,10 @@ pub struct Container<'a> {
     pub new_privileges: bool,
     /// Nothing of /proc and /sys is hidden or made read-only.
     pub unmask: bool,
+    /// `NAME=VALUE` words, of its own namespaces.
+    pub sysctl: List,
+    /// How many of the launcher's files stay open, from 3 on.
+    pub preserved: u8,
 }
 
 impl<'a> Container<'a> {
@@ -267,6 +277,8 @@ impl<'a> Container<'a> {
             cap_ambient: List::EMPTY,
             new_privileges: false,
             unmask: false,
+            sysctl: List::EMPTY,
+            preserved: 0,
         }
     }
 }

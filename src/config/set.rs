@@ -135,6 +135,8 @@ impl<'a> Config<'a> {
             Field::CapAmbient => container.cap_ambient = list,
             Field::NoNewPrivileges => container.new_privileges = !yes,
             Field::Unmask => container.unmask = yes,
+            Field::PreserveFds => container.preserved = number as u8,
+            Field::ContainerSysctl => container.sysctl = list,
             _ => {}
         }
     }

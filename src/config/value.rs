@@ -28,7 +28,9 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
-        Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore => (false, Wrong::Amount),
+        Type::Umask | Type::Memory | Type::Cpus | Type::Pids | Type::OomScore | Type::Descriptor | Type::Files => {
+            (false, Wrong::Amount)
+        }
         Type::Signal => return signal::parse(text).map(u64::from).ok_or(Wrong::Signal),
         Type::Wait if text == b"forever" => return Ok(u64::MAX),
         Type::Wait | Type::Time => return duration::parse(text).map(|time| time.0).ok_or(Wrong::Time),
@@ -84,6 +86,8 @@ fn in_range(kind: Type, number: i64) -> Option<u64> {
         Type::Pids => 1..=4_194_304,
         Type::OomScore => -1000..=1000,
         Type::Umask => 0..=0o777,
+        Type::Descriptor => 3..=255,
+        Type::Files => 0..=253,
         _ => return None,
     };
     range.contains(&number).then_some(number as u64)
@@ -101,6 +105,11 @@ pub fn amount(kind: Type, text: &[u8], string: bool) -> Option<u64> {
     in_range(kind, i64::try_from(number).ok()?)
 }
 
+/// The same of an option's value, which no quotes tell from a number.
+pub fn option(kind: Type, text: &[u8]) -> Option<u64> {
+    amount(kind, text, kind != Type::Cpus).or_else(|| number(kind, number::signed(text)?.into()))
+}
+
 /// What is wrong with an item of a list.
 pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
     let (holds, what) = match kind {
@@ -110,6 +119,8 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Module if text == b"auto" => (false, Wrong::Later),
         Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
         Item::Setting => (is_setting(text), Wrong::Setting),
+        Item::OwnSetting if is_setting(text) => (is_namespaced(text), Wrong::OwnSetting),
+        Item::OwnSetting => (false, Wrong::Setting),
         Item::Variable => (has(text, b'=') && !text.starts_with(b"="), Wrong::Variable),
         Item::EnvFile => (is_path(after(text, b"-").unwrap_or(text)), Wrong::EnvFile),
         Item::Group => (is_user_name(text), Wrong::Group),
@@ -235,13 +246,26 @@ fn is_cgroup_setting(text: &[u8]) -> bool {
     all(name, is_name) && !controller.is_empty() && !file.is_empty() && !ours && !value.unwrap_or_default().is_empty()
 }
 
+/// A setting that a container has of its own: of its IPC, UTS and, if it has one, network namespace.
+fn is_namespaced(text: &[u8]) -> bool {
+    const OWN: &str = "kernel.shm kernel.msg kernel.sem kernel.hostname kernel.domainname fs.mqueue. net.";
+    let same = |(byte, own): (&u8, &u8)| byte == own || (*byte, *own) == (b'/', b'.');
+    let is = |own: &&str| own.len() <= text.len() && text.iter().zip(own.as_bytes()).all(same);
+    (0..7).map(|index| names::at(OWN, b' ', index)).any(|own| is(&own))
+}
+
+/// A setting of the network namespace.
+pub fn is_of_network(text: &[u8]) -> bool {
+    matches!(text, [b'n', b'e', b't', b'.' | b'/', ..])
+}
+
 /// `NAME=VALUE` with a name below /proc/sys.
 fn is_setting(text: &[u8]) -> bool {
     let (name, value) = cut(text, b'=');
     let mut rest = name;
     while let [first, tail @ ..] = rest {
-        // Neither up nor from the root.
-        if matches!(rest, [b'.', b'.', ..]) || !(is_name(*first) || *first == b'/') {
+        // Neither up nor from the root, in either way of writing.
+        if matches!(rest, [b'.', b'.', ..] | [b'/', b'/', ..]) || !(is_name(*first) || *first == b'/') {
             return false;
         }
         rest = tail;

@@ -65,6 +65,8 @@ texts!(Wrong {
     Ulimit = "\"%2\" is no ulimit; write \"NAME=SOFT:HARD\" of setrlimit(2), as \"nofile=1024:4096\" or \"core=unlimited\"",
     Cgroup = "\"%2\" is no setting of a cgroup; write \"NAME=VALUE\" with a controller's file, as \"memory.high=24M\"",
     Setting = "\"%2\" is no setting; write \"NAME=VALUE\", as \"kernel.panic=5\"",
+    OwnSetting = "\"%2\" is the whole machine's; write it under sysctl at the top of the file",
+    SharedSetting = "\"%2\" is of a network that is not the container's own; write it where that is made",
     Volume = "\"%2\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
     NamedVolume = "\"%2\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
     Tmpfs = "\"%2\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\"",

@@ -15,6 +15,19 @@ pub struct Manner {
     pub warn: bool,
     /// It leads a job in our session, as a shell's child does: the terminal goes with it, and we stop as it is stopped.
     pub job: bool,
+    pub stops: Stops,
+}
+
+/// What SIGTSTP (^Z) does: in the session of a container, which has no terminal, the kernel lets it stop nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stops {
+    /// What the child makes of it.
+    #[default]
+    Passed,
+    /// We are a container's first process: all others stop, and SIGCONT continues them all.
+    All,
+    /// We are its launcher: it stops, and we with it, until we are continued. `first`: by its first process, which is ours.
+    Outside { first: bool },
 }
 
 /// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
@@ -70,6 +83,20 @@ pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bo
             continue;
         }
         *asked = signal == libc::SIGTSTP;
+        match (signal, manner.stops) {
+            (libc::SIGTSTP, Stops::Outside { first }) => {
+                halt(child, first, true);
+                // Nobody could continue us, or somebody has.
+                signal::stop(number, false);
+                halt(child, first, false);
+                continue;
+            }
+            (libc::SIGTSTP | libc::SIGCONT, Stops::All) => {
+                let _ = process::kill_all(if *asked { libc::SIGSTOP } else { libc::SIGCONT } as u8);
+                continue;
+            }
+            _ => {}
+        }
         say!(Debug, "init: passing signal {} on", number);
         // ESRCH: it has just ended, which the next look sees, or it does not lead its group yet.
         if !manner.group || process::kill_group(child, number).is_err() {
@@ -77,6 +104,16 @@ pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bo
         }
     }
     died
+}
+
+/// Stops the container of `child`, or lets it go on. Without a first process of ours, its command's process group at least.
+fn halt(child: Pid, first: bool, stops: bool) {
+    let _ = match (first, stops) {
+        (true, true) => process::kill(child, libc::SIGTSTP as u8),
+        (true, false) => process::kill(child, libc::SIGCONT as u8),
+        (false, true) => process::kill_group(child, libc::SIGSTOP as u8),
+        (false, false) => process::kill_group(child, libc::SIGCONT as u8),
+    };
 }
 
 /// The terminal, if our group has it, is `child`'s.

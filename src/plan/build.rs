@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
+use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -216,6 +216,12 @@ fn enter<'c>(
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
     plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
+    if parent == Parent::Launcher && service.limits != Limits::NONE {
+        // A service's processes are a level below its limits: there would be nothing to see.
+        plan.push(Step::OwnCgroup);
+    }
+    // Before /proc/sys is read-only.
+    each(plan, config.list(container.sysctl), Step::OwnSysctl);
     if !container.privileged && !container.unmask {
         cover(plan, MASKED, Step::Mask);
         cover(plan, READ_ONLY, Step::ReadOnly);
@@ -229,6 +235,9 @@ fn enter<'c>(
     if container.init {
         // Nobody else is there before the command, and with it this ends: it is the reaper that stays.
         plan.push(Step::Undumpable);
+    }
+    if container.preserved > 0 {
+        plan.push(Step::Preserve(container.preserved));
     }
     close_files(plan, config, service, command);
 }

@@ -4,6 +4,7 @@ pub mod build;
 pub mod limit;
 pub mod run;
 pub mod step;
+pub mod wall;
 
 use crate::limits;
 pub use step::{Need, Step};
@@ -11,7 +12,7 @@ pub use step::{Need, Step};
 /// The namespaces that a process is born into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
-    /// Mount, pid, uts and ipc: what every container has.
+    /// Mount, pid, uts, ipc and cgroup: what every container has.
     pub container: bool,
     pub net: bool,
 }

@@ -102,6 +102,10 @@ steps! {
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
+    /// One of its own namespaces.
+    OwnSysctl(&'a CStr) = "set sysctl %1",
+    /// The one that it was born into is the root of what it sees of them: its limits, and nobody else's.
+    OwnCgroup = "mount cgroup2 on /sys/fs/cgroup, its own and below (ro,nosuid,nodev,noexec, if there)",
     DropOldRoot = "detach the old root",
     /// Nothing is readable there: an empty file lies over it, or an empty directory over what has a slash behind it.
     Mask(&'a CStr) = "mask %1",
@@ -116,6 +120,8 @@ steps! {
     Readiness(u8) = "hand over readiness as ",
     /// The command is told where sd_notify(3) is heard, and how often it must be.
     Notify(Option<Millis>) = "hand over /run/tinyo/notify",
+    /// And so many files of the launcher's, from 3 on.
+    Preserve(u8) = "hand over files from 3 on: ",
     CloseFiles = "close inherited files",
     /// No program started from here on gets another capability than these.
     Bounding(u64) = "bound capabilities to ",
@@ -174,6 +180,7 @@ hints! {
     Exec | ExecGiven, ENOEXEC => "a script needs a #! line",
     Workdir, EXDEV => "it leads out of the root",
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    Sysctl | OwnSysctl, ENOENT => "is it in this kernel?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
 }
@@ -241,6 +248,7 @@ impl<'a> Step<'a> {
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
             Step::Sysctl(word)
+            | Step::OwnSysctl(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)
@@ -297,7 +305,7 @@ impl<'a> Step<'a> {
                     put!(out, " {}", show::Word(group.to_bytes()));
                 }
             }
-            Step::Readiness(number) => number.write(out),
+            Step::Readiness(number) | Step::Preserve(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) => Names(set).write(out),
             Step::Capabilities { set, ambient } => {

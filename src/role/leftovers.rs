@@ -28,9 +28,9 @@ impl<'p> Leftovers<'p> {
         Leftovers { plan, root, points: heapless::Vec::new() }
     }
 
-    pub fn add(&mut self, made: Made) {
+    pub fn add(&mut self, made: Made) -> bool {
         // No more points than steps.
-        let _ = self.points.push(made);
+        self.points.push(made).is_ok()
     }
 
     /// Removes empty directories and empty files only: whatever is not as we left it is somebody else's by now.

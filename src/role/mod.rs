@@ -6,6 +6,7 @@ mod client;
 mod handover;
 mod init;
 mod leftovers;
+mod limited;
 mod options;
 mod output;
 mod report;
@@ -13,6 +14,7 @@ mod run;
 mod source;
 mod supervisor;
 mod tini;
+mod told;
 mod words;
 
 use crate::say;

@@ -1,56 +1,99 @@
-//! The words after `tinyo run`: docker run's names, to a service with a container.
+//! The words after `tinyo run`: docker run's names, to a service with a container. Pure.
 
 use core::ffi::CStr;
 
-use crate::config::keys::{Field, Type};
+use crate::config::keys::{Field, Item, Type};
 use crate::config::value;
 use crate::config::{Config, Container, List};
 use crate::limits;
-use crate::say;
-use crate::sys::args::Args;
 use crate::text::bytes::{after, cut, has, terminated};
+use crate::text::message::Message;
 use crate::text::names;
 use crate::text::packed::{Packed, packed};
-use crate::text::show::Word;
 
-/// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
-const SHORT: &[u8] = b"\0\0eh\0\0uvw";
-const ENV: usize = 2;
-const INIT: usize = 9;
-const HELP: usize = 12;
+/// One option a line: its long name, its short one, the key of a config that it sets, and what a value that it refuses is not.
+/// It takes a value unless that is true or false.
+macro_rules! options {
+    ($($long:literal $short:literal $field:ident $wanted:literal,)*) => {
+        const LONG: &str = concat!($($long, " "),*);
+        const SHORT: &[u8] = &[$($short),*];
+        static FIELDS: &[Field] = &[$(Field::$field),*];
+        const WANTED: Packed = packed!(concat!($($wanted, "\n"),*));
+    };
+}
 
-/// The key of a config that each stands for, in the same order.
-static FIELDS: [Field; HELP] = [
-    Field::CapAdd,
-    Field::CapDrop,
-    Field::Env,
-    Field::ContainerHostname,
-    Field::Network,
-    Field::Tmpfs,
-    Field::User,
-    Field::Volumes,
-    Field::Workdir,
-    Field::ContainerInit,
-    Field::Privileged,
-    Field::ContainerReadOnly,
-];
+options! {
+    "cap-add" 0 CapAdd "capability of capabilities(7), nor ALL",
+    "cap-drop" 0 CapDrop "capability of capabilities(7), nor ALL",
+    "cgroup" 0 Cgroup "setting of a cgroup; write NAME=VALUE with a controller's file, as memory.high=24M",
+    "cpus" 0 Cpus "number of CPUs from 0.01 on, to five places",
+    "env" b'e' Env "variable; write NAME=VALUE or NAME",
+    "env-file" 0 EnvFile "path",
+    "group-add" 0 GroupAdd "name or number of a group",
+    "help" 0 Help "true",
+    "hostname" b'h' ContainerHostname "host name of at most 64 letters, digits, - and dots",
+    "init" 0 ContainerInit "true or false",
+    "interactive" b'i' Void "value for it: standard input is passed on in any case",
+    "memory" b'm' Memory "size of 4k or more, with b, k, m or g",
+    "network" 0 Network "network; write none or host",
+    "oom-score-adj" 0 OomScore "number from -1000 to 1000",
+    "pid-file" 0 PidFile "path",
+    "pids-limit" 0 PidsLimit "number of processes up to 4194304",
+    "preserve-fds" 0 PreserveFds "number of files, which are 3 and up; write 0 to 253",
+    "privileged" 0 Privileged "true or false",
+    "read-only" 0 ContainerReadOnly "true or false",
+    "ready-fd" 0 ReadyFd "number of a file; write 3 to 255",
+    "rm" 0 Void "value for it: nothing of a container is kept",
+    "sysctl" 0 ContainerSysctl "setting of the container's own: kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.* in a network of its own",
+    "tmpfs" 0 Tmpfs "tmpfs; write /PATH or /PATH:OPTIONS",
+    "ulimit" 0 Ulimit "ulimit; write NAME=SOFT:HARD of setrlimit(2), as nofile=1024:4096",
+    "umask" 0 Umask "octal number up to 0777",
+    "user" b'u' User "user; write USER or USER:GROUP, each a name or a number",
+    "volume" b'v' Volumes "volume; write /SRC:/DST or /SRC:/DST:ro",
+    "workdir" b'w' Workdir "absolute path",
+}
 
-/// How a message about their values calls them, and what it wants instead, in the same order.
-const CALLED: Packed =
-    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
-const WANTED: Packed = packed!(
-    "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
-    variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
-    tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
-    volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
+/// What docker run has and we have not, short names too, and what to do instead: a line each of the two.
+const DOCKERS: &str = "\
+detach d\n\
+name label label-file l cidfile\n\
+restart health-cmd health-interval health-retries health-timeout health-start-period no-healthcheck\n\
+stop-signal stop-timeout\n\
+publish publish-all expose p P\n\
+net ip ip6 mac-address network-alias\n\
+dns dns-search dns-option dns-opt add-host link link-local-ip domainname\n\
+entrypoint\n\
+mount volumes-from volume-driver storage-opt\n\
+shm-size\n\
+gpus device-cgroup-rule device-read-bps device-write-bps\n\
+security-opt\n\
+memory-swap memory-reservation cpuset-cpus cpuset-mems cpu-shares cpu-period cpu-quota blkio-weight c\n\
+cgroup-parent cgroupns\n\
+pid ipc uts\n\
+attach a sig-proxy detach-keys log-driver log-opt\n\
+pull platform runtime isolation\n";
+const INSTEAD: Packed = packed!(
+    "it stays in the foreground; write & behind the command, or a [service]\n\
+    a container has no name; --pid-file PATH says who it is\n\
+    write a [service], which is restarted and watched\n\
+    a signal to tinyo is one to the command; a [service] has its own\n\
+    no port is forwarded; write --network host\n\
+    write --network none or host\n\
+    write a file of yours over the image's: -v ./hosts:/etc/hosts:ro\n\
+    write the program behind ROOTFS\n\
+    write --volume SRC:DST or --tmpfs PATH\n\
+    write --tmpfs /dev/shm:size=128m\n\
+    devices are closed; --privileged opens all of them\n\
+    each wall has its own option; see tinyo run --help\n\
+    write --cgroup FILE=VALUE of cgroup v2, as --cgroup memory.swap.max=0\n\
+    its cgroup is made below that of tinyo; start tinyo in the one that it shall be\n\
+    a container has its own; only --network can be the host's\n\
+    input, output and signals are always passed on as they are\n\
+    ROOTFS is a directory; tinyo knows no registry\n"
 );
 
 /// Words of one list option: more volumes than that are no container any more.
 const MOST: usize = 64;
-
-/// The first word after `run`.
-const FIRST: usize = 2;
 
 /// Where the one service of the config is.
 const ONLY: Option<usize> = Some(0);
@@ -60,142 +103,207 @@ const ONLY: Option<usize> = Some(0);
 pub enum Asked {
     Help,
     /// To run the one service of the config.
-    Run,
+    Run(Launch),
 }
 
-/// Reads the words after `run` into `config`, which is empty. None: what is wrong was said.
-pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
-    config.add_service(b"container")?.container = Some(Container::new(c"/"));
-    let mut options = Options { args, index: FIRST };
-    while let Some(option) = options.next() {
-        let (number, value) = option?;
-        let Some(&field) = FIELDS.get(number) else { return Some(Asked::Help) };
-        let Some(becomes) = check(number, field, value.to_bytes()) else {
-            let [called, wanted] = [CALLED, WANTED].map(|list| list.line(number));
-            say!(Failure, "run: --{}: {} is no {}", called, Word(value.to_bytes()), wanted);
-            return None;
+/// What is the launcher's own to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    /// The pid goes there once the command runs.
+    pub pid_file: Option<&'static CStr>,
+    /// And a newline to this descriptor.
+    pub ready: Option<u8>,
+}
+
+/// What is wrong with them, and what to do about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrong {
+    pub what: Message<'static>,
+    pub hint: Packed,
+}
+
+const TRY: Packed = packed!("; try tinyo run --help");
+
+fn wrong(what: Packed, word: &'static [u8], hint: Packed) -> Wrong {
+    Wrong { what: Message { what, with: [word, b"", b""] }, hint }
+}
+
+/// The words to read.
+#[derive(Clone, Copy)]
+pub struct Words<'w> {
+    pub word: &'w dyn Fn(usize) -> Option<&'static CStr>,
+    /// `NAME=VALUE` of the environment, by its name.
+    pub variable: &'w dyn Fn(&[u8]) -> Option<&'static CStr>,
+}
+
+/// Reads the words from `first` on into `config`, which is empty.
+#[inline(never)]
+pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result<Asked, Wrong> {
+    let many = Wrong { what: Message { what: MANY, with: [b""; 3] }, hint: Packed::EMPTY };
+    config.add_service(b"container").ok_or(many)?.container = Some(Container::new(c"/"));
+    let mut launch = Launch::default();
+    let mut options = Options { words, index: first, letter: 0 };
+    while let Some((number, field, value)) = options.next()? {
+        if field == Field::Help {
+            return Ok(Asked::Help);
+        }
+        let text = value.to_bytes();
+        let Some(becomes) = check(field, text) else {
+            let called = names::at(LONG, b' ', number).as_bytes();
+            let shown = if text.is_empty() { b"\"\"" } else { text };
+            let what = Message { what: packed!("--%1: %2 is no "), with: [called, shown, b""] };
+            return Err(Wrong { what, hint: WANTED.line(number) });
         };
-        config.set(ONLY, field, becomes, value, List::EMPTY);
+        match field {
+            Field::PidFile => launch.pid_file = Some(value),
+            Field::ReadyFd => launch.ready = Some(becomes as u8),
+            _ => config.set(ONLY, field, becomes, value, List::EMPTY),
+        }
     }
-    let Some(root) = options.word() else {
-        complain("no ROOTFS:", b"run ROOTFS COMMAND is needed");
-        return None;
-    };
+    let root = options.word().ok_or(wrong(packed!("no ROOTFS: run ROOTFS COMMAND is needed"), b"", TRY))?;
     options.index += 1;
     if options.word().is_none() {
-        complain("no COMMAND after", root.to_bytes());
-        return None;
+        let shown: &[u8] = if root.is_empty() { b"\"\"" } else { root.to_bytes() };
+        return Err(wrong(packed!("no COMMAND after %1"), shown, TRY));
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
-    if add_lists(args, config, options.index).is_none() {
-        say!(
-            Failure,
-            "run: too many words; write an option at most {} times, a command of at most {} words",
-            MOST,
-            limits::LIST
-        );
-        return None;
+    add_lists(words, first, options.index, config).ok_or(many)?;
+    match config.services.first().and_then(|service| config.shared_setting(service)) {
+        Some(word) => {
+            let what = packed!("--sysctl: %1 is of a network that is not the container's own");
+            Err(wrong(what, word.to_bytes(), Packed::EMPTY))
+        }
+        None => Ok(Asked::Run(launch)),
     }
-    Some(Asked::Run)
 }
 
+const MANY: Packed = packed!("too many words; write an option at most 64 times, a command of at most 256 words");
+const _: () = assert!(MOST == 64 && limits::LIST == 256);
+
 /// Stores the command, and each list of words, one behind the other.
-fn add_lists(args: &Args, config: &mut Config<'static>, command: usize) -> Option<()> {
-    let exec = config.add_list(&mut args.from(command)).filter(|list| config.list(*list).len() <= limits::LIST)?;
+fn add_lists(words: Words, first: usize, command: usize, config: &mut Config<'static>) -> Option<()> {
+    let exec = config.add_list(&mut (command..).map_while(words.word)).filter(|list| list.len() <= limits::LIST)?;
     config.set(ONLY, Field::Exec, 0, c"", exec);
-    for (number, field) in FIELDS.iter().enumerate().filter(|(_, field)| matches!(field.kind(), Type::List(_))) {
-        let mut options = Options { args, index: FIRST };
-        let mut words = core::iter::from_fn(|| {
-            loop {
-                let (other, value) = options.next()??;
-                let word = if other == number { passed_on(number, value, args) } else { None };
-                if word.is_some() {
-                    return word;
+    for field in FIELDS.iter().filter(|field| matches!(field.kind(), Type::List(_))) {
+        let mut options = Options { words, index: first, letter: 0 };
+        let mut values = core::iter::from_fn(|| {
+            while let Ok(Some((_, other, value))) = options.next() {
+                // A name alone of `--env` is passed on, if it is there.
+                let bare = *field == Field::Env && !has(value.to_bytes(), b'=');
+                let value = if bare { (words.variable)(value.to_bytes()) } else { Some(value) };
+                if other == *field && value.is_some() {
+                    return value;
                 }
             }
+            None
         });
-        let list = config.add_list(&mut words).filter(|list| config.list(*list).len() <= MOST)?;
-        config.set(ONLY, *field, 0, c"", list);
+        let list = config.add_list(&mut values).filter(|list| list.len() <= MOST)?;
+        if !list.is_empty() {
+            config.set(ONLY, *field, 0, c"", list);
+        }
     }
     Some(())
 }
 
-/// A name alone of `--env` is passed on, if it is there.
-fn passed_on(number: usize, value: &'static CStr, args: &Args) -> Option<&'static CStr> {
-    let name = value.to_bytes();
-    if number != ENV || has(name, b'=') {
-        return Some(value);
-    }
-    args.environment().find(|word| after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"=")))
-}
-
 /// The number that a value becomes, as in a config. None: it is none for this option.
-fn check(number: usize, field: Field, value: &[u8]) -> Option<u64> {
+fn check(field: Field, value: &[u8]) -> Option<u64> {
     match field.kind() {
-        Type::List(_) if number == ENV && !value.is_empty() && !has(value, b'=') => Some(0),
+        Type::List(Item::Variable) if !value.is_empty() && !has(value, b'=') => Some(0),
+        // Of whoever calls us, from where they are.
+        Type::List(Item::EnvFile) => Some(0).filter(|_| !value.is_empty()),
         Type::List(kind) => value::check_item(kind, false, value).ok().map(|()| 0),
-        Type::Boolean => names::position("false true", value).map(|index| index as u64),
-        kind => value::check(kind, value).ok(),
+        Type::Boolean => {
+            let yes = names::position("false true", value)?;
+            (yes == 1 || field != Field::Void).then_some(yes as u64)
+        }
+        kind => value::option(kind, value).or_else(|| value::check(kind, value).ok()),
     }
 }
 
 /// The words, option by option.
-struct Options<'a> {
-    args: &'a Args,
+struct Options<'w> {
+    words: Words<'w>,
     index: usize,
+    /// How far into a cluster of short options: `-it`.
+    letter: usize,
 }
+
+type Given = (usize, Field, &'static CStr);
 
 impl Options<'_> {
     /// The word at hand, behind a `--` if there is one.
     fn word(&mut self) -> Option<&'static CStr> {
-        if self.args.get(self.index).is_some_and(|word| word == c"--") {
+        if (self.words.word)(self.index).is_some_and(|word| word == c"--") {
             self.index += 1;
         }
-        self.args.get(self.index)
+        (self.words.word)(self.index)
     }
 
-    /// The number of the next option, and its value. None: there are no more; in it: what is wrong with this one was said.
+    /// The number of the next option, its key, and its value. None: there are no more.
     #[inline(never)]
-    fn next(&mut self) -> Option<Option<(usize, &'static CStr)>> {
-        let word = self.args.get(self.index)?;
+    fn next(&mut self) -> Result<Option<Given>, Wrong> {
+        let Some(word) = (self.words.word)(self.index) else { return Ok(None) };
         let bytes = word.to_bytes();
         if bytes == b"--" || !bytes.starts_with(b"-") || bytes.len() == 1 {
-            return None;
+            return Ok(None);
         }
-        self.index += 1;
-        let wrong = match recognise(word) {
-            None => "unknown option",
-            Some((number @ INIT.., None)) => return Some(Some((number, c"true"))),
-            Some((number @ ..=INIT, Some(value))) => return Some(Some((number, value))),
-            Some((_, Some(_))) => "no value wanted:",
-            Some((number, None)) => {
-                let value = self.args.get(self.index);
-                self.index += 1;
-                match value {
-                    Some(value) => return Some(Some((number, value))),
-                    None => "a value is missing after",
-                }
+        // What is attached to the option's name: of a short one it may be other short ones.
+        let (number, name, attached) = match after(bytes, b"--") {
+            Some(rest) => {
+                let (name, value) = cut(rest, b'=');
+                (names::position(LONG, name), name, value)
+            }
+            None => {
+                self.letter += 1;
+                let name = bytes.get(self.letter..=self.letter).unwrap_or_default();
+                let number = SHORT.iter().position(|short| name == [*short]);
+                (number, name, bytes.get(self.letter + 1..).filter(|rest| !rest.is_empty()))
             }
         };
-        complain(wrong, bytes);
-        Some(None)
+        let short = self.letter > 0;
+        let Some((number, field)) = number.and_then(|number| Some((number, *FIELDS.get(number)?))) else {
+            return Err(unknown(name, bytes));
+        };
+        // `-v=/a:/b` is docker's too.
+        let value = if short { attached.map(|rest| after(rest, b"=").unwrap_or(rest)) } else { attached };
+        let boolean = field.kind() == Type::Boolean;
+        if boolean && (attached.is_none() || short && !attached.is_some_and(|rest| rest.starts_with(b"="))) {
+            if attached.is_none() {
+                (self.index, self.letter) = (self.index + 1, 0);
+            }
+            return Ok(Some((number, field, c"true")));
+        }
+        (self.index, self.letter) = (self.index + 1, 0);
+        let tail = |value: &[u8]| terminated(word.to_bytes_with_nul().get(bytes.len() - value.len()..)?);
+        match value.map_or_else(|| (self.words.word)(self.index), tail) {
+            Some(given) => {
+                self.index += usize::from(value.is_none());
+                Ok(Some((number, field, given)))
+            }
+            None => Err(wrong(packed!("a value is missing after %1"), bytes, TRY)),
+        }
     }
 }
 
-#[inline(never)]
-fn complain(text: &str, word: &[u8]) {
-    say!(Failure, "run: {} {}; try tinyo run --help", text, Word(word));
+/// `name` is an option of docker's, or nobody's; it was written as `word`.
+fn unknown(name: &'static [u8], word: &'static [u8]) -> Wrong {
+    let lines = (0..).map(|line| names::at(DOCKERS, b'\n', line)).take_while(|line| !line.is_empty());
+    for (line, group) in lines.enumerate() {
+        if names::position(group, name).is_some() {
+            return wrong(packed!("%1 is docker's: "), word, INSTEAD.line(line));
+        }
+    }
+    // `-rm` too.
+    let long = cut(after(word, b"--").or(after(word, b"-")).unwrap_or_default(), b'=').0;
+    match names::nearest(long, &[LONG]) {
+        Some(near) => Wrong {
+            what: Message { what: packed!("unknown option %1; did you mean --%2"), with: [word, near, b""] },
+            hint: Packed::EMPTY,
+        },
+        None => wrong(packed!("unknown option %1"), word, TRY),
+    }
 }
 
-/// The number of the option that `word` is, and the value that is attached to it.
-fn recognise(word: &'static CStr) -> Option<(usize, Option<&'static CStr>)> {
-    let bytes = word.to_bytes_with_nul();
-    let tail = |from: usize| terminated(bytes.get(from..)?);
-    if let Some(name) = after(word.to_bytes(), b"--") {
-        let (long, value) = cut(name, b'=');
-        return Some((names::position(LONG, long)?, value.and_then(|_| tail(long.len() + 3))));
-    }
-    let short = bytes.get(1)?;
-    let number = SHORT.iter().position(|known| known == short)?;
-    Some((number, tail(2).filter(|value| !value.is_empty())))
-}
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;

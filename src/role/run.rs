@@ -1,37 +1,48 @@
 //! `tinyo run`: one container from the shell.
 
+use core::ffi::CStr;
+
 use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Leftovers;
-use super::options::{self, Asked};
-use crate::container::reaper::{self, Manner};
+use super::limited::Limited;
+use super::options::{self, Asked, Words};
+use super::told::{self, Told};
+use crate::config::Config;
+use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Handed, Made, Report};
 use crate::say;
+use crate::supervise::cgroup::Cgroup;
 use crate::sys::args::Args;
 use crate::sys::error::Errno;
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::{self, Interest};
-use crate::sys::process::{self, Exit, Waited};
+use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
+use crate::text::bytes;
 use crate::text::packed::{Packed, packed};
 
-const USAGE: Packed = packed!(
+pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST
-      --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
-  -e, --env NAME[=VALUE]      set NAME, or pass it on
-  -u, --user USER[:GROUP]     run as USER, by name or number (0:0)
-  -w, --workdir PATH          start in PATH (/)
+  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
+  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
+  -u, --user USER[:GROUP]     run as USER, by name or number (0:0); --group-add
+  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
-      --read-only             make the root read-only, with tmpfs on /tmp and /run
+      --read-only             with tmpfs on /tmp and /run
+  -m, --memory SIZE           limits of cgroup v2; --cpus N, --pids-limit N,
+                              --cgroup FILE=VALUE for any other
+      --ulimit NAME=SOFT:HARD as setrlimit(2) has them; --oom-score-adj N
       --cap-add, --cap-drop NAME|ALL
       --init=false            run COMMAND as PID 1, without the reaper
-      --privileged            all capabilities, nothing masked: no isolation from root
-Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
+      --privileged            all capabilities, nothing masked: no isolation
+Short ones cluster; --rm and -i are accepted, and nothing to ask for.
+Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
+128+N killed by signal N
 "
 );
 
@@ -39,16 +50,20 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 #[inline(never)]
 pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    match options::parse(&args, config) {
-        Some(Asked::Run) => {}
+    let told = match read(&args, FIRST, config) {
+        Some(Asked::Run(told)) => told,
         Some(Asked::Help) => return super::output::print(USAGE),
         None => return exit::LAUNCHER,
-    }
+    };
     if !user::is_root() {
         say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
         return exit::LAUNCHER;
     }
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
+    let preserved = service.container.map_or(0, |container| container.preserved);
+    if !told::are_open(&told, preserved) {
+        return exit::LAUNCHER;
+    }
     if service.container.as_ref().is_some_and(|container| !container.privileged)
         && let Err(error) = shield::raise(&args)
     {
@@ -65,12 +80,33 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
+    let Some(mut limited) = Limited::of(config, service) else { return exit::LAUNCHER };
+    let Some(mut told) = Told::of(&told, preserved) else { return exit::LAUNCHER };
     let mut leftovers = Leftovers::of(&plan);
-    let status = launch(&plan, "run", Manner::default(), &mut |made| leftovers.add(made));
-    status.unwrap_or_else(|Failed { status }| {
+    let first = service.container.is_some_and(|container| container.init);
+    let manner = Manner { stops: Stops::Outside { first }, ..Manner::default() };
+    let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
+    let status = launch(&plan, "run", manner, handed, &mut |news| match news {
+        News::Making(made) => leftovers.add(made),
+        News::Executed(pid) => told.tell(pid),
+    });
+    let status = status.unwrap_or_else(|Failed { status }| {
         leftovers.remove();
         status
-    })
+    });
+    limited.end(status, &service.limits);
+    status
+}
+
+/// The first word behind `run`.
+const FIRST: usize = 2;
+
+/// Reads the words from `first` on into `config`. None: what is wrong was said.
+pub fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+    let named =
+        |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
+    let words = Words { word: &|at| args.get(at), variable: &|name| args.environment().find(|word| named(word, name)) };
+    options::parse(words, first, config).inspect_err(|wrong| say!(Failure, "run: {}{}", wrong.what, wrong.hint)).ok()
 }
 
 /// It never came to its command; why was said.
@@ -78,10 +114,23 @@ pub struct Failed {
     pub status: u8,
 }
 
-/// Spawns `plan` and attends to it until it ends; `making` gets the mount points that it makes.
+/// What is heard of a child on its way.
+pub enum News {
+    Making(Made),
+    /// It is its command now. Whoever cannot go on with that answers false.
+    Executed(Pid),
+}
+
+/// Spawns `plan` and attends to it until it ends; `hear` gets what there is to hear.
 #[inline(never)]
-pub fn launch(plan: &Plan, name: &str, manner: Manner, making: &mut dyn FnMut(Made)) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
+pub fn launch(
+    plan: &Plan,
+    name: &str,
+    manner: Manner,
+    handed: Handed,
+    hear: &mut dyn FnMut(News) -> bool,
+) -> Result<u8, Failed> {
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
@@ -96,7 +145,9 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner, making: &mut dyn FnMut(Ma
         // too early waits, and is taken by the reaper or the command.
         died |= reaper::forward(child.pid, &signals, manner, &mut false);
     }
-    let report = child.report_and(true, making);
+    let report = child.report_and(true, &mut |made| {
+        hear(News::Making(made));
+    });
     let pid = child.pid;
     let result = match report {
         Report::Failed { step, errno } => {
@@ -117,6 +168,11 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner, making: &mut dyn FnMut(Ma
                 }
             },
         }),
+        _ if !hear(News::Executed(pid)) => {
+            let _ = process::kill(pid, libc::SIGKILL as u8);
+            process::wait(pid);
+            Err(Failed { status: exit::LAUNCHER })
+        }
         _ => {
             if manner.job {
                 say!(Info, "{}: the command runs as pid {}", name, pid.number());

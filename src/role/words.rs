@@ -5,15 +5,18 @@ use core::ffi::CStr;
 use super::boot::CONFIG;
 use super::exit;
 use super::handover::init_of;
+use super::options::Asked;
 use super::output::{Output, print};
+use super::run;
 use super::source;
 use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, wall};
 use crate::sys::args::Args;
 use crate::text::packed::{Packed, packed};
+use crate::text::put::{Piece, Word};
 use crate::text::show::Show;
 use crate::{put, say};
 
@@ -23,6 +26,7 @@ const HELP: Packed = packed!(
   tinyo init [OPTIONS] [--] COMMAND         run a command, reap orphans, forward signals (tinyo init -h)
   tinyo check FILE                          check a config: every error, with its line
   tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)
+  tinyo plan run [OPTIONS] ROOTFS COMMAND   and of a container, and which walls it lacks
   tinyo status [--json] [NAME...]           how services are
   tinyo start|stop|restart [--no-block] NAME...
   tinyo log [-f] [-n N] [NAME...]           their last lines
@@ -92,12 +96,32 @@ pub fn check(args: Args) -> u8 {
 /// Prints every step that boot, supervisor and each service would take.
 #[inline(never)]
 pub fn plan(args: Args) -> u8 {
+    const RUN: usize = 2;
+    if args.get(RUN) == Some(c"run") {
+        return plan_run(&args, RUN + 1);
+    }
     let config = match read(args.get(2)) {
         Ok(config) => config,
         Err(status) => return status,
     };
     let mut out = Output::new();
     write_plans(config, &mut out);
+    out.end()
+}
+
+/// The same of `tinyo run`, for its words from `first` on.
+fn plan_run(args: &Args, first: usize) -> u8 {
+    let Some(config) = CONFIG.take() else { return exit::SYSTEM };
+    match run::read(args, first, config) {
+        Some(Asked::Run(_)) => {}
+        Some(Asked::Help) => return print(run::USAGE),
+        None => return exit::USAGE,
+    }
+    let mut out = Output::new();
+    for service in &config.services {
+        section(&mut out, "run");
+        write_service(config, service, Parent::Launcher, &mut out);
+    }
     out.end()
 }
 
@@ -120,15 +144,23 @@ fn write_plans(config: &Config, out: &mut Output) {
     for service in &config.services {
         put!(out, "service {}", service.name);
         write_heading(config, service, out);
-        limits(config, service, &mut |limit| put!(out, "  limit {}\n", limit));
-        let mut plan = Plan::default();
-        build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
-        if plan.namespaces.container {
-            let net = if plan.namespaces.net { " net" } else { "" };
-            put!(out, "  new namespaces: mount pid uts ipc{}\n", net);
-        }
-        write_steps(&plan.steps, out);
+        write_service(config, service, Parent::Init, out);
     }
+}
+
+fn write_service(config: &Config, service: &Service, parent: Parent, out: &mut Output) {
+    limits(config, service, &mut |limit| put!(out, "  limit {}\n", limit));
+    if let Some(container) = &service.container {
+        let mut opened = |key: &str, what: &dyn Word| put!(out, "  wall removed by {}: {}\n", key, Piece::Other(what));
+        wall::removed(config, container, &mut opened);
+    }
+    let mut plan = Plan::default();
+    build::service(&mut plan, config, service, Command::Exec, parent, None);
+    if plan.namespaces.container {
+        let net = if plan.namespaces.net { " net" } else { "" };
+        put!(out, "  new namespaces: mount pid uts ipc cgroup{}\n", net);
+    }
+    write_steps(&plan.steps, out);
 }
 
 fn section(out: &mut Output, name: &str) {

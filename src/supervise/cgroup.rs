@@ -5,7 +5,7 @@
 use core::ffi::CStr;
 
 use super::Set;
-use crate::config::{Limits, Name, Service};
+use crate::config::{Config, Limits, Name, Service};
 use crate::plan::limit::limits;
 use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
@@ -13,8 +13,9 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Pid};
 use crate::text::message::Message;
-use crate::text::packed::packed;
+use crate::text::packed::{Packed, packed};
 use crate::text::put::{Out, Word};
+use crate::text::show::Show;
 use crate::text::size::Size;
 use crate::text::{bytes, number};
 use crate::{put, say};
@@ -28,6 +29,11 @@ pub struct Unlimited;
 /// No file of a cgroup fails like this: there is none, or not this one's controller.
 const NO_CONTROLLER: Error = Error::new(Call::Lookup, libc::ENODEV);
 
+/// There is no place for one: where it would be has processes of its own, or is not ours to change.
+fn no_place(error: Error) -> Error {
+    Error::new(Call::Lookup, error.errno().0.into())
+}
+
 /// Makes the cgroup of a service that has limits, before its first process, and writes them. One without has no need of
 /// this, and of no system call.
 pub fn limit(
@@ -36,21 +42,46 @@ pub fn limit(
     service: &Service,
     set: &Set,
 ) -> core::result::Result<(), Unlimited> {
-    if cgroup.is_none() && service.limits != Limits::NONE { limited(cgroup, cgroups, service, set) } else { Ok(()) }
+    if cgroup.is_some() || service.limits == Limits::NONE {
+        return Ok(());
+    }
+    let made = cgroups.ok_or(NO_CONTROLLER).and_then(|cgroups| cgroups.service(service.name));
+    let absent = if set.machine {
+        MACHINE
+    } else {
+        packed!("limits are for the machine; whoever made this container sets them")
+    };
+    *cgroup = Some(limited(made, service.name.as_bytes(), set.config, service, absent)?);
+    Ok(())
 }
 
+/// What keeps a machine from having a controller.
+const MACHINE: Packed = packed!("no %1 controller in /sys/fs/cgroup; is it on cgroup v1, or cgroup_disable=%1?");
+
+/// Makes `name` in the cgroup `parent`, for a container of `service` alone, and writes its limits, which it has.
+pub fn of_container(parent: Option<&Fd>, name: &CStr, config: &Config, service: &Service) -> Option<Cgroup> {
+    let make = |parent: &Fd| {
+        fs::make_directory(At::Dir(parent), name, 0o755)?;
+        let top = fs::open_at(At::Dir(parent), name, fs::PLACE | fs::DIRECTORY)?;
+        Ok(Cgroup { top, main: None, killed: None })
+    };
+    let made = parent.ok_or(NO_CONTROLLER).and_then(|parent| make(parent).map_err(no_place));
+    limited(made, b"run", config, service, MACHINE).ok()
+}
+
+/// Writes the limits of `service` to `made`; what cannot be had, for `who`, is said.
 #[inline(never)]
 fn limited(
-    cgroup: &mut Option<Cgroup>,
-    cgroups: Option<&Cgroups>,
+    made: Result<Cgroup>,
+    who: &[u8],
+    config: &Config,
     service: &Service,
-    set: &Set,
-) -> core::result::Result<(), Unlimited> {
+    absent: Packed,
+) -> core::result::Result<Cgroup, Unlimited> {
     let mut setting = bytes::Path::new();
-    let mut made = cgroups.ok_or(NO_CONTROLLER).and_then(|cgroups| cgroups.service(service.name));
-    let mut done = Ok(());
-    limits(set.config, service, &mut |limit| {
-        if done.is_err() {
+    let mut done = true;
+    limits(config, service, &mut |limit| {
+        if !done {
             return;
         }
         limit.setting(&mut setting);
@@ -62,12 +93,10 @@ fn limited(
         if error.is(libc::ENOENT) && limit.may_be_missing() {
             return;
         }
-        done = Err(Unlimited);
+        done = false;
         let what = match error {
-            NO_CONTROLLER if set.machine => {
-                packed!("no %1 controller in /sys/fs/cgroup; is it on cgroup v1, or cgroup_disable=%1?")
-            }
-            NO_CONTROLLER => packed!("limits are for the machine; whoever made this container sets them"),
+            NO_CONTROLLER => absent,
+            _ if error.is_of(Call::Lookup) => packed!("%2; run it under systemd-run --user --scope -p Delegate=yes"),
             _ if error.is(libc::ENOENT) => packed!("this kernel has no such file; write another, or remove it"),
             _ => packed!("%2; does its file take that?"),
         };
@@ -75,13 +104,11 @@ fn limited(
         let mut reason = bytes::Path::new();
         error.errno().write(&mut reason);
         let message = Message { what, with: [controller, &reason, b""] };
-        say!(Failure, "{}: {}: {}", service.name, limit, message);
+        say!(Failure, "{}: {}: {}", Show(who), limit, message);
     });
-    if let (Ok(()), Ok(made)) = (&done, &mut made) {
-        made.killed = made.oom_kills();
-    }
-    *cgroup = made.ok().filter(|_| done.is_ok());
-    done
+    let mut made = made.ok().filter(|_| done).ok_or(Unlimited)?;
+    made.killed = made.oom_kills();
+    Ok(made)
 }
 
 impl Cgroups {
@@ -104,7 +131,7 @@ impl Cgroups {
         let top = fs::open_at(At::Dir(&self.0), name, fs::PLACE | fs::DIRECTORY)?;
         fs::make_directory(At::Dir(&top), c"main", 0o755)?;
         let main = fs::open_at(At::Dir(&top), c"main", fs::PLACE | fs::DIRECTORY)?;
-        Ok(Cgroup { top, main, killed: None })
+        Ok(Cgroup { top, main: Some(main), killed: None })
     }
 
     /// Removes the cgroup of the service `name`, if it has one: nobody is in it any more.
@@ -123,7 +150,8 @@ impl Cgroups {
 
 pub struct Cgroup {
     top: Fd,
-    main: Fd,
+    /// None: no other is below it.
+    main: Option<Fd>,
     /// How many of it the kernel has killed for want of memory, when we last looked; None: nobody counts.
     killed: Option<u64>,
 }
@@ -143,7 +171,7 @@ impl Word for OutOfMemory<'_> {
 impl Cgroup {
     /// Where a process of the service is born.
     pub fn main(&self) -> &Fd {
-        &self.main
+        self.main.as_ref().unwrap_or(&self.top)
     }
 
     /// Writes one [`Limit::setting`](crate::plan::limit::Limit::setting). Its file is there once its controller is on in the
@@ -157,12 +185,14 @@ impl Cgroup {
             return first;
         }
         let (controller, _) = bytes::cut(setting, b'.');
-        for file in [c"../../cgroup.subtree_control", c"../cgroup.subtree_control"] {
+        let levels = [c"../../cgroup.subtree_control", c"../cgroup.subtree_control"];
+        for file in levels.into_iter().skip(usize::from(self.main.is_none())) {
             match fs::write_file(At::Dir(&self.top), file, controller) {
                 // It is not there; or the kernel does not know it, or was told to do without.
                 Err(error) if error.is(libc::ENOENT) || error.is(libc::EINVAL) => {
                     return Err(NO_CONTROLLER);
                 }
+                Err(error) if self.main.is_none() => return Err(no_place(error)),
                 done => done?,
             }
         }
@@ -197,7 +227,7 @@ impl Cgroup {
 
     fn kill_members(&self) -> usize {
         let mut text = [0u8; 4096];
-        let lines = read(&self.main, c"cgroup.procs", &mut text).split(|&byte| byte == b'\n');
+        let lines = read(self.main(), c"cgroup.procs", &mut text).split(|&byte| byte == b'\n');
         let pids = lines.filter_map(|line| Pid::new(i32::try_from(number::decimal(line)?).ok()?));
         let mut killed = 0;
         for pid in pids {

@@ -4,7 +4,7 @@
 //! client says). The rest meets the machine, in one loop that waits for signals, reports, output, notices and clients,
 //! with one computed deadline and no other timer.
 
-mod cgroup;
+pub mod cgroup;
 mod control;
 mod finish;
 mod lines;
@@ -21,6 +21,7 @@ mod words;
 
 pub use finish::end;
 pub use reload::text_of;
+pub use words::How;
 
 use crate::config::{Config, Log, OnExit, OnFailure, Service};
 use crate::limits;

@@ -70,6 +70,7 @@ pub enum Call {
     Readlink,
     Reboot,
     Recvmsg,
+    Rename,
     Send,
     Setgroups,
     Sethostname,
@@ -86,6 +87,7 @@ pub enum Call {
     Symlink,
     Umount,
     Unlink,
+    Unshare,
     Waitpid,
     Write,
 }
@@ -93,9 +95,9 @@ pub enum Call {
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg send \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename send \
                           setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
-                          symlink umount unlink waitpid write";
+                          symlink umount unlink unshare waitpid write";
 
 impl Error {
     /// `errno` is one of the kernel's: 1 to 4095.
@@ -113,6 +115,11 @@ impl Error {
 
     pub fn is(self, errno: i32) -> bool {
         self.errno().is(errno)
+    }
+
+    /// Whether it is one of `call`'s.
+    pub const fn is_of(self, call: Call) -> bool {
+        self.0.get() >> 16 == call as u32
     }
 }
 

@@ -136,6 +136,11 @@ pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     }
 }
 
+/// Whether descriptor `number` is open.
+pub fn is_open(number: i32) -> bool {
+    !control(number, libc::F_GETFD, 0).is_err_and(|error| error.is(libc::EBADF))
+}
+
 /// pipe2(2): the reading and the writing end.
 pub fn pipe(flags: i32) -> Result<(Fd, Fd)> {
     let mut ends = [0i32; 2];

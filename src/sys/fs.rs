@@ -104,6 +104,12 @@ pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
 }
 
+/// rename(2).
+pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
+    // SAFETY: NUL-terminated paths.
+    check(Call::Rename, unsafe { libc::renameat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr()) }).map(drop)
+}
+
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };

@@ -58,6 +58,7 @@ pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
 pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
 pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
 pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
+pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
 
 /// Which side of a fork we are on.
 pub enum Forked {
@@ -108,6 +109,12 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     }
     let value = check_long(Call::Clone, value)?;
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
+}
+
+/// unshare(2).
+pub fn unshare(namespaces: Namespaces) -> Result<()> {
+    // SAFETY: no CLONE_FILES or CLONE_VM among them; there is one thread.
+    check(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) }).map(drop)
 }
 
 /// The machine has one processor, or we may use one: sched_getaffinity(2).

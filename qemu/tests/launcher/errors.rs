@@ -85,11 +85,17 @@ fn what_is_missing_on_the_command_line_is_said() {
 fn an_unknown_option_is_named() {
     let Some(house) = House::build() else { return };
     let root = house.root().display().to_string();
-    for option in
-        ["--bogus", "--bogus=1", "-x", "-rm", "--Volume=/a:/b", "--volumes", "--v", "---", "--=", "-=", "--\u{e9}"]
-    {
+    for option in ["--bogus", "--bogus=1", "-x", "--v", "---", "--=", "-=", "--\u{e9}"] {
         run(&house, &[option, &root, "/bin/true"]).fails(125, &format!("run: unknown option {option}; {TRY}"));
     }
+    for (option, near) in
+        [("--Volume=/a:/b", "volume"), ("-rm", "rm"), ("--volumes", "volume"), ("--memroy=5m", "memory")]
+    {
+        let said = run(&house, &[option, &root, "/bin/true"]);
+        said.fails(125, &format!("run: unknown option {option}; did you mean --{near}"));
+    }
+    let said = run(&house, &["-id", &root, "/bin/true"]);
+    said.fails(125, "run: -id is docker's: it stays in the foreground; write & behind the command, or a [service]");
     // Nothing on a command line can forge a line, or drive a terminal.
     let said = run(&house, &["--a\n\u{1b}[2Jb", &root, "/bin/true"]);
     said.fails(125, &format!("run: unknown option --a\\x0a\\x1b[2Jb; {TRY}"));
@@ -125,6 +131,8 @@ fn a_bad_value_is_named() {
         ("network", "NONE", "network; write none or host"),
         ("init", "no", "true or false"),
         ("init", "False", "true or false"),
+        ("privileged", "1", "true or false"),
+        ("read-only", "yes", "true or false"),
         ("workdir", "etc", "absolute path"),
         ("workdir", "../etc", "absolute path"),
     ];
@@ -136,16 +144,12 @@ fn a_bad_value_is_named() {
         for value in ["SYS_NOTHING", "CAP_", "CAP_CAP_KILL", "21", "ALL,KILL", "-KILL"] {
             let said = run(&house, &[&format!("--{name}={value}"), &root, "/bin/true"]);
             let line = &said.err;
-            assert!(said.code == 125 && line.starts_with("tinyo: run: --cap-"), "{value}: {said:?}");
+            assert!(said.code == 125, "{value}: {said:?}");
             assert!(
                 line.ends_with(&format!(": {value} is no {capability}\n")) && line.contains(name),
                 "{value}: {said:?}"
             );
         }
-    }
-    for (name, value) in [("privileged", "true"), ("read-only", "yes"), ("privileged", "")] {
-        let option = format!("--{name}={value}");
-        run(&house, &[&option, &root, "/bin/true"]).fails(125, &format!("run: no value wanted: {option}; {TRY}"));
     }
 }
 

@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{libc, pty::openpty, unistd::setsid};
+use nix::{
+    libc,
+    pty::openpty,
+    sys::signal::{Signal, kill},
+    unistd::{Pid, setsid},
+};
 
 use crate::house::{House, finish, soon};
 
@@ -199,6 +204,44 @@ fn a_job_is_stopped_and_continued() {
         terminal.enter("exit 3\n");
         assert_eq!(terminal.end(), 3);
     }
+}
+
+/// The same of a container, which has no part in the terminal: all its processes stop.
+#[test]
+fn a_container_is_stopped_and_continued() {
+    let Some(house) = House::build() else { return };
+    let root = house.root().display().to_string();
+    for init in ["--init", "--init=false"] {
+        let mut terminal = Terminal::shell(&house);
+        terminal.enter(&format!("$tinyo run {init} {root} sh -c 'sleep 2000 & exec sleep 1000'\n"));
+        let both = |wanted| {
+            move |house: &House| ["sleep 1000", "sleep 2000"].map(|words| state(house, words)) == [Some(wanted); 2]
+        };
+        for _ in 0..3 {
+            soon("they sleep", || both('S')(&house));
+            terminal.enter(CTRL_Z);
+            terminal.expect("Stopped");
+            terminal.expect("shell> ");
+            soon("they are stopped", || both('T')(&house));
+            terminal.enter("fg\n");
+        }
+        soon("they sleep", || both('S')(&house));
+        let launcher = house.processes().into_iter().find(|line| line.contains(" run --init")).unwrap();
+        terminal.enter(CTRL_Z);
+        terminal.expect("Stopped");
+        // A stopped launcher that is killed takes a stopped container with it.
+        kill(Pid::from_raw(launcher.split(' ').next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
+        soon("it is over", || state(&house, "sleep 1000").is_none() && state(&house, "sleep 2000").is_none());
+    }
+    // A script is no job of anybody's: what nobody could continue goes on.
+    let mut terminal = Terminal::start(house.command(&[], &["/bin/cat"]));
+    terminal.enter("one\n");
+    terminal.expect("one\r\none\r\n");
+    terminal.enter(CTRL_Z);
+    terminal.enter("two\n");
+    terminal.expect("two\r\ntwo\r\n");
+    terminal.enter("\x04");
+    assert_eq!(terminal.end(), 0);
 }
 
 /// Nobody could continue the leader of a session, or PID 1: then ^Z stops nobody.

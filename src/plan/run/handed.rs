@@ -37,6 +37,8 @@ pub struct Handed<'h> {
 pub struct Told<'p> {
     /// The words of its sockets.
     pub sockets: &'p [&'p CStr],
+    /// Files that are the caller's, before those.
+    pub preserved: u8,
     pub readiness: Option<u8>,
     pub notify: bool,
     pub watchdog: Option<Millis>,
@@ -45,7 +47,7 @@ pub struct Told<'p> {
 /// Puts everything in its place and closes the rest: standard input, output and error stay, the sockets lie at 3 and up,
 /// the readiness pipe at its number, and the report pipe, which execve closes, above them.
 pub fn close_files(place: &mut Place) -> Result<()> {
-    let behind = FIRST + place.sockets.len() as i32;
+    let behind = FIRST + i32::from(place.told.preserved) + place.sockets.len() as i32;
     let (readiness, report) = match place.told.readiness {
         Some(number) => (number.into(), i32::from(number) + 1),
         None => (behind, behind),
@@ -163,7 +165,8 @@ mod tests {
     fn the_most_there_can_be_has_room() {
         let longest = CString::new(format!("unix:/{}", "p".repeat(limits::SOCKET_PATH_BYTES - 2))).unwrap();
         let sockets = [longest.as_c_str(); limits::SOCKETS];
-        let told = Told { sockets: &sockets, readiness: None, notify: true, watchdog: Some(Millis(u64::MAX)) };
+        let told =
+            Told { sockets: &sockets, preserved: 0, readiness: None, notify: true, watchdog: Some(Millis(u64::MAX)) };
         let name = longest.to_str().unwrap().replace(':', "-");
         let names = format!("LISTEN_FDNAMES={}", [name.as_str(); limits::SOCKETS].join(":"));
         assert_eq!(

@@ -7,12 +7,12 @@
 use core::ffi::CStr;
 
 use super::Place;
-use super::machine::NODES;
+use super::machine::{self, NODES};
 use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::mount;
+use crate::sys::{mount, process};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -223,6 +223,28 @@ fn kernels(name: &CStr, fstype: &CStr, flags: u64, place: &Place) -> Result<Fd> 
     }
     let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
     if fs::file_system(&top)?.is_kernels() { Ok(top) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
+}
+
+/// In our own /proc, and nowhere above its sys.
+pub fn own_sysctl(word: &[u8], place: &Place) -> Result<()> {
+    let proc = place.proc.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    let mut buffer = Path::new();
+    let (path, value) = machine::setting(b"sys/", word, &mut buffer)?;
+    fs::open_in(proc, path, fs::WRITE)?.write(value).map(drop)
+}
+
+/// What programs read to find how much memory and how many CPUs they have. clone3(2) makes a cgroup namespace of where the
+/// parent is, not of where the child is put, so it is made here.
+pub fn own_cgroup(place: &Place) -> Result<()> {
+    let mounted = process::unshare(process::Namespaces(process::NEW_CGROUP)).and_then(|()| {
+        fs::enter(&fs::open_in(root(place)?, c"/sys/fs/cgroup", fs::PLACE | fs::DIRECTORY)?)?;
+        mount::mount(c"cgroup2", c".", c"cgroup2", HARMLESS | mount::READ_ONLY, c"")
+    });
+    match mounted {
+        // A wall less is no matter here: where it has limits they hold, seen or not.
+        Err(error) if machine::is_absent(&error) || error.is(libc::EINVAL) => Ok(()),
+        done => done,
+    }
 }
 
 /// /proc of the pid namespace that this process is PID 1 of.

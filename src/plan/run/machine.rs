@@ -108,7 +108,7 @@ pub fn mount_as_any(source: &CStr, target: &CStr, flags: u64, data: &CStr) -> Re
 }
 
 /// This kernel has no such file system (ENODEV; EPERM where it is only there for others), or no place for it.
-fn is_absent(error: &Error) -> bool {
+pub(super) fn is_absent(error: &Error) -> bool {
     error.is(libc::ENODEV) || error.is(libc::ENOENT) || error.is(libc::EPERM)
 }
 
@@ -153,19 +153,24 @@ pub fn link(target: &CStr, path: &CStr) -> Result<()> {
 
 /// `KEY=VALUE` as sysctl(8) takes it: dots are slashes, and the other way round, unless the first of them is a slash.
 pub fn sysctl(word: &[u8]) -> Result<()> {
-    const FOLDER: &[u8] = b"/proc/sys/";
+    let mut buffer = Path::new();
+    let (path, value) = setting(b"/proc/sys/", word, &mut buffer)?;
+    fs::write_file(At::Cwd, path, value)
+}
+
+/// The file of a setting in `folder`, and what it shall say.
+pub fn setting<'w, 'b>(folder: &[u8], word: &'w [u8], buffer: &'b mut Path) -> Result<(&'b CStr, &'w [u8])> {
     let (key, value) = bytes::cut(word, b'=');
     let value = value.ok_or(Error::new(Call::Open, libc::EINVAL))?;
-    let mut buffer = Path::new();
     let too_long = Error::new(Call::Open, libc::ENAMETOOLONG);
-    bytes::path(&[FOLDER, key], &mut buffer).ok_or(too_long)?;
+    bytes::path(&[folder, key], buffer).ok_or(too_long)?;
     let swaps = key.iter().find(|byte| matches!(byte, b'.' | b'/')) != Some(&b'/');
-    for byte in buffer.iter_mut().skip(FOLDER.len()).filter(|_| swaps) {
+    for byte in buffer.iter_mut().skip(folder.len()).filter(|_| swaps) {
         *byte = match *byte {
             b'.' => b'/',
             b'/' => b'.',
             other => other,
         };
     }
-    fs::write_file(At::Cwd, bytes::terminated(&buffer).ok_or(too_long)?, value)
+    Ok((bytes::terminated(buffer).ok_or(too_long)?, value))
 }

@@ -15,7 +15,7 @@ use core::cell::Cell;
 pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step};
-use crate::container::reaper::{self, Manner};
+use crate::container::reaper::{self, Manner, Stops};
 use crate::limits;
 use crate::say;
 use crate::sys::error::LINES;
@@ -116,7 +116,7 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
 fn flags(namespaces: Namespaces) -> process::Namespaces {
     let mut flags = 0;
     if namespaces.container {
-        flags |= process::NEW_MOUNT | process::NEW_PID | process::NEW_UTS | process::NEW_IPC;
+        flags |= process::NEW_MOUNT | process::NEW_PID | process::NEW_UTS | process::NEW_IPC | process::NEW_CGROUP;
     }
     if namespaces.net {
         flags |= process::NEW_NET;
@@ -176,7 +176,10 @@ fn attend(pid: Pid) -> ! {
     // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
     // that, or without a descriptor by its own limit, this is the end, and the kernel ends the rest.
     match (0..100).find_map(|_| signal::open().inspect_err(|_| poll::pause()).ok()) {
-        Some(signals) => process::exit(reaper::attend(pid, &signals, Manner::default(), true).status()),
+        Some(signals) => {
+            let manner = Manner { stops: Stops::All, ..Manner::default() };
+            process::exit(reaper::attend(pid, &signals, manner, true).status())
+        }
         None => process::exit(125),
     }
 }
@@ -293,6 +296,10 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             place.told.readiness = Some(number);
             given(place.ready.is_some())
         }
+        Step::Preserve(count) => {
+            place.told.preserved = count;
+            Ok(())
+        }
         Step::Notify(watchdog) => {
             (place.told.notify, place.told.watchdog) = (true, watchdog);
             Ok(())
@@ -310,6 +317,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
+        Step::OwnSysctl(word) => isolation::own_sysctl(word.to_bytes(), place),
+        Step::OwnCgroup => isolation::own_cgroup(place),
         Step::DropOldRoot => isolation::drop_old_root(),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
