@@ -42,6 +42,7 @@ pub enum Type {
     OomScore,
     Log,
     Network,
+    Seccomp,
     WatchdogStop,
     Kind,
     Restart,
@@ -170,6 +171,7 @@ keys! {
         Privileged "privileged" Type::Boolean,
         CapAdd "cap-add" Type::List(Item::Capability),
         CapDrop "cap-drop" Type::List(Item::Capability),
+        Seccomp "seccomp" Type::Seccomp,
         From "from" Type::Name,
         ContainerSysctl "sysctl" Type::NotYet,
     }
@@ -195,7 +197,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices seccomp userns";
+pub const LATER: &str = "ip overlay devices userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.
@@ -204,6 +206,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Kind => "daemon oneshot console",
         Type::Restart => "always on-failure never",
         Type::Network => "none host",
+        Type::Seccomp => "default none",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Ready => "none notify fd:N",

@@ -144,6 +144,9 @@ impl<'a> Parser<'a, '_> {
         if lacks(Field::CapDrop) {
             own.cap_drop = model.cap_drop;
         }
+        if lacks(Field::Seccomp) {
+            own.seccomp = model.seccomp;
+        }
         Ok(())
     }
 

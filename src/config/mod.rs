@@ -242,6 +242,7 @@ pub struct Container<'a> {
     /// Capability names, `CAP_` or not, or `ALL`.
     pub cap_add: List,
     pub cap_drop: List,
+    pub seccomp: Seccomp,
 }
 
 impl<'a> Container<'a> {
@@ -258,6 +259,7 @@ impl<'a> Container<'a> {
             privileged: false,
             cap_add: List::EMPTY,
             cap_drop: List::EMPTY,
+            seccomp: Seccomp::Default,
         }
     }
 }
@@ -295,6 +297,16 @@ pub enum Network {
     None,
     /// The host's.
     Host,
+}
+
+/// Which system calls a container may make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Those that Docker allows with the same capabilities.
+    #[default]
+    Default,
+    /// All.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

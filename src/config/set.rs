@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, WatchdogStop, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Seccomp, Wait, WatchdogStop, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -132,6 +132,7 @@ impl<'a> Config<'a> {
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,
             Field::CapDrop => container.cap_drop = list,
+            Field::Seccomp => container.seccomp = if yes { Seccomp::None } else { Seccomp::Default },
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
+use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Seccomp, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -131,6 +131,13 @@ pub fn service<'c>(
     }
     plan.push(Step::ModeMask(u32::from(service.umask)));
     plan.push(Step::Workdir(service.workdir.unwrap_or(c"/")));
+    if let Some(set) = kept {
+        // The reaper takes both along: who may trace it (SYS_PTRACE) must not find more in it than in themselves.
+        plan.push(Step::NoNewPrivileges);
+        if service.container.as_ref().is_some_and(|container| container.seccomp == Seccomp::Default) {
+            plan.push(Step::Seccomp(set));
+        }
+    }
     if service.container.as_ref().is_some_and(|container| container.init) {
         plan.push(Step::Reaper);
     }
@@ -138,9 +145,6 @@ pub fn service<'c>(
     plan.push(Step::ResetSignals);
     if console && service.ask {
         plan.push(Step::Ask);
-    }
-    if kept.is_some() {
-        plan.push(Step::NoNewPrivileges);
     }
     let words = if command == Command::Exec { service.exec } else { service.stop };
     plan.push(Step::Exec { argv: config.list(words), env: config.list(service.env), term });

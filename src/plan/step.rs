@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::container::seccomp;
 use crate::limits;
 use crate::put;
 use crate::text::bytes;
@@ -122,6 +123,8 @@ steps! {
     DieWithParent = "die with the parent",
     Reaper = "leave a reaper as PID 1",
     NoNewPrivileges = "no new privileges",
+    /// For who keeps these capabilities.
+    Seccomp(u64) = "seccomp default (",
 }
 
 /// What to try when one of these steps fails with one of these errors, each at most four below 256.
@@ -172,6 +175,7 @@ hints! {
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
+    Seccomp, EINVAL | ENOSYS => "does this kernel have CONFIG_SECCOMP_FILTER? write seccomp = \"none\"",
 }
 
 // The numbers in the hints above.
@@ -296,6 +300,7 @@ impl<'a> Step<'a> {
             Step::Readiness(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),
+            Step::Seccomp(set) => put!(out, "{} instructions)", seccomp::filter(set).len()),
             _ => {}
         }
     }

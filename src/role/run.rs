@@ -29,6 +29,7 @@ const USAGE: Packed = packed!(
       --network none|host     lo only, or the host's network (none)
       --read-only             make the root read-only, with tmpfs on /tmp and /run
       --cap-add, --cap-drop NAME|ALL
+      --seccomp default|none  the system calls that Docker allows, or all (default)
       --init=false            run COMMAND as PID 1, without the reaper
       --privileged            all capabilities, nothing masked: no isolation from root
 Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N

@@ -142,10 +142,9 @@ fn tell(place: &Place, step: u16, errno: u16) -> bool {
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
 fn attend(pid: Pid) -> ! {
-    // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. Both can only fail
-    // where they hold already.
+    // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. It can only fail
+    // where that holds already.
     let _ = process::new_session();
-    let _ = process::no_new_privileges();
     fd::close_from(0);
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
@@ -247,6 +246,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
+        Step::Seccomp(set) => command::filter_calls(set),
         Step::Reaper => {
             if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
                 place.child = Some(pid);
