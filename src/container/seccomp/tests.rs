@@ -33,7 +33,7 @@ impl Data {
         match offset {
             0 => self.number,
             4 => self.arch,
-            16..64 if offset % 8 == 0 => self.arguments[(offset as usize - 16) / 8] as u32,
+            16..64 if offset.is_multiple_of(8) => self.arguments[(offset as usize - 16) / 8] as u32,
             _ => panic!("a filter reads at {offset}"),
         }
     }
