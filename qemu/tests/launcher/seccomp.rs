@@ -1,11 +1,11 @@
 //! Which system calls a container may make: what docker's default profile says, with the capabilities that it has.
 
-use std::{env, fs, process::Command, sync::OnceLock};
+use std::{env, fs, io, os::unix::process::CommandExt, process::Command, sync::OnceLock};
 
 use nix::libc;
 use tinyo_qemu::kit::target;
 
-use crate::house::{Ended, House};
+use crate::house::{Ended, House, ended};
 
 const EPERM: i64 = -1;
 const ENOSYS: i64 = -38;
@@ -183,4 +183,43 @@ fn calls_of_i386_are_the_end() {
     }
     free.says("2\n2\n2\n");
     probe(&house, &[], getpid).is(128 + libc::SIGSYS, "2\n", "");
+}
+
+/// seccomp(2) fails with `errno`, as in a kernel that was built without filters.
+fn without_filters(mut command: Command, errno: i32) -> Command {
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut filter = [
+        step(0x20, 0, 0, 0),
+        step(0x15, 0, 1, libc::SYS_seccomp as u32),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let set = move || {
+        let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+        // SAFETY: an array with its length, which the kernel copies.
+        match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: a system call between fork and exec, without allocation or locks.
+    unsafe { command.pre_exec(set) };
+    command
+}
+
+#[test]
+fn a_kernel_without_filters_is_named_with_the_way_out() {
+    let Some(house) = House::build() else { return };
+    for (errno, why) in [(libc::EINVAL, "invalid argument"), (libc::ENOSYS, "not in this kernel")] {
+        let run = |options| house.clean(|| ended(without_filters(house.command(options, &["/bin/true"]), errno)));
+        run(&[]).fails(
+            125,
+            &format!(
+                "run: seccomp default (95 instructions): {why}; does this kernel have CONFIG_SECCOMP_FILTER? \
+                 write seccomp = \"none\""
+            ),
+        );
+        run(&["--seccomp", "none"]).says("");
+        run(&["--privileged"]).says("");
+    }
 }
