@@ -32,7 +32,7 @@ pub const SOCKET_PATH_BYTES: usize = 108;
 pub const COMMAND_WORDS: usize = 64;
 /// Bytes of a path with its NUL: `PATH_MAX`.
 pub const PATH_BYTES: usize = 4096;
-/// Steps of one plan: 28 of a hardened container, 16 masked and read-only paths, 64 volumes and tmpfs mounts; the
+/// Steps of one plan: 29 of a hardened container, 16 masked and read-only paths, 64 volumes and tmpfs mounts; the
 /// machine: 12 early mounts, 32 modules, 32 sysctls, 32 mounts.
 pub const STEPS: usize = 128;
 /// Bytes of one log line: the kernel refuses /dev/kmsg records over 1,024 with their prefix.

@@ -48,6 +48,7 @@ pub enum Type {
     Files,
     Log,
     Network,
+    Seccomp,
     WatchdogStop,
     Kind,
     Restart,
@@ -181,6 +182,7 @@ keys! {
         CapAmbient "cap-ambient" Type::List(Item::Capability),
         NoNewPrivileges "no-new-privileges" Type::Boolean,
         Unmask "unmask" Type::Boolean,
+        Seccomp "seccomp" Type::Seccomp,
         From "from" Type::Name,
         ContainerSysctl "sysctl" Type::List(Item::OwnSetting),
     }
@@ -213,7 +215,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices seccomp userns";
+pub const LATER: &str = "ip overlay devices userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.
@@ -222,6 +224,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Kind => "daemon oneshot console",
         Type::Restart => "always on-failure never",
         Type::Network => "none host",
+        Type::Seccomp => "default none",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Ready => "none notify fd:N",

@@ -131,6 +131,8 @@ impl<'a> Parser<'a, '_> {
             CapAmbient cap_ambient
             NoNewPrivileges new_privileges
             Unmask unmask
+            Seccomp seccomp
+            ContainerSysctl sysctl
         }
         Ok(())
     }

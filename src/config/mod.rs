@@ -258,6 +258,7 @@ pub struct Container<'a> {
     pub sysctl: List,
     /// How many of the launcher's files stay open, from 3 on.
     pub preserved: u8,
+    pub seccomp: Seccomp,
 }
 
 impl<'a> Container<'a> {
@@ -279,6 +280,7 @@ impl<'a> Container<'a> {
             unmask: false,
             sysctl: List::EMPTY,
             preserved: 0,
+            seccomp: Seccomp::Default,
         }
     }
 }
@@ -316,6 +318,16 @@ pub enum Network {
     None,
     /// The host's.
     Host,
+}
+
+/// Which system calls a container may make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Those that Docker allows with the same capabilities.
+    #[default]
+    Default,
+    /// All.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, WatchdogStop, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Seccomp, Wait, WatchdogStop, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -137,6 +137,7 @@ impl<'a> Config<'a> {
             Field::Unmask => container.unmask = yes,
             Field::PreserveFds => container.preserved = number as u8,
             Field::ContainerSysctl => container.sysctl = list,
+            Field::Seccomp => container.seccomp = if yes { Seccomp::None } else { Seccomp::Default },
             _ => {}
         }
     }

@@ -46,6 +46,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         | Type::Kind
         | Type::Restart
         | Type::Network
+        | Type::Seccomp
         | Type::WatchdogStop
         | Type::OnFailure
         | Type::OnExit => {

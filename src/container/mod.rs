@@ -2,4 +2,5 @@
 
 pub mod capabilities;
 pub mod reaper;
+pub mod seccomp;
 pub mod shield;

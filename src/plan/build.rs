@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Service};
+use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -111,6 +111,10 @@ pub fn service<'c>(
                 let (add, drop) = (config.list(container.cap_add), config.list(container.cap_drop));
                 let set = capabilities::set(add, drop) | ambient;
                 plan.push(Step::Keyring);
+                if container.new_privileges {
+                    // Then only SYS_ADMIN may, which is about to go.
+                    filter(plan, container, set);
+                }
                 plan.push(Step::Bounding(set));
                 if ambient != 0 {
                     plan.push(Step::KeepCapabilities);
@@ -136,9 +140,12 @@ pub fn service<'c>(
     }
     plan.push(Step::ModeMask(u32::from(service.umask)));
     plan.push(Step::Workdir(service.workdir.unwrap_or(c"/")));
-    if service.container.as_ref().is_some_and(|container| !container.privileged && !container.new_privileges) {
-        // For the reaper as well.
-        plan.push(Step::NoNewPrivileges);
+    if let (Some((set, _)), Some(container)) = (kept, &service.container) {
+        // The reaper takes both along: who may trace it (SYS_PTRACE) must not find more in it than in themselves.
+        if !container.new_privileges {
+            plan.push(Step::NoNewPrivileges);
+            filter(plan, container, set);
+        }
     }
     if service.container.as_ref().is_some_and(|container| container.init) {
         plan.push(Step::Reaper);
@@ -150,6 +157,13 @@ pub fn service<'c>(
     }
     let words = if command == Command::Exec { service.exec } else { service.stop };
     plan.push(Step::Exec { argv: config.list(words), env: config.list(service.env), term });
+}
+
+/// What a container may ask of the kernel, which looks at its capabilities.
+fn filter<'c>(plan: &mut Plan<'c>, container: &Container, set: u64) {
+    if container.seccomp == Seccomp::Default {
+        plan.push(Step::Seccomp(set));
+    }
 }
 
 /// All but what the command is handed. A stop command is nobody to listen, or to be ready.

@@ -69,7 +69,9 @@ fn a_containers_steps_come_in_the_kernels_order() {
         "umask 0077",
         // As the user, after all files of the host's are closed.
         "change directory to /",
+        // Without the one the other needs a capability. Both are the reaper's too, and nothing behind it needs more.
         "no new privileges",
+        "seccomp default (",
         "leave a reaper",
         "new session",
         "reset signals",
@@ -85,10 +87,26 @@ fn privileged_is_the_floors_work_and_no_wall() {
     let text =
         "[service.web]\nexec = [\"x\"]\n[service.web.container]\nroot = \"/\"\nprivileged = true\ninit = false\n";
     let steps = steps(text, Parent::Init);
-    for wall in ["mask", "make read-only", "bound", "keep", "no new", "leave a reaper"] {
+    for wall in ["mask", "make read-only", "bound", "keep", "no new", "seccomp", "leave a reaper"] {
         assert!(!steps.iter().any(|step| step.starts_with(wall)), "{wall}: {steps:#?}");
     }
     assert!(steps.iter().any(|step| step == "become user 0:0"), "the launcher's groups do not come in");
+}
+
+/// `default` is what a container has without a word about it, and looks at its capabilities; `none` leaves all else.
+#[test]
+fn a_filter_of_system_calls_is_one_word_away() {
+    let seccomp = |keys: &str| {
+        let text = format!("[service.web]\nexec = ['x']\n[service.web.container]\nroot = '/r'\n{keys}\n");
+        let steps = steps(&text, Parent::Init);
+        assert!(steps.iter().any(|step| step == "no new privileges"));
+        steps.into_iter().filter(|step| step.starts_with("seccomp")).collect::<Vec<_>>()
+    };
+    let with = |set| [format!("seccomp default ({} instructions)", crate::container::seccomp::filter(set).len())];
+    assert_eq!(seccomp(""), with(capabilities::DEFAULT));
+    assert_eq!(seccomp("seccomp = 'default'\ninit = false"), seccomp(""));
+    assert_eq!(seccomp("cap-add = ['ALL']"), with(capabilities::ALL));
+    assert!(seccomp("seccomp = 'none'").is_empty());
 }
 
 #[test]
@@ -213,6 +231,8 @@ fn a_failure_has_its_exit_status_and_its_hint() {
     }
     assert_eq!(Step::Proc.exit_status(libc::ENOENT), 125);
     assert_eq!(shown(&exec.hint(libc::ENOEXEC)), "a script needs a #! line");
+    let hint = Step::Seccomp(0).hint(libc::EINVAL);
+    assert_eq!(shown(&hint), "does this kernel have CONFIG_SECCOMP_FILTER? write seccomp = \"none\"");
     let mount = Mount { source: c"/dev/vdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"ro") };
     let step = Step::Mount(&mount, Need::Must);
     assert_eq!(shown(&step), "mount /dev/vdb on /data (ext4, ro)");

@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
+use crate::container::seccomp;
 use crate::limits;
 use crate::put;
 use crate::text::bytes;
@@ -132,6 +133,8 @@ steps! {
     DieWithParent = "die with the parent",
     Reaper = "leave a reaper as PID 1",
     NoNewPrivileges = "no new privileges",
+    /// For who keeps these capabilities.
+    Seccomp(u64) = "seccomp default (",
 }
 
 /// What to try when one of these steps fails with one of these errors, each at most four below 256.
@@ -183,6 +186,7 @@ hints! {
     Sysctl | OwnSysctl, ENOENT => "is it in this kernel?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
+    Seccomp, EINVAL | ENOSYS => "does this kernel have CONFIG_SECCOMP_FILTER? write seccomp = \"none\"",
 }
 
 // The numbers in the hints above.
@@ -314,6 +318,7 @@ impl<'a> Step<'a> {
                     put!(out, ", ambient {}", Names(ambient));
                 }
             }
+            Step::Seccomp(set) => put!(out, "{} instructions)", seccomp::filter(set).len()),
             _ => {}
         }
     }

@@ -24,6 +24,7 @@ macro_rules! options {
 
 options! {
     "cap-add" 0 CapAdd "capability of capabilities(7), nor ALL",
+    "cap-ambient" 0 CapAmbient "capability of capabilities(7)",
     "cap-drop" 0 CapDrop "capability of capabilities(7), nor ALL",
     "cgroup" 0 Cgroup "setting of a cgroup; write NAME=VALUE with a controller's file, as memory.high=24M",
     "cpus" 0 Cpus "number of CPUs from 0.01 on, to five places",
@@ -36,6 +37,7 @@ options! {
     "interactive" b'i' Void "value for it: standard input is passed on in any case",
     "memory" b'm' Memory "size of 4k or more, with b, k, m or g",
     "network" 0 Network "network; write none or host",
+    "no-new-privileges" 0 NoNewPrivileges "true or false",
     "oom-score-adj" 0 OomScore "number from -1000 to 1000",
     "pid-file" 0 PidFile "path",
     "pids-limit" 0 PidsLimit "number of processes up to 4194304",
@@ -44,10 +46,12 @@ options! {
     "read-only" 0 ContainerReadOnly "true or false",
     "ready-fd" 0 ReadyFd "number of a file; write 3 to 255",
     "rm" 0 Void "value for it: nothing of a container is kept",
+    "seccomp" 0 Seccomp "filter; write default or none",
     "sysctl" 0 ContainerSysctl "setting of the container's own: kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.* in a network of its own",
     "tmpfs" 0 Tmpfs "tmpfs; write /PATH or /PATH:OPTIONS",
     "ulimit" 0 Ulimit "ulimit; write NAME=SOFT:HARD of setrlimit(2), as nofile=1024:4096",
     "umask" 0 Umask "octal number up to 0777",
+    "unmask" 0 Unmask "true or false",
     "user" b'u' User "user; write USER or USER:GROUP, each a name or a number",
     "volume" b'v' Volumes "volume; write /SRC:/DST or /SRC:/DST:ro",
     "workdir" b'w' Workdir "absolute path",

@@ -38,6 +38,7 @@ pub const USAGE: Packed = packed!(
                               --cgroup FILE=VALUE for any other
       --ulimit NAME=SOFT:HARD as setrlimit(2) has them; --oom-score-adj N
       --cap-add, --cap-drop NAME|ALL
+      --seccomp default|none  the system calls that Docker allows, or all (default)
       --init=false            run COMMAND as PID 1, without the reaper
       --privileged            all capabilities, nothing masked: no isolation
 Short ones cluster; --rm and -i are accepted, and nothing to ask for.

@@ -71,6 +71,7 @@ pub enum Call {
     Reboot,
     Recvmsg,
     Rename,
+    Seccomp,
     Send,
     Setgroups,
     Sethostname,
@@ -95,7 +96,8 @@ pub enum Call {
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename send \
+                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
+                          seccomp send \
                           setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink unshare waitpid write";
 

@@ -17,6 +17,7 @@ pub mod net;
 pub mod poll;
 pub mod power;
 pub mod process;
+pub mod seccomp;
 pub mod signal;
 pub mod tty;
 pub mod user;

@@ -68,7 +68,8 @@ pub enum Forked {
 
 /// A new process with `namespaces`, in the cgroup whose directory is `cgroup`: clone3(2) with CLONE_INTO_CGROUP.
 ///
-/// Before Linux 5.3 (5.7 for the cgroup) this is clone(2), and the child moves itself into the cgroup.
+/// Without a cgroup, and before Linux 5.7, this is clone(2), which every filter of system calls knows, and the child moves
+/// itself into the cgroup.
 pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     /// `struct clone_args` of clone(2), its second version.
     #[repr(C)]
@@ -87,24 +88,27 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
         cgroup: u64,
     }
     const INTO_CGROUP: u64 = 0x2_0000_0000;
-    let mut arguments = Arguments { flags: namespaces.0, exit_signal: libc::SIGCHLD as u64, ..Default::default() };
+    let mut value = -1;
+    let mut decided = false;
     if let Some(directory) = cgroup {
-        arguments.flags |= INTO_CGROUP;
-        arguments.cgroup = directory.raw() as u64;
-    }
-    // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
-    let mut value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
-    if value < 0 {
-        let error = last(Call::Clone3);
+        let arguments = Arguments {
+            flags: namespaces.0 | INTO_CGROUP,
+            exit_signal: libc::SIGCHLD as u64,
+            cgroup: directory.raw() as u64,
+            ..Default::default()
+        };
+        // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
+        value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
         // A kernel that knows the call but not its cgroup says that the structure is too big, or the flag wrong.
-        let no_cgroup = cgroup.is_some() && (error.is(libc::E2BIG) || error.is(libc::EINVAL));
-        if error.is(libc::ENOSYS) || no_cgroup {
-            // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
-            value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
-            if let (0, Some(directory)) = (value, cgroup) {
-                // Whoever cannot move runs all the same: without the cgroup a service is its process group.
-                let _ = fs::write_file(At::Dir(directory), c"cgroup.procs", b"0");
-            }
+        let unknown = |error: Error| [libc::ENOSYS, libc::E2BIG, libc::EINVAL].iter().any(|errno| error.is(*errno));
+        decided = value >= 0 || !unknown(last(Call::Clone3));
+    }
+    if !decided {
+        // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
+        value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
+        if let (0, Some(directory)) = (value, cgroup) {
+            // Whoever cannot move runs all the same: without the cgroup a service is its process group.
+            let _ = fs::write_file(At::Dir(directory), c"cgroup.procs", b"0");
         }
     }
     let value = check_long(Call::Clone, value)?;

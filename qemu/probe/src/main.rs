@@ -3,12 +3,14 @@
 //! - `probe first`: notes its own main in the kernel's log, then measures what `probe.mode=` on the kernel command line
 //!   says, and powers off. As /init itself it is the floor: no init at all.
 //! - `probe victim NAME`: notes when its main began, and ends on SIGTERM; with `probe.mode=stubborn`, v3 ignores it.
+//! - `probe call NUMBER...`: makes system calls inside a container (`call.rs`).
 //! - `/floor-mounts`, `/floor-all` as init: the least that an init can do before its first service.
 //!
 //! What it finds it prints to the console, as lines `@ NAME NUMBER`.
 #![no_std]
 #![no_main]
 
+mod call;
 mod floor;
 mod measure;
 mod processes;
@@ -39,6 +41,7 @@ extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
     match (word(0).to_bytes(), word(1).to_bytes()) {
         (b"/floor-mounts", _) => floor::start(&floor::MOUNTS, None),
         (b"/floor-all", _) => floor::start(&floor::ALL, Some(c"/sys/fs/cgroup/probe")),
+        (_, b"call") => call::make(count, words),
         (_, b"victim") => victim(word(2), born),
         _ => first(),
     }

@@ -276,3 +276,31 @@ pub fn vfork_and_execute(words: [&CStr; 2], place: Option<c_int>) {
         );
     }
 }
+
+/// A system call by its number, and what the kernel answers.
+pub fn call(number: u64, arguments: &[u64; 6]) -> i64 {
+    let [a, b, c, d, e, f] = *arguments;
+    let answer;
+    // SAFETY: none, that is what it is for: whoever starts this says which call, and no memory of ours counts afterwards.
+    unsafe {
+        asm!("syscall", inlateout("rax") number => answer, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e,
+            in("r9") f, lateout("rcx") _, lateout("r11") _);
+    }
+    answer
+}
+
+/// A system call of i386 without arguments.
+pub fn call_i386(number: u32) -> i32 {
+    let answer;
+    // SAFETY: as above. The kernel keeps r8 to r11 since 4.17, and cleared them before.
+    unsafe {
+        asm!("int 0x80", inlateout("eax") number => answer, lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _);
+    }
+    answer
+}
+
+/// To standard output.
+pub fn say(line: &[u8]) {
+    // SAFETY: the line may be read.
+    unsafe { libc::write(1, line.as_ptr().cast(), line.len()) };
+}

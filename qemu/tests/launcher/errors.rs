@@ -76,6 +76,7 @@ fn what_is_missing_on_the_command_line_is_said() {
         "--network",
         "--cap-add",
         "--cap-drop",
+        "--seccomp",
     ] {
         run(&house, &[option]).fails(125, &format!("run: a value is missing after {option}; {TRY}"));
     }
@@ -129,6 +130,8 @@ fn a_bad_value_is_named() {
         ("hostname", &long, host),
         ("network", "bridge", "network; write none or host"),
         ("network", "NONE", "network; write none or host"),
+        ("seccomp", "unconfined", "seccomp profile; write default or none"),
+        ("seccomp", "None", "seccomp profile; write default or none"),
         ("init", "no", "true or false"),
         ("init", "False", "true or false"),
         ("privileged", "1", "true or false"),
@@ -158,7 +161,9 @@ fn a_bad_value_is_named() {
 fn an_empty_value_is_refused() {
     let Some(house) = House::build() else { return };
     let root = house.root().display().to_string();
-    for name in ["volume", "tmpfs", "user", "workdir", "hostname", "network", "cap-add", "cap-drop", "env", "init"] {
+    for name in
+        ["volume", "tmpfs", "user", "workdir", "hostname", "network", "cap-add", "cap-drop", "env", "seccomp", "init"]
+    {
         let said = run(&house, &[&format!("--{name}="), &root, "/bin/true"]);
         assert_eq!((said.code, said.out.as_str(), said.err.lines().count()), (125, "", 1), "--{name}=: {said:?}");
         assert!(said.err.starts_with("tinyo: run: ") && said.err.contains(name), "{said:?}");

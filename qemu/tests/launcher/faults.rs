@@ -295,7 +295,7 @@ fn a_service_survives_calls_that_fail_on_its_way() {
 }
 
 /// What a container's command sees of its isolation: the same whatever failed on the way, or there is no command.
-const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
+const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
                     ls /proc/self/fd /sys/class/net /dev; cat /proc/self/oom_score_adj; hostname; pwd; env; umask";
 
 fn look(house: &House, number: usize, generation: usize, fault: Fault) -> (Traced, String, String) {

@@ -22,6 +22,7 @@ mod options;
 mod reloads;
 mod rights;
 mod scene;
+mod seccomp;
 mod signals;
 mod status;
 mod terminal;

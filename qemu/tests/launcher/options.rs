@@ -9,7 +9,7 @@ fn every_option_is_taken_in_every_spelling() {
     std::fs::write(house.beside("volume/x"), "in the volume\n").unwrap();
     std::fs::create_dir(house.root().join("mnt")).unwrap();
     let mounted = format!("{volume}:/mnt");
-    let cases: [(&str, &str, &str, &str, &str); 9] = [
+    let cases: [(&str, &str, &str, &str, &str); 11] = [
         ("volume", "v", &mounted, "cat /mnt/x", "in the volume\n"),
         ("tmpfs", "", "/mnt", "grep -c ' /mnt .* - tmpfs ' /proc/self/mountinfo", "1\n"),
         ("env", "e", "NAME=a b=c", "echo $NAME", "a b=c\n"),
@@ -19,6 +19,8 @@ fn every_option_is_taken_in_every_spelling() {
         ("network", "", "none", "ls /sys/class/net", "lo\n"),
         ("cap-add", "", "SYS_TIME", "grep CapEff /proc/self/status", "CapEff:\t00000000a20425fb\n"),
         ("cap-drop", "", "ALL", "grep CapEff /proc/self/status", "CapEff:\t0000000000000000\n"),
+        ("seccomp", "", "default", "grep Seccomp: /proc/self/status", "Seccomp:\t2\n"),
+        ("seccomp", "", "none", "grep Seccomp: /proc/self/status", "Seccomp:\t0\n"),
     ];
     for (long, short, value, script, out) in cases {
         let (name, attached) = (format!("--{long}"), format!("--{long}={value}"));
@@ -197,6 +199,7 @@ fn help_is_help() {
         "--read-only",
         "--cap-add",
         "--cap-drop",
+        "--seccomp",
         "--init",
         "--privileged",
     ] {

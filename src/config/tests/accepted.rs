@@ -1,5 +1,6 @@
 use super::super::{
-    Container, CrashLimit, Kind, List, Log, Mount, Network, OnExit, OnFailure, Ready, Restart, Root, Service, Set, Wait,
+    Container, CrashLimit, Kind, List, Log, Mount, Network, OnExit, OnFailure, Ready, Restart, Root, Seccomp, Service,
+    Set, Wait,
 };
 use super::{accept, words};
 use crate::text::duration::Millis;
@@ -227,6 +228,7 @@ fn a_container_from_another() {
         privileged = true
         cap-add = ["NET_ADMIN", "cap_sys_time"]
         cap-drop = ["ALL"]
+        seccomp = "none"
         [service.a]
         exec = ["a"]
         [service.b]
@@ -241,7 +243,7 @@ fn a_container_from_another() {
     assert_eq!(words(&config, a.tmpfs), ["/tmp", "/run:size=1m,noexec"]);
     assert_eq!(words(&config, a.cap_add), ["NET_ADMIN", "cap_sys_time"]);
     assert_eq!(words(&config, a.cap_drop), ["ALL"]);
-    assert!(a.read_only && !a.init && a.privileged && a.network == Network::Host);
+    assert!(a.read_only && !a.init && a.privileged && a.network == Network::Host && a.seccomp == Seccomp::None);
     assert_eq!(std::format!("{b:?}"), std::format!("{:?}", Container { read_only: false, hostname: Some(c"b"), ..a }));
     let changed = Container { network: Network::None, volumes: List { len: 0, ..c.volumes }, ..b };
     assert_eq!(std::format!("{c:?}"), std::format!("{changed:?}"));
@@ -265,6 +267,7 @@ fn own_keys_replace_the_copied() {
         "cap-ambient = ['KILL']",
         "no-new-privileges = false",
         "unmask = true",
+        "seccomp = 'none'",
     ];
     for key in keys {
         let own = "[service.b]\nexec = ['b']\n[service.b.container]\n";
@@ -276,10 +279,11 @@ fn own_keys_replace_the_copied() {
             let lists =
                 [container.volumes, container.tmpfs, container.cap_add, container.cap_drop, container.cap_ambient];
             let lists = lists.map(|list| words(config, list).join(" "));
-            let Container { root, read_only, hostname, network, init, privileged, new_privileges, unmask, .. } =
-                container;
+            let Container { root, read_only, hostname, network, init, privileged, seccomp, .. } = container;
+            let Container { new_privileges, unmask, .. } = container;
             std::format!(
-                "{root:?} {read_only} {hostname:?} {network:?} {init} {privileged} {new_privileges} {unmask} {lists:?}"
+                "{root:?} {read_only} {hostname:?} {network:?} {init} {privileged} {seccomp:?} {new_privileges} {unmask} \
+                 {lists:?}"
             )
         };
         assert_eq!(show(&copied), show(&written), "{key}");

@@ -47,6 +47,8 @@ fn values_of_a_container() {
         ("tmpfs = ['/a/..']", "@10 \"/a/..\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
         ("tmpfs = ['//sys/x']", "@10 \"//sys/x\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
         ("cap-add = ['NET_RWA']", "@12 \"NET_RWA\" is not known in cap-add; did you mean \"NET_RAW\""),
+        ("seccomp = 'unconfined'", "@11 seccomp cannot be \"unconfined\"; write one of default none"),
+        ("seccomp = false", "@11 seccomp cannot be \"false\"; write one of default none"),
         ("cap-drop = ['x']", "@13 \"x\" is no capability; write a name of capabilities(7), or ALL"),
         (
             "hostname = 'a b'",

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::handed::Own;
 use super::{Place, environment};
 use crate::config::Log;
-use crate::container::capabilities;
+use crate::container::{capabilities, seccomp};
 use crate::limits;
 use crate::plan::step::Signed;
 use crate::sys::error::{Call, Error, Result};
@@ -13,7 +13,7 @@ use crate::sys::fd::{self, Fd};
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
 use crate::sys::process::{self, Room, Words};
-use crate::sys::{args, tty, user};
+use crate::sys::{self, args, tty, user};
 use crate::text::lines::{self, Stop};
 use crate::text::put::Word;
 use crate::text::{bytes, passwd};
@@ -130,6 +130,12 @@ pub fn keep(set: u64, ambient: u64, identity: &Identity) -> Result<()> {
     let wanted = if identity.uid == 0 { set & capabilities::ALL } else { ambient };
     user::set_capabilities(wanted & had, ambient & had)?;
     (0..64).filter(|number| ambient & had & (1 << number) != 0).try_for_each(user::raise_ambient)
+}
+
+/// From here on only what steps behind this one do: fork, setsid, signals, execve.
+#[inline(never)]
+pub fn filter_calls(set: u64) -> Result<()> {
+    sys::seccomp::set_filter(&seccomp::filter(set))
 }
 
 /// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the

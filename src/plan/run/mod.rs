@@ -282,6 +282,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
+        Step::Seccomp(set) => command::filter_calls(set),
         Step::Reaper => {
             if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
                 place.child = Some(pid);
