@@ -90,11 +90,11 @@ pub fn service<'c>(
     let feeds = |other: &Service| matches!(other.log, Log::Service(to) if to.to_bytes() == service.name.as_bytes());
     let fed = command == Command::Exec && config.services.iter().any(feeds);
     let inside = matches!(service.log, Log::Path(_)) && service.container.is_some();
-    if console {
-        plan.push(Step::Terminal(service.tty));
-    } else if parent == Parent::Init {
+    match parent {
+        Parent::Init if console => plan.push(Step::Terminal(service.tty)),
         // In a container the log's path is the image's: its output goes nowhere until it is there.
-        plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed });
+        Parent::Init => plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed }),
+        Parent::Launcher => {}
     }
     // The host's, and root's to read.
     each(plan, config.list(service.env_files), Step::EnvFile);
@@ -136,7 +136,7 @@ pub fn service<'c>(
     }
     plan.push(Step::Session { terminal: console });
     plan.push(Step::ResetSignals);
-    if console && service.ask {
+    if console && service.ask && parent == Parent::Init {
         plan.push(Step::Ask);
     }
     if kept.is_some() {
@@ -186,6 +186,9 @@ fn enter<'c>(
     let devices = container.privileged;
     plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
     plan.push(Step::Devices);
+    if parent == Parent::Launcher && service.kind == Kind::Console {
+        plan.push(Step::Pty);
+    }
     if container.read_only {
         for target in &[b"/tmp".as_slice(), b"/run"] {
             plan.push(Step::Tmpfs { target, options: b"" });

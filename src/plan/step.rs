@@ -97,6 +97,8 @@ steps! {
     Volume { source: &'a [u8], target: &'a [u8], read_only: bool, devices: bool } = "bind %1 on %2%(",
     Tmpfs { target: &'a [u8], options: &'a [u8] } = "mount tmpfs on %1%(",
     Devices = "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
+    /// A terminal of the container's own as standard input, output and error; its master goes to the launcher.
+    Pty = "open a terminal (standard input, output and error, /dev/console)",
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",

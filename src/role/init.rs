@@ -78,7 +78,7 @@ pub fn init(args: Args, first: usize) -> u8 {
     plan.push(Step::Group);
     plan.push(Step::RestoreSignals { blocked, child_ignored });
     plan.push(Step::ExecGiven { name, skip: options.command });
-    let manner = Manner { group: options.group, warn: options.warn, job: true };
+    let manner = Manner { group: options.group, warn: options.warn, job: true, terminal: false };
     let status = launch(&plan, "init", manner).unwrap_or_else(|Failed { status }| status);
     say!(Info, "init: the command ended with status {}", status);
     options.status(status)

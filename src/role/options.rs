@@ -14,11 +14,13 @@ use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
-const SHORT: &[u8] = b"\0\0eh\0\0uvw";
+const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only tty help";
+const SHORT: &[u8] = b"\0\0eh\0\0uvw\0\0\0t";
 const ENV: usize = 2;
 const INIT: usize = 9;
-const HELP: usize = 12;
+/// A service on a console: its own, of a launcher.
+const TTY: usize = 12;
+const HELP: usize = 13;
 
 /// The key of a config that each stands for, in the same order.
 static FIELDS: [Field; HELP] = [
@@ -34,6 +36,7 @@ static FIELDS: [Field; HELP] = [
     Field::ContainerInit,
     Field::Privileged,
     Field::ContainerReadOnly,
+    Field::Type,
 ];
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
@@ -165,6 +168,7 @@ impl Options<'_> {
         self.index += 1;
         let wrong = match recognise(word) {
             None => "unknown option",
+            Some((TTY, None)) => return Some(Some((TTY, c"console"))),
             Some((number @ INIT.., None)) => return Some(Some((number, c"true"))),
             Some((number @ ..=INIT, Some(value))) => return Some(Some((number, value))),
             Some((_, Some(_))) => "no value wanted:",

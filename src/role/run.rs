@@ -4,8 +4,10 @@ use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Absent;
 use super::options::{self, Asked};
+use crate::config::Kind;
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
+use crate::container::terminal::Relay;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Handed, Report};
@@ -25,6 +27,7 @@ const USAGE: Packed = packed!(
   -e, --env NAME[=VALUE]      set NAME, or pass it on
   -u, --user USER[:GROUP]     run as USER, by name or number (0:0)
   -w, --workdir PATH          start in PATH (/)
+  -t, --tty                   a terminal of its own, carried to yours
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
       --read-only             make the root read-only, with tmpfs on /tmp and /run
@@ -66,7 +69,8 @@ pub fn run(args: Args) -> u8 {
         return exit::LAUNCHER;
     }
     let absent = Absent::of(&plan);
-    launch(&plan, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
+    let manner = Manner { terminal: service.kind == Kind::Console, ..Manner::default() };
+    launch(&plan, "run", manner).unwrap_or_else(|Failed { status }| {
         absent.remove();
         status
     })
@@ -80,7 +84,13 @@ pub struct Failed {
 /// Spawns `plan` and attends to it until it ends.
 #[inline(never)]
 pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
+    let mut handed = Handed::default();
+    let mut relay = None;
+    if manner.terminal {
+        let Some((ours, theirs)) = Relay::open(name) else { return Err(Failed { status: exit::LAUNCHER }) };
+        (relay, handed.terminal) = (Some(ours), Some(theirs));
+    }
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
@@ -122,7 +132,11 @@ pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
                 signals = fd::close_all_but(signals);
                 let _ = fs::change_directory(c"/");
             }
-            Ok(reaper::attend(pid, &signals, manner).status())
+            Ok(match relay {
+                Some(relay) => relay.attend(pid, &signals),
+                None => reaper::attend(pid, &signals, manner),
+            }
+            .status())
         }
     };
     if manner.job {

@@ -28,6 +28,8 @@ pub struct Handed<'h> {
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
+    /// For [`Step::Pty`](crate::plan::Step::Pty): where its master goes.
+    pub terminal: Option<Fd>,
 }
 
 /// What the steps say about it.
@@ -66,8 +68,8 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         own.move_onto(report)?;
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, old_root, .. } = place;
-    for file in [log, input, source, launch, null, root, old_root] {
+    let Place { log, input, source, launch, dev, null, root, old_root, terminal, .. } = place;
+    for file in [log, input, source, launch, dev, null, root, old_root, terminal] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);

@@ -11,7 +11,7 @@ use super::machine::NODES;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::mount;
+use crate::sys::{local, mount, tty};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -179,9 +179,24 @@ pub fn devices(place: &mut Place) -> Result<()> {
     mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
     match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
         // A kernel without POSIX message queues.
-        Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
-        done => done,
+        Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true)?,
+        done => done?,
     }
+    place.dev = Some(dev);
+    Ok(())
+}
+
+/// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
+pub fn terminal(place: &mut Place) -> Result<()> {
+    let missing = Error::new(Call::Plan, libc::EBADF);
+    let (dev, socket) = (place.dev.as_ref().ok_or(missing)?, place.terminal.as_ref().ok_or(missing)?);
+    let (master, slave) = tty::open_pair(At::Dir(dev), c"pts/ptmx")?;
+    tty::copy_size(&master);
+    local::send_file(socket, &master)?;
+    let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
+    mount::attach(&mount::clone_tree(At::Dir(&slave), c"", false)?, At::Dir(&console), c"")?;
+    place.identity.has_terminal = true;
+    slave.onto_standard()
 }
 
 pub fn pivot(place: &Place) -> Result<()> {

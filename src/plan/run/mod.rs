@@ -35,6 +35,7 @@ pub struct Place<'p> {
     input: Option<Fd>,
     sockets: &'p [Fd],
     ready: Option<Fd>,
+    terminal: Option<Fd>,
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
@@ -42,6 +43,8 @@ pub struct Place<'p> {
     source: Option<Fd>,
     /// The launcher's current directory, and our own null device.
     launch: Option<Fd>,
+    /// The container's own /dev, which nobody else has seen until the root is pivoted to.
+    dev: Option<Fd>,
     null: Option<Fd>,
     root: Option<Fd>,
     old_root: Option<Fd>,
@@ -93,8 +96,8 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         }
         Forked::Child => {
             drop(reader);
-            let Handed { log, input, sockets, ready, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, terminal, .. } = handed;
+            child(plan, Place { log, input, sockets, ready, terminal, report: Some(writer), ..Place::default() })
         }
     }
 }
@@ -274,6 +277,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         }
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
         Step::Devices => isolation::devices(place),
+        Step::Pty => isolation::terminal(place),
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
