@@ -72,6 +72,7 @@ pub enum Item {
     Cgroup,
     Volume,
     Tmpfs,
+    Device,
     Capability,
     Address,
     /// The names of services.
@@ -164,6 +165,7 @@ keys! {
         ContainerReadOnly "read-only" Type::Boolean,
         Volumes "volumes" Type::List(Item::Volume),
         Tmpfs "tmpfs" Type::List(Item::Tmpfs),
+        Devices "devices" Type::List(Item::Device),
         ContainerHostname "hostname" Type::HostName,
         Network "network" Type::Network,
         ContainerInit "init" Type::Boolean,
@@ -195,7 +197,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices seccomp userns";
+pub const LATER: &str = "ip overlay seccomp userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.

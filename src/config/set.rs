@@ -126,6 +126,7 @@ impl<'a> Config<'a> {
             Field::ContainerReadOnly => container.read_only = yes,
             Field::Volumes => container.volumes = list,
             Field::Tmpfs => container.tmpfs = list,
+            Field::Devices => container.devices = list,
             Field::ContainerHostname => container.hostname = Some(text),
             Field::Network => container.network = if yes { Network::Host } else { Network::None },
             Field::ContainerInit => container.init = yes,

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
+use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service, value};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -185,9 +185,16 @@ fn enter<'c>(
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
     plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
-    plan.push(Step::Devices);
+    let caps = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
+    plan.push(Step::Devices { guarded: !devices && caps & capabilities::MKNOD != 0 });
     if parent == Parent::Launcher && service.kind == Kind::Console {
         plan.push(Step::Pty);
+    }
+    for word in config.list(container.devices) {
+        // They were checked.
+        if let Ok(device) = value::device(word.to_bytes()) {
+            plan.push(Step::Device(device));
+        }
     }
     if container.read_only {
         for target in &[b"/tmp".as_slice(), b"/run"] {

@@ -26,7 +26,7 @@ impl<'p> Absent<'p> {
                     }
                     continue;
                 }
-                Step::Devices => b"/dev",
+                Step::Devices { .. } => b"/dev",
                 Step::Proc => b"/proc",
                 Step::Sys { .. } => b"/sys",
                 Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,

@@ -14,13 +14,14 @@ use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only tty help";
-const SHORT: &[u8] = b"\0\0eh\0\0uvw\0\0\0t";
+const LONG: &str =
+    "cap-add cap-drop env hostname network tmpfs user volume workdir device init privileged read-only tty help";
+const SHORT: &[u8] = b"\0\0eh\0\0uvw\0\0\0\0t";
 const ENV: usize = 2;
-const INIT: usize = 9;
+const INIT: usize = 10;
 /// A service on a console: its own, of a launcher.
-const TTY: usize = 12;
-const HELP: usize = 13;
+const TTY: usize = 13;
+const HELP: usize = 14;
 
 /// The key of a config that each stands for, in the same order.
 static FIELDS: [Field; HELP] = [
@@ -33,6 +34,7 @@ static FIELDS: [Field; HELP] = [
     Field::User,
     Field::Volumes,
     Field::Workdir,
+    Field::Devices,
     Field::ContainerInit,
     Field::Privileged,
     Field::ContainerReadOnly,
@@ -40,13 +42,15 @@ static FIELDS: [Field; HELP] = [
 ];
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
-const CALLED: Packed =
-    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
+const CALLED: Packed = packed!(
+    "cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ndevice\ninit"
+);
 const WANTED: Packed = packed!(
     "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
     variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
     tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
-    volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
+    volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\n\
+    device; write /dev/NAME or /SOURCE:/dev/TARGET, for reading and writing\ntrue or false"
 );
 
 /// Words of one list option: more volumes than that are no container any more.

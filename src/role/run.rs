@@ -24,6 +24,7 @@ const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
   -v, --volume SRC:DST[:ro]   bind SRC on DST
       --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
+      --device SRC[:DST]      bind a device on DST, below /dev
   -e, --env NAME[=VALUE]      set NAME, or pass it on
   -u, --user USER[:GROUP]     run as USER, by name or number (0:0)
   -w, --workdir PATH          start in PATH (/)

@@ -8,6 +8,7 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::NODES;
+use crate::config::value::Device;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -139,7 +140,7 @@ pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
 }
 
 /// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
-pub fn devices(place: &mut Place) -> Result<()> {
+pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     let root = root(place)?;
     let under = own_directory(place, c"dev")?;
     fs::enter(&under)?;
@@ -152,6 +153,14 @@ pub fn devices(place: &mut Place) -> Result<()> {
     let here = At::Dir(&dev);
     for &(name, major, minor, mode) in NODES {
         fs::make_device(here, name, mode, major, minor)?;
+        if guarded {
+            // A mount of its own, which is not nodev.
+            let node = fs::open_at(here, name, fs::PLACE | fs::NO_FOLLOW)?;
+            mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&node), c"")?;
+        }
+    }
+    if guarded {
+        mount::set_attributes(here, c"", false, mount::SET_NO_DEV)?;
     }
     // For masks: a volume may lie over /dev later.
     place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
@@ -184,6 +193,20 @@ pub fn devices(place: &mut Place) -> Result<()> {
     }
     place.dev = Some(dev);
     Ok(())
+}
+
+/// Binds a device of the host's, which is no node that anybody makes, on a file of the fresh /dev.
+pub fn device(device: &Device, place: &Place) -> Result<()> {
+    let dev = place.dev.as_ref().ok_or(Error::new(Call::Plan, libc::EBADF))?;
+    let mut buffer = Path::new();
+    let node = fs::open(path(device.source, &mut buffer)?, fs::PLACE)?;
+    if !fs::file_status(&node)?.is_any_device() {
+        return Err(Error::new(Call::Open, libc::EINVAL));
+    }
+    let name = device.target.get(b"/dev".len()..).unwrap_or_default();
+    make_under(dev, name, false)?;
+    let target = fs::open_in(dev, path(name, &mut buffer)?, fs::PLACE)?;
+    mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&target), c"")
 }
 
 /// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.

@@ -276,7 +276,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             isolation::volume(source, target, read_only, devices, place)
         }
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
-        Step::Devices => isolation::devices(place),
+        Step::Devices { guarded } => isolation::devices(guarded, place),
+        Step::Device(device) => isolation::device(&device, place),
         Step::Pty => isolation::terminal(place),
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
