@@ -81,6 +81,7 @@ pub enum Item {
     Cgroup,
     Volume,
     Tmpfs,
+    Device,
     Capability,
     Address,
     /// The names of services.
@@ -173,6 +174,7 @@ keys! {
         ContainerReadOnly "read-only" Type::Boolean,
         Volumes "volumes" Type::List(Item::Volume),
         Tmpfs "tmpfs" Type::List(Item::Tmpfs),
+        Devices "devices" Type::List(Item::Device),
         ContainerHostname "hostname" Type::HostName,
         Network "network" Type::Network,
         ContainerInit "init" Type::Boolean,
@@ -192,6 +194,7 @@ keys! {
         PidFile "pid-file" Type::Text,
         ReadyFd "ready-fd" Type::Descriptor,
         PreserveFds "preserve-fds" Type::Files,
+        OwnTty "tty" Type::Boolean,
     }
 }
 
@@ -215,7 +218,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices userns";
+pub const LATER: &str = "ip overlay userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.

@@ -132,6 +132,7 @@ impl<'a> Parser<'a, '_> {
             NoNewPrivileges new_privileges
             Unmask unmask
             Seccomp seccomp
+            Devices devices
             ContainerSysctl sysctl
         }
         Ok(())

@@ -239,6 +239,8 @@ pub struct Container<'a> {
     pub volumes: List,
     /// `PATH[:OPTIONS]` words.
     pub tmpfs: List,
+    /// [`Device`](value::Device) words.
+    pub devices: List,
     /// None: the service's name.
     pub hostname: Option<&'a CStr>,
     pub network: Network,
@@ -269,6 +271,7 @@ impl<'a> Container<'a> {
             read_only: false,
             volumes: List::EMPTY,
             tmpfs: List::EMPTY,
+            devices: List::EMPTY,
             hostname: None,
             network: Network::None,
             init: true,

@@ -60,6 +60,11 @@ impl<'a> Config<'a> {
                 };
                 return;
             }
+            Field::OwnTty => {
+                // A launcher's console is the container's own.
+                service.kind = if yes { Kind::Console } else { Kind::Daemon };
+                return;
+            }
             Field::Tty => return service.tty = Some(text),
             Field::Ask => return service.ask = yes,
             Field::Restart => {
@@ -126,6 +131,7 @@ impl<'a> Config<'a> {
             Field::ContainerReadOnly => container.read_only = yes,
             Field::Volumes => container.volumes = list,
             Field::Tmpfs => container.tmpfs = list,
+            Field::Devices => container.devices = list,
             Field::ContainerHostname => container.hostname = Some(text),
             Field::Network => container.network = if yes { Network::Host } else { Network::None },
             Field::ContainerInit => container.init = yes,

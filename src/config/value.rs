@@ -130,6 +130,7 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
         Item::Volume => (volume(text).is_some(), Wrong::Volume),
         Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
+        Item::Device => return device(text).map(drop),
         Item::Address => (address::parse(text).is_some(), Wrong::Address),
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
     };
@@ -170,6 +171,41 @@ pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
 pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (path, options) = cut(text, b':');
     is_mount_point(path).then_some((path, options.unwrap_or_default()))
+}
+
+/// A device of outside in a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device<'a> {
+    pub source: &'a [u8],
+    /// Absolute, below /dev.
+    pub target: &'a [u8],
+}
+
+/// `SRC[:DST][:rwm]` as docker has it: the source absolute, the target below /dev, and the source's own name without one.
+/// Whoever may open the node may read and write: only a device cgroup could tell these apart. `m`, to make such a node, is
+/// a matter of MKNOD alone.
+pub fn device(text: &[u8]) -> Result<Device<'_>, Wrong> {
+    let (source, rest) = cut(text, b':');
+    let (target, access) = match rest {
+        None => (source, None),
+        Some(rest) if is_path(rest) => cut(rest, b':'),
+        Some(access) => (source, Some(access)),
+    };
+    let below = after(target, b"/dev/").filter(|name| !name.split(|&byte| byte == b'/').any(is_no_name));
+    match (below, access) {
+        _ if !is_path(source) => Err(Wrong::Device),
+        (None, _) => Err(Wrong::DeviceTarget),
+        (_, None | Some(b"rw" | b"rwm")) => Ok(Device { source, target }),
+        (_, Some(access)) if !access.is_empty() && all(access, |byte| b"rwm".contains(&byte)) => {
+            Err(Wrong::DeviceAccess)
+        }
+        _ => Err(Wrong::Device),
+    }
+}
+
+/// What is no name of its own in a path.
+fn is_no_name(part: &[u8]) -> bool {
+    matches!(part, b"" | b"." | b"..")
 }
 
 /// A place in a container that something of the user's can be mounted on: not the root itself, which the container

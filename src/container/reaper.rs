@@ -15,6 +15,8 @@ pub struct Manner {
     pub warn: bool,
     /// It leads a job in our session, as a shell's child does: the terminal goes with it, and we stop as it is stopped.
     pub job: bool,
+    /// It has a terminal of its own, which is carried to ours.
+    pub terminal: bool,
     pub stops: Stops,
 }
 

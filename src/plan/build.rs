@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service};
+use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, value};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -90,11 +90,11 @@ pub fn service<'c>(
     let feeds = |other: &Service| matches!(other.log, Log::Service(to) if to.to_bytes() == service.name.as_bytes());
     let fed = command == Command::Exec && config.services.iter().any(feeds);
     let inside = matches!(service.log, Log::Path(_)) && service.container.is_some();
-    if console {
-        plan.push(Step::Terminal(service.tty));
-    } else if parent == Parent::Init {
+    match parent {
+        Parent::Init if console => plan.push(Step::Terminal(service.tty)),
         // In a container the log's path is the image's: its output goes nowhere until it is there.
-        plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed });
+        Parent::Init => plan.push(Step::Stdio { log: if inside { Log::Null } else { service.log }, fed }),
+        Parent::Launcher => {}
     }
     // The host's, and root's to read.
     each(plan, config.list(service.env_files), Step::EnvFile);
@@ -152,7 +152,7 @@ pub fn service<'c>(
     }
     plan.push(Step::Session { terminal: console });
     plan.push(Step::ResetSignals);
-    if console && service.ask {
+    if console && service.ask && parent == Parent::Init {
         plan.push(Step::Ask);
     }
     let words = if command == Command::Exec { service.exec } else { service.stop };
@@ -209,7 +209,17 @@ fn enter<'c>(
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
     plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
-    plan.push(Step::Devices);
+    let caps = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
+    plan.push(Step::Devices { guarded: !devices && caps & capabilities::MKNOD != 0 });
+    if parent == Parent::Launcher && service.kind == Kind::Console {
+        plan.push(Step::Pty);
+    }
+    for word in config.list(container.devices) {
+        // They were checked.
+        if let Ok(device) = value::device(word.to_bytes()) {
+            plan.push(Step::Device(device));
+        }
+    }
     if container.read_only {
         for target in &[b"/tmp".as_slice(), b"/run"] {
             plan.push(Step::Tmpfs { target, options: b"" });

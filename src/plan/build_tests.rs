@@ -31,6 +31,19 @@ const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlo
                         umask = '077'\nulimit = [\"core=0\", \"nofile=5:6\"]\noom-score = -5\ngroup-add = [\"a\", \"7\"]\n\
                         [service.web.container]\nroot = \"/srv\"\nread-only = true\nvolumes = [\"/a:/b:ro\"]\n";
 
+/// A launcher's is made in the container's own /dev, before any file of the user's; nobody is asked to press Enter.
+#[test]
+fn a_console_is_the_machines_or_a_terminal_of_its_own() {
+    let text = "[service.web]\nexec = [\"sh\"]\ntype = \"console\"\n[service.web.container]\nroot = \"/srv\"\n";
+    let steps = [Parent::Init, Parent::Launcher].map(|parent| steps(text, parent));
+    let has = |start: &str| steps.each_ref().map(|steps| steps.iter().any(|step| step.starts_with(start)));
+    assert_eq!(has("terminal console"), [true, false]);
+    assert_eq!(has("wait for Enter"), [true, false]);
+    assert_eq!(has("open a terminal"), [false, true]);
+    assert_eq!(has("new session with the terminal"), [true, true]);
+    assert_eq!(position(&steps[1], "open a terminal"), position(&steps[1], "mount tmpfs on /dev") + 1);
+}
+
 #[test]
 fn a_containers_steps_come_in_the_kernels_order() {
     let steps = steps(HARDENED, Parent::Launcher);

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use crate::config::value::Device;
 use crate::config::{Log, Mount, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
@@ -99,7 +100,11 @@ steps! {
     Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
     Volume { source: &'a [u8], target: &'a [u8], read_only: bool, devices: bool } = "bind %1 on %2%(",
     Tmpfs { target: &'a [u8], options: &'a [u8] } = "mount tmpfs on %1%(",
-    Devices = "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
+    /// `guarded`: a node that somebody makes there does not open.
+    Devices { guarded: bool } = "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
+    /// A terminal of the container's own as standard input, output and error; its master goes to the launcher.
+    Pty = "open a terminal (standard input, output and error, /dev/console)",
+    Device(Device<'a>) = "bind device %1 on %2",
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
@@ -168,6 +173,8 @@ hints! {
     Root, ENOENT | ENOTDIR => "the root must be a directory",
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
     Volume, ENOENT => "a volume's source must exist",
+    Device, ENOENT => "is it there, and its driver loaded?",
+    Device, EINVAL => "the source must be a device",
     Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
     Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
     Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
@@ -247,6 +254,7 @@ impl<'a> Step<'a> {
                 let [ro, nodev] = restrictions(read_only, devices);
                 [source, target, ro, nodev, NONE]
             }
+            Step::Device(Device { source, target }) => [source, target, NONE, NONE, NONE],
             Step::Tmpfs { target, options } => [target, options, NONE, NONE, NONE],
             Step::Sys { read_only } => [b"nosuid,nodev,noexec", if read_only { b"ro" } else { NONE }, NONE, NONE, NONE],
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
@@ -269,6 +277,7 @@ impl<'a> Step<'a> {
     fn write_rest(&self, out: &mut dyn Out) {
         match *self {
             Step::MountRoot(root) => put!(out, "{} for it", Waiting(root.wait)),
+            Step::Devices { guarded: true } => put!(out, ", each bound, and nodev"),
             Step::Session { terminal: true } => put!(out, " with the terminal"),
             Step::Stdio { log, fed } => {
                 let from = if fed { packed!("what services log here, output ") } else { packed!("null, output ") };

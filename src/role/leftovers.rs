@@ -60,7 +60,7 @@ fn place(root: &Fd, part: &[u8]) -> Option<Fd> {
 /// Where a step mounts something.
 fn mount_point<'p>(step: &Step<'p>) -> Option<&'p [u8]> {
     Some(match *step {
-        Step::Devices => b"/dev",
+        Step::Devices { .. } => b"/dev",
         Step::Proc => b"/proc",
         Step::Sys { .. } => b"/sys",
         Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,

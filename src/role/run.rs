@@ -8,9 +8,10 @@ use super::leftovers::Leftovers;
 use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use super::told::{self, Told};
-use crate::config::Config;
+use crate::config::{Config, Kind};
 use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
+use crate::container::terminal::Relay;
 use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Handed, Made, Report};
@@ -28,9 +29,11 @@ use crate::text::packed::{Packed, packed};
 pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
   -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
+      --device SRC[:DST]      bind a device on DST, below /dev
   -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
   -u, --user USER[:GROUP]     run as USER, by name or number (0:0); --group-add
   -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
+  -t, --tty                   a terminal of its own, carried to yours
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
       --read-only             with tmpfs on /tmp and /run
@@ -85,7 +88,8 @@ pub fn run(args: Args) -> u8 {
     let Some(mut told) = Told::of(&told, preserved) else { return exit::LAUNCHER };
     let mut leftovers = Leftovers::of(&plan);
     let first = service.container.is_some_and(|container| container.init);
-    let manner = Manner { stops: Stops::Outside { first }, ..Manner::default() };
+    let terminal = service.kind == Kind::Console;
+    let manner = Manner { stops: Stops::Outside { first }, terminal, ..Manner::default() };
     let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
     let status = launch(&plan, "run", manner, handed, &mut |news| match news {
         News::Making(made) => leftovers.add(made),
@@ -128,9 +132,14 @@ pub fn launch(
     plan: &Plan,
     name: &str,
     manner: Manner,
-    handed: Handed,
+    mut handed: Handed,
     hear: &mut dyn FnMut(News) -> bool,
 ) -> Result<u8, Failed> {
+    let mut relay = None;
+    if manner.terminal {
+        let Some((ours, theirs)) = Relay::open(name) else { return Err(Failed { status: exit::LAUNCHER }) };
+        (relay, handed.terminal) = (Some(ours), Some(theirs));
+    }
     let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
@@ -182,7 +191,11 @@ pub fn launch(
                 signals = fd::close_all_but(signals);
                 let _ = fs::change_directory(c"/");
             }
-            Ok(reaper::attend(pid, &signals, manner, died).status())
+            Ok(match relay {
+                Some(relay) => relay.attend(pid, &signals),
+                None => reaper::attend(pid, &signals, manner, died),
+            }
+            .status())
         }
     };
     if manner.job {

@@ -40,6 +40,7 @@ pub enum Call {
     Execve,
     Execveat,
     Fchdir,
+    Fchown,
     Fcntl,
     FinitModule,
     Getgroups,
@@ -94,7 +95,7 @@ pub enum Call {
 }
 
 /// In the order of [`Call`].
-const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
+const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fchown fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
                           seccomp send \

@@ -171,6 +171,11 @@ impl Status {
         self.is_regular() && self.0.st_mode & 0o111 != 0
     }
 
+    /// A character or a block device.
+    pub fn is_any_device(&self) -> bool {
+        self.is_block_device() || self.0.st_mode & libc::S_IFMT == libc::S_IFCHR
+    }
+
     /// A character device of these numbers.
     pub fn is_device(&self, major: u32, minor: u32) -> bool {
         self.0.st_mode & libc::S_IFMT == libc::S_IFCHR && self.0.st_rdev == libc::makedev(major, minor)

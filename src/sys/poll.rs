@@ -12,7 +12,12 @@ pub struct Interest(libc::pollfd);
 impl Interest {
     /// Wait until `fd` can be read, or its other end is gone.
     pub fn readable(fd: &Fd) -> Self {
-        Interest(libc::pollfd { fd: fd.raw(), events: libc::POLLIN, revents: 0 })
+        Interest::readable_at(fd.raw())
+    }
+
+    /// The same of descriptor `number`; of -1, which is none, for ever.
+    pub fn readable_at(number: i32) -> Self {
+        Interest(libc::pollfd { fd: number, events: libc::POLLIN, revents: 0 })
     }
 
     /// Wait until the other end of `fd` is gone, whatever is written before.
@@ -23,6 +28,11 @@ impl Interest {
     /// Wait until descriptor `number` takes some bytes: a pipe as many as PIPE_BUF (pipe(7)), or its end is gone.
     pub fn writable(number: i32) -> Self {
         Interest(libc::pollfd { fd: number, events: libc::POLLOUT, revents: 0 })
+    }
+
+    /// Wait for nothing at all, unless `holds`.
+    pub fn only_if(self, holds: bool) -> Self {
+        if holds { self } else { Interest(libc::pollfd { fd: -1, events: 0, revents: 0 }) }
     }
 
     /// It waits for `fd`.

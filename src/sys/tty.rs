@@ -2,6 +2,8 @@
 
 use super::error::{Call, Result, check};
 use super::fd::Fd;
+use super::fs::{self, At};
+use core::ffi::CStr;
 
 /// ioctl_tty(2) TIOCSCTTY: the terminal becomes this session's, with job control. Not taken from another session.
 pub fn take(terminal: &Fd) -> Result<()> {
@@ -34,4 +36,88 @@ pub fn is_terminal(file: &Fd) -> bool {
     let mut size = [0u16; 4];
     // SAFETY: room for one winsize.
     unsafe { libc::ioctl(file.raw(), libc::TIOCGWINSZ as _, size.as_mut_ptr()) == 0 }
+}
+
+/// Opens a new terminal of the devpts whose `ptmx` this is: its master, which never waits, and its slave.
+///
+/// # Errors
+///
+/// ENOSPC: `/proc/sys/kernel/pty/max`, or the file system's own `max=`, is reached.
+pub fn open_pair(at: At, ptmx: &CStr) -> Result<(Fd, Fd)> {
+    let master = fs::open_at(at, ptmx, fs::READ_WRITE | fs::NON_BLOCK)?;
+    let locked = 0i32;
+    // SAFETY: one readable number.
+    check(Call::Ioctl, unsafe { libc::ioctl(master.raw(), libc::TIOCSPTLCK as _, &raw const locked) })?;
+    let slave = open_peer(&master)?;
+    Ok((master, slave))
+}
+
+/// ioctl_tty(2) TIOCGPTPEER, since Linux 4.13: the slave of `master`, by no name that somebody could have put something
+/// else under. ENOTTY or EIO for anything but a master.
+pub fn open_peer(master: &Fd) -> Result<Fd> {
+    const TIOCGPTPEER: u32 = 0x5441;
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the ioctl takes flags and makes a descriptor.
+    check(Call::Ioctl, unsafe { libc::ioctl(master.raw(), TIOCGPTPEER as _, flags) }).map(Fd::own)
+}
+
+/// The window of the terminal `to` becomes as large as that of standard input; one that is no terminal has none to copy.
+pub fn copy_size(to: &Fd) {
+    let mut size = [0u16; 4];
+    // SAFETY: room for one winsize, which the second call reads.
+    unsafe {
+        if libc::ioctl(0, libc::TIOCGWINSZ as _, size.as_mut_ptr()) == 0 {
+            libc::ioctl(to.raw(), libc::TIOCSWINSZ as _, size.as_ptr());
+        }
+    }
+}
+
+/// fchown(2): the terminal that standard input is becomes `uid`'s, who may then open it by its name. Its group stays.
+pub fn give(uid: u32) -> Result<()> {
+    // SAFETY: plain numbers.
+    check(Call::Fchown, unsafe { libc::fchown(0, uid, u32::MAX) }).map(drop)
+}
+
+/// What a terminal does with what passes it: the kernel's `struct termios`, the same on x86_64 and aarch64.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Modes {
+    input: u32,
+    output: u32,
+    control: u32,
+    local: u32,
+    line: u8,
+    characters: [u8; 19],
+}
+
+impl Modes {
+    /// tcgetattr(3) of standard input. ENOTTY: it is no terminal.
+    pub fn get() -> Result<Modes> {
+        let mut modes = Modes::default();
+        // SAFETY: room for one `struct termios`.
+        check(Call::Ioctl, unsafe { libc::ioctl(0, libc::TCGETS as _, &raw mut modes) }).map(|_| modes)
+    }
+
+    /// tcsetattr(3) of standard input, at once: waiting for its output could take for ever.
+    pub fn set(&self) {
+        // SAFETY: one readable `struct termios`. A terminal that has gone has no modes to miss.
+        unsafe { libc::ioctl(0, libc::TCSETS as _, &raw const *self) };
+    }
+
+    /// cfmakeraw(3): each byte at once, and none means anything here.
+    pub fn raw(mut self) -> Modes {
+        self.input &= !(libc::IGNBRK
+            | libc::BRKINT
+            | libc::PARMRK
+            | libc::ISTRIP
+            | libc::INLCR
+            | libc::IGNCR
+            | libc::ICRNL
+            | libc::IXON);
+        self.output &= !libc::OPOST;
+        self.local &= !(libc::ECHO | libc::ECHONL | libc::ICANON | libc::ISIG | libc::IEXTEN);
+        self.control = self.control & !(libc::CSIZE | libc::PARENB) | libc::CS8;
+        (self.characters[libc::VMIN], self.characters[libc::VTIME]) = (1, 0);
+        self
+    }
 }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const APPLETS: &str = "sh ash cat ls ps env id grep ip hostname mount umount stat readlink touch echo head wc sleep kill mkdir \
                        rmdir dd sha256sum find chmod chown true false test mknod ping tr cut sort awk sed od setsid rm mv ln \
-                       usleep mkfifo httpd nice cp seq pwd cmp tail";
+                       usleep mkfifo httpd nice cp seq pwd cmp tail stty tty";
 
 /// A busybox image, and a place beside it for what a test puts into volumes.
 pub struct House {

@@ -19,6 +19,7 @@ mod limits;
 mod listen;
 mod notify;
 mod options;
+mod pty;
 mod reloads;
 mod rights;
 mod scene;

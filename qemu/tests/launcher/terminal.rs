@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::{fd::AsRawFd, unix::process::CommandExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -23,22 +26,27 @@ const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
 
 /// A terminal, and the leader of the session that it controls.
-struct Terminal {
-    keyboard: File,
+pub struct Terminal {
+    pub keyboard: File,
     screen: Receiver<Vec<u8>>,
     seen: String,
-    leader: Option<Child>,
+    pub leader: Option<Child>,
 }
 
 impl Terminal {
-    fn start(mut command: Command) -> Terminal {
+    pub fn start(command: Command) -> Terminal {
+        Terminal::start_with(command, None)
+    }
+
+    /// Its standard output may go elsewhere.
+    pub fn start_with(mut command: Command, output: Option<OwnedFd>) -> Terminal {
         let pty = openpty(None, None).unwrap();
         for end in [&pty.master, &pty.slave] {
             // SAFETY: plain numbers. Other tests' processes must not hold it open.
             unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
         }
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-        command.stdin(slave()).stdout(slave()).stderr(slave());
+        command.stdin(slave()).stdout(output.map_or_else(slave, Stdio::from)).stderr(slave());
         let control = || {
             setsid()?;
             // SAFETY: an ioctl with a number.
@@ -66,7 +74,7 @@ impl Terminal {
     }
 
     /// busybox's shell with job control, and `tinyo` and `busybox` to call.
-    fn shell(house: &House) -> Terminal {
+    pub fn shell(house: &House) -> Terminal {
         let mut command = Command::new(&house.busybox);
         command.args(["sh", "-i"]).env_clear().env("PS1", "shell> ").current_dir("/");
         command.env("tinyo", &house.tinyo).env("busybox", &house.busybox);
@@ -75,13 +83,13 @@ impl Terminal {
         terminal
     }
 
-    fn enter(&mut self, text: &str) {
+    pub fn enter(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits for `text`, and says what came before it.
     #[track_caller]
-    fn expect(&mut self, text: &str) -> String {
+    pub fn expect(&mut self, text: &str) -> String {
         let start = Instant::now();
         loop {
             if let Some(at) = self.seen.find(text) {
@@ -99,7 +107,7 @@ impl Terminal {
 
     /// The session's leader has ended.
     #[track_caller]
-    fn end(mut self) -> i32 {
+    pub fn end(mut self) -> i32 {
         finish(self.leader.take().unwrap()).code
     }
 }

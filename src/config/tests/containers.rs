@@ -1,6 +1,7 @@
 //! Errors of `[service.NAME.container]`.
 
 use super::errors::{problems, told_of_container};
+use crate::config::value;
 
 #[test]
 fn a_oneshot_is_never_ready() {
@@ -46,6 +47,23 @@ fn values_of_a_container() {
         ("tmpfs = ['/']", "@10 \"/\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
         ("tmpfs = ['/a/..']", "@10 \"/a/..\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
         ("tmpfs = ['//sys/x']", "@10 \"//sys/x\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
+        ("devices = ['null']", "@12 \"null\" is no device; write \"/dev/NAME\" or \"/SOURCE:/dev/TARGET\""),
+        ("devices = ['/dev/a:z']", "@12 \"/dev/a:z\" is no device; write \"/dev/NAME\" or \"/SOURCE:/dev/TARGET\""),
+        ("devices = ['/dev/a:']", "@12 \"/dev/a:\" is no device; write \"/dev/NAME\" or \"/SOURCE:/dev/TARGET\""),
+        (
+            "devices = ['/dev/a:/b']",
+            "@12 \"/dev/a:/b\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\"",
+        ),
+        ("devices = ['/srv/a']", "@12 \"/srv/a\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\""),
+        (
+            "devices = ['/dev/../b']",
+            "@12 \"/dev/../b\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\"",
+        ),
+        ("devices = ['/dev/']", "@12 \"/dev/\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\""),
+        (
+            "devices = ['/dev/a:r']",
+            "@12 \"/dev/a:r\" wants a device cgroup, which this version of tinyo has not; write :rw",
+        ),
         ("cap-add = ['NET_RWA']", "@12 \"NET_RWA\" is not known in cap-add; did you mean \"NET_RAW\""),
         ("seccomp = 'unconfined'", "@11 seccomp cannot be \"unconfined\"; write one of default none"),
         ("seccomp = false", "@11 seccomp cannot be \"false\"; write one of default none"),
@@ -55,4 +73,17 @@ fn values_of_a_container() {
             "@12 \"a b\" is no host name; write at most 64 letters, digits, - and dots, a letter or digit first",
         ),
     ]);
+}
+
+#[test]
+fn devices_as_docker_has_them() {
+    for (text, source, target) in [
+        ("/dev/ttyUSB0", "/dev/ttyUSB0", "/dev/ttyUSB0"),
+        ("/dev/ttyUSB0:rw", "/dev/ttyUSB0", "/dev/ttyUSB0"),
+        ("/dev/a:/dev/b", "/dev/a", "/dev/b"),
+        ("/x/a:/dev/snd/b:rwm", "/x/a", "/dev/snd/b"),
+    ] {
+        let wanted = value::Device { source: source.as_bytes(), target: target.as_bytes() };
+        assert_eq!(value::device(text.as_bytes()), Ok(wanted), "{text}");
+    }
 }

@@ -136,7 +136,7 @@ fn keys() {
         ("hostname = 'x'", "@1 hostname does not belong here; write it under [service.x.container]"),
         ("timeout = '5s'", "@1 unknown key timeout; did you mean stop-timeout"),
         ("read_only = true", "@1 unknown key read_only; did you mean read-only"),
-        ("devices = ['/dev/null']", "@1 devices is not in this version of tinyo; remove it"),
+        ("ip = 'x'", "@1 ip is not in this version of tinyo; remove it"),
         ("exec = ['y']", "@1 exec is there twice; write one line"),
     ]);
     told_of_container(&[

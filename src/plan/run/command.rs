@@ -21,6 +21,8 @@ use crate::text::{bytes, passwd};
 /// Who a process has become.
 #[derive(Default)]
 pub struct Identity {
+    /// Standard input is a terminal that was made for whoever it becomes.
+    pub has_terminal: bool,
     uid: u32,
     home: heapless::Vec<u8, 256>,
 }
@@ -198,6 +200,9 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
     };
     if let Some(wanted) = wanted {
         gid = wanted.ok_or(missing)?;
+    }
+    if identity.has_terminal && uid != 0 {
+        tty::give(uid)?;
     }
     user::set_groups(&groups)?;
     user::become_user(uid, gid)?;

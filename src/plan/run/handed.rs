@@ -30,6 +30,8 @@ pub struct Handed<'h> {
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
+    /// For [`Step::Pty`](crate::plan::Step::Pty): where its master goes.
+    pub terminal: Option<Fd>,
 }
 
 /// What the steps say about it.
@@ -71,8 +73,8 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         core::mem::replace(own, moved).leak();
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, proc, sys, .. } = place;
-    for file in [log, input, source, launch, null, root, proc, sys] {
+    let Place { log, input, source, launch, dev, null, root, proc, sys, terminal, .. } = place;
+    for file in [log, input, source, launch, dev, null, root, proc, sys, terminal] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);

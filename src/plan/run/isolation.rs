@@ -8,11 +8,12 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::{self, NODES};
+use crate::config::value::Device;
 use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{mount, process};
+use crate::sys::{local, mount, process, tty};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -89,13 +90,13 @@ fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
         Err(error) if error.is(libc::ENOENT) => {}
         done => return done,
     }
-    make(place, |top| make_under(top, target, directory, place))?;
+    make(place, |top| make_under(top, target, directory, Some(place)))?;
     fs::open_in(root(place)?, whole, fs::PLACE)
 }
 
 /// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
 /// under the descriptor of the one before.
-fn make_under(top: &Fd, target: &[u8], directory: bool, place: &Place) -> Result<()> {
+fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option<&Place>) -> Result<()> {
     let mut buffer = Path::new();
     let (mut end, mut told) = (0, false);
     while end < target.len() {
@@ -114,7 +115,7 @@ fn make_under(top: &Fd, target: &[u8], directory: bool, place: &Place) -> Result
         let before = path(target.get(..start).unwrap_or_default(), &mut buffer)?;
         let before = if before.is_empty() { c"/" } else { before };
         let parent = fs::open_in(top, before, fs::PLACE | fs::DIRECTORY)?;
-        if !told {
+        if let Some(place) = place.filter(|_| !told) {
             super::tell_making(place, start);
             told = true;
         }
@@ -148,7 +149,7 @@ pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
 }
 
 /// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
-pub fn devices(place: &mut Place) -> Result<()> {
+pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     let root = root(place)?;
     let under = own_directory(place, c"dev")?;
     fs::enter(&under)?;
@@ -162,6 +163,14 @@ pub fn devices(place: &mut Place) -> Result<()> {
     let here = At::Dir(&dev);
     for &(name, major, minor, mode) in NODES {
         fs::make_device(here, name, mode, major, minor)?;
+        if guarded {
+            // A mount of its own, which is not nodev.
+            let node = fs::open_at(here, name, fs::PLACE | fs::NO_FOLLOW)?;
+            mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&node), c"")?;
+        }
+    }
+    if guarded {
+        mount::set_attributes(here, c"", false, mount::SET_NO_DEV)?;
     }
     // For masks: a volume may lie over /dev later.
     place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
@@ -192,9 +201,37 @@ pub fn devices(place: &mut Place) -> Result<()> {
         Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
         done => done,
     };
+    place.dev = Some(dev);
     // Closed with the rest.
-    let _ = [under, dev].map(Fd::leak);
+    under.leak();
     done
+}
+
+/// Binds a device of the host's, which is no node that anybody makes, on a file of the fresh /dev.
+pub fn device(device: &Device, place: &Place) -> Result<()> {
+    let dev = place.dev.as_ref().ok_or(Error::new(Call::Plan, libc::EBADF))?;
+    let mut buffer = Path::new();
+    let node = fs::open(path(device.source, &mut buffer)?, fs::PLACE)?;
+    if !fs::file_status(&node)?.is_any_device() {
+        return Err(Error::new(Call::Open, libc::EINVAL));
+    }
+    let name = device.target.get(b"/dev".len()..).unwrap_or_default();
+    make_under(dev, name, false, None)?;
+    let target = fs::open_in(dev, path(name, &mut buffer)?, fs::PLACE)?;
+    mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&target), c"")
+}
+
+/// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
+pub fn terminal(place: &mut Place) -> Result<()> {
+    let missing = Error::new(Call::Plan, libc::EBADF);
+    let (dev, socket) = (place.dev.as_ref().ok_or(missing)?, place.terminal.as_ref().ok_or(missing)?);
+    let (master, slave) = tty::open_pair(At::Dir(dev), c"pts/ptmx")?;
+    tty::copy_size(&master);
+    local::send_file(socket, &master)?;
+    let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
+    mount::attach(&mount::clone_tree(At::Dir(&slave), c"", false)?, At::Dir(&console), c"")?;
+    place.identity.has_terminal = true;
+    slave.onto_standard()
 }
 
 /// We stand in the root from here on.

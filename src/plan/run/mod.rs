@@ -36,6 +36,7 @@ pub struct Place<'p> {
     input: Option<Fd>,
     sockets: &'p [Fd],
     ready: Option<Fd>,
+    terminal: Option<Fd>,
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
@@ -43,6 +44,8 @@ pub struct Place<'p> {
     source: Option<Fd>,
     /// The launcher's current directory, and our own null device.
     launch: Option<Fd>,
+    /// The container's own /dev, which nobody else has seen until the root is pivoted to.
+    dev: Option<Fd>,
     null: Option<Fd>,
     root: Option<Fd>,
     /// Its own mounts of proc and sysfs, and the number of the one that is the current directory; 0: neither.
@@ -107,8 +110,8 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         Forked::Child => {
             // Closed with the rest, or by execve.
             reader.leak();
-            let Handed { log, input, sockets, ready, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, terminal, .. } = handed;
+            child(plan, Place { log, input, sockets, ready, terminal, report: Some(writer), ..Place::default() })
         }
     }
 }
@@ -314,7 +317,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             isolation::volume(source, target, read_only, devices, place)
         }
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
-        Step::Devices => isolation::devices(place),
+        Step::Devices { guarded } => isolation::devices(guarded, place),
+        Step::Device(device) => isolation::device(&device, place),
+        Step::Pty => isolation::terminal(place),
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
