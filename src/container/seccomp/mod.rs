@@ -1,6 +1,6 @@
 //! Which system calls a container may make: docker's default profile, compiled to a filter of seccomp(2).
 //!
-//! The filter looks a number up by halving, eight comparisons at most. It only loads, compares and returns: of such a
+//! The filter looks a number up by halving, seven comparisons at most. It only loads, compares and returns: of such a
 //! filter the kernel (5.11 and later) finds out by itself which calls it always allows, and runs it no more for them. That
 //! leaves it for calls whose arguments count and for those that are refused, so that no call needs a faster way.
 

@@ -137,7 +137,7 @@ fn every_number_is_judged_as_docker_does() {
                 assert_eq!(verdict, dockers(word, capabilities), "{number} {word} {capabilities:#x}");
                 // What it allows without a look at the arguments the kernel finds out by itself.
                 assert!(!arguments || word.ends_with('?'), "{number} {word}");
-                assert!(steps <= if arguments { 24 } else { 12 }, "{number} {word}: {steps} instructions");
+                assert!(steps <= if arguments { 22 } else { 11 }, "{number} {word}: {steps} instructions");
             }
             // What is younger, x32, and what no call can be.
             for number in (u32::from(LAST) + 1..1024).chain([0x4000_0000, 0x4000_0001, 0x7fff_ffff, 1 << 31, u32::MAX])
