@@ -1,9 +1,9 @@
 //! Names of services in other services: looked up when all are known, circles told.
 
-use super::Set;
 use super::file::Parser;
 use super::keys::Field;
 use super::wrong::Wrong;
+use super::{Container, Network, Set};
 use crate::text::names::Nearest;
 use crate::text::toml::Place;
 use heapless::Vec;
@@ -25,6 +25,7 @@ pub enum LinkKind {
     Requires,
     From,
     Log,
+    Network,
 }
 
 impl<'a> Parser<'a, '_> {
@@ -38,12 +39,15 @@ impl<'a> Parser<'a, '_> {
                     // Who reads the lines is there before they come, and goes after them.
                     LinkKind::After | LinkKind::Log => service.after.insert(target),
                     LinkKind::Requires => service.requires.insert(target),
+                    // When what `from` copies is known.
+                    LinkKind::Network => {}
                     LinkKind::From => copies.insert(index),
                 },
                 _ => self.nobody(link, name),
             }
         }
         self.copy(copies);
+        self.share();
         self.circles();
     }
 
@@ -63,6 +67,7 @@ impl<'a> Parser<'a, '_> {
             LinkKind::Requires => "requires",
             LinkKind::From => "from",
             LinkKind::Log => "log",
+            LinkKind::Network => "network",
         };
         self.tell(what.text(), [key.as_bytes(), name, near]);
     }
@@ -145,6 +150,26 @@ impl<'a> Parser<'a, '_> {
             own.cap_drop = model.cap_drop;
         }
         Ok(())
+    }
+
+    /// A network that is shared is there before those who share it: they come after the service that it is of. Not that this
+    /// one must be up: PID 1 keeps its network.
+    fn share(&mut self) {
+        for index in 0..self.config.services.len() {
+            let Some(name) = self.config.shares(index) else { continue };
+            let Some(target) = self.config.service(name) else { continue };
+            if let Some(service) = self.config.services.get_mut(index) {
+                service.after.insert(target);
+            }
+            let model = self.config.services.get(target).and_then(|service| service.container);
+            if !matches!(model, Some(Container { network: Network::None, .. })) {
+                // Where it is written; a copy is told of where its service is.
+                self.at_service(index);
+                let is_it = |link: &&Link| usize::from(link.service) == index && link.kind == LinkKind::Network;
+                self.here = self.links.iter().find(is_it).map_or(self.here, |link| link.place);
+                self.wrong(Wrong::NoNetwork, b"network", name);
+            }
+        }
     }
 
     /// Tells services that wait for each other, each circle once.

@@ -176,6 +176,10 @@ fn enter<'c>(
     parent: Parent,
 ) {
     plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
+    // First: a path is the host's, and sysfs shows the network of whoever mounts it.
+    if container.network != Network::Host {
+        plan.push(Step::Network(container.network));
+    }
     plan.push(Step::PrivateMounts);
     if parent == Parent::Launcher {
         // PID 1 did so for all its children; someone else's shell in an initramfs did not.
@@ -211,9 +215,6 @@ fn enter<'c>(
         cover(plan, READ_ONLY, Step::ReadOnly);
     }
     plan.push(Step::Hostname(container.hostname.map_or(service.name.as_bytes(), CStr::to_bytes)));
-    if container.network == Network::None {
-        plan.push(Step::Loopback);
-    }
     // Its files in /proc are root's once it is undumpable.
     allow(plan, config, service);
     plan.push(Step::Undumpable);

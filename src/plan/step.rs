@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::config::{Log, Mount, Root, Wait};
+use crate::config::{Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::limits;
 use crate::put;
@@ -91,6 +91,8 @@ steps! {
     ExecGiven { name: &'a CStr, skip: usize } = "run %1",
 
     // A container.
+    /// Its network: the one it had before, if it has been here; a new one has `lo`, which comes up.
+    Network(Network<'a>) = "",
     PrivateMounts = "make mounts private",
     /// Without `devices` no device node in it can be opened.
     Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
@@ -104,7 +106,6 @@ steps! {
     /// Nothing is readable there: an empty file or directory lies over it.
     Mask(&'a CStr) = "mask %1",
     ReadOnly(&'a CStr) = "make read-only %1",
-    Loopback = "bring lo up",
     Undumpable = "become undumpable",
     /// Without the keys of whoever launched it (session-keyring(7)).
     Keyring = "join a new session keyring",
@@ -154,6 +155,8 @@ hints! {
     Watchdog, ENOENT => "is its driver built in or among modules?",
     Root, ENOENT | ENOTDIR => "the root must be a directory",
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
+    Network, EPERM => "is it of another user namespace?",
     Volume, ENOENT => "a volume's source must exist",
     Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
     Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
@@ -280,6 +283,12 @@ impl<'a> Step<'a> {
             }
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::OomScore(score) => Signed(score).write(out),
+            Step::Network(network) => match network {
+                Network::None => put!(out, "bring lo up"),
+                Network::Host => {}
+                Network::Service(name) => put!(out, "join the network of service {}", Show(name.to_bytes())),
+                Network::Netns(path) => put!(out, "join network namespace {}", show::Word(path.to_bytes())),
+            },
             Step::User { user, groups } => {
                 if let Some(user) = user {
                     put!(out, "become user {}", show::Word(user.to_bytes()));

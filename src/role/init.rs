@@ -7,6 +7,7 @@ use super::tini::{self, Asked};
 use super::{exit, output, words};
 use crate::container::reaper::Manner;
 use crate::log::{self, Level};
+use crate::plan::run::Handed;
 use crate::plan::{Plan, Step};
 use crate::say;
 use crate::sys::args::Args;
@@ -79,7 +80,7 @@ pub fn init(args: Args, first: usize) -> u8 {
     plan.push(Step::RestoreSignals { blocked, child_ignored });
     plan.push(Step::ExecGiven { name, skip: options.command });
     let manner = Manner { group: options.group, warn: options.warn, job: true };
-    let status = launch(&plan, "init", manner).unwrap_or_else(|Failed { status }| status);
+    let status = launch(&plan, Handed::default(), "init", manner).unwrap_or_else(|Failed { status }| status);
     say!(Info, "init: the command ended with status {}", status);
     options.status(status)
 }

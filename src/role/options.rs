@@ -41,7 +41,7 @@ const CALLED: Packed =
     packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
 const WANTED: Packed = packed!(
     "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
-    variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
+    variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none, host, service:NAME or netns:/PATH\n\
     tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
     volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
 );

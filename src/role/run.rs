@@ -1,9 +1,10 @@
 //! `tinyo run`: one container from the shell.
 
 use super::boot::{CONFIG, term};
-use super::exit;
 use super::leftovers::Absent;
 use super::options::{self, Asked};
+use super::{client, exit};
+use crate::config::{Container, Network, Service};
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
 use crate::plan::Plan;
@@ -17,6 +18,8 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::packed::{Packed, packed};
+use crate::text::put::Word;
+use crate::text::show::Show;
 
 const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
@@ -26,7 +29,7 @@ const USAGE: Packed = packed!(
   -u, --user USER[:GROUP]     run as USER, by name or number (0:0)
   -w, --workdir PATH          start in PATH (/)
   -h, --hostname NAME         set the host name (container)
-      --network none|host     lo only, or the host's network (none)
+      --network NETWORK       none (lo only), host, service:NAME or netns:/PATH (none)
       --read-only             make the root read-only, with tmpfs on /tmp and /run
       --cap-add, --cap-drop NAME|ALL
       --init=false            run COMMAND as PID 1, without the reaper
@@ -65,11 +68,29 @@ pub fn run(args: Args) -> u8 {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
+    let Ok(network) = network(service) else { return exit::LAUNCHER };
     let absent = Absent::of(&plan);
-    launch(&plan, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
+    let handed = Handed { network: network.as_ref(), ..Handed::default() };
+    launch(&plan, handed, "run", Manner::default()).unwrap_or_else(|Failed { status }| {
         absent.remove();
         status
     })
+}
+
+/// The network of the service that is to be shared, if one is. Err: what is wrong was said.
+#[inline(never)]
+fn network(service: &Service) -> Result<Option<Fd>, ()> {
+    let Some(Container { network: Network::Service(name), .. }) = service.container else { return Ok(None) };
+    let pid = client::process_of(name.to_bytes(), "run").ok_or(())?;
+    let namespace = process::open(pid, "ns/net", fs::READ);
+    let is_hosts = |file: &Fd| fs::is_same(file, c"/proc/self/ns/net");
+    let reason = match namespace {
+        Ok(file) if !is_hosts(&file) => return Ok(Some(file)),
+        Ok(_) => "it has no network of its own; write --network host".piece(),
+        Err(ref error) => error.piece(),
+    };
+    say!(Failure, "run: join the network of service {}: {}", Show(name.to_bytes()), reason);
+    Err(())
 }
 
 /// It never came to its command; why was said.
@@ -79,8 +100,8 @@ pub struct Failed {
 
 /// Spawns `plan` and attends to it until it ends.
 #[inline(never)]
-pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
+pub fn launch(plan: &Plan, handed: Handed, name: &str, manner: Manner) -> Result<u8, Failed> {
+    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {

@@ -60,6 +60,7 @@ pub enum Call {
     Open,
     OpenTree,
     Openat2,
+    PidfdOpen,
     Pipe2,
     PivotRoot,
     Plan,
@@ -73,6 +74,7 @@ pub enum Call {
     Send,
     Setgroups,
     Sethostname,
+    Setns,
     Setpgid,
     Setresgid,
     Setresuid,
@@ -93,8 +95,8 @@ pub enum Call {
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg send \
-                          setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
+                          open open_tree openat2 pidfd_open pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg send \
+                          setgroups sethostname setns setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink waitpid write";
 
 impl Error {

@@ -4,6 +4,8 @@ use super::args::{self, Args};
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use super::fs::{self, At};
+use crate::put;
+use crate::text::bytes;
 use crate::text::ulimit::Ulimit;
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
@@ -26,6 +28,14 @@ impl Pid {
     pub const fn number(self) -> u32 {
         self.0.get()
     }
+}
+
+/// Opens a file of /proc/PID (proc(5)).
+#[inline(never)]
+pub fn open(pid: Pid, file: &str, flags: i32) -> Result<Fd> {
+    let mut path = heapless::Vec::<u8, 32>::new();
+    put!(&mut path, "/proc/{}/{}\0", pid.number(), file);
+    fs::open(bytes::terminated(&path).unwrap_or_default(), flags)
 }
 
 /// How a process ended.
@@ -108,6 +118,13 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     }
     let value = check_long(Call::Clone, value)?;
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
+}
+
+/// setns(2): into the namespaces of these kinds that `file` stands for, one or a process (Linux 5.8); a pid namespace takes
+/// effect for children. EINVAL: it is none of these.
+pub fn join(file: &Fd, kinds: u64) -> Result<()> {
+    // SAFETY: plain numbers.
+    check(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) }).map(drop)
 }
 
 /// The machine has one processor, or we may use one: sched_getaffinity(2).

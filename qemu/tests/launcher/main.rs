@@ -17,6 +17,7 @@ mod init;
 mod isolation;
 mod limits;
 mod listen;
+mod networks;
 mod notify;
 mod options;
 mod reloads;

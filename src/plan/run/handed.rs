@@ -28,6 +28,10 @@ pub struct Handed<'h> {
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
+    /// The network namespace that it is to be in, which it had before or is another's.
+    pub network: Option<&'h Fd>,
+    /// Who makes it wants to have the one that is made for it.
+    pub keeps_network: bool,
 }
 
 /// What the steps say about it.

@@ -8,10 +8,12 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::NODES;
+use crate::config::Network;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::mount;
+use crate::sys::process;
+use crate::sys::{mount, net};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -20,6 +22,22 @@ const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
 /// `bytes` with a NUL behind them.
 fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
     bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
+}
+
+/// The network that it is given, the one at a path, or the new one that it was born with.
+pub fn enter_network(network: Network, place: &Place) -> Result<()> {
+    let opened;
+    let namespace = match (place.network, network) {
+        (Some(given), _) => given,
+        (None, Network::Netns(path)) => {
+            // A fifo in its place blocks nobody.
+            opened = fs::open(path, fs::READ | fs::NON_BLOCK)?;
+            &opened
+        }
+        (None, Network::Service(_)) => return Err(Error::new(Call::Setns, libc::ESRCH)),
+        (None, _) => return net::loopback_up(),
+    };
+    process::join(namespace, process::NEW_NET)
 }
 
 /// Mounts made from here on are seen by nobody else, and nobody else's by us. From here on, too, the current directory is

@@ -35,6 +35,7 @@ pub struct Place<'p> {
     input: Option<Fd>,
     sockets: &'p [Fd],
     ready: Option<Fd>,
+    network: Option<&'p Fd>,
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
@@ -57,6 +58,8 @@ pub struct Place<'p> {
 pub struct Child {
     pub pid: Pid,
     pub report: Fd,
+    /// The namespace that was made for it, if whoever made it keeps that.
+    pub network: Option<Fd>,
     /// All steps before its execve are taken.
     armed: Cell<bool>,
 }
@@ -82,19 +85,24 @@ const HEAD_START: Millis = Millis(2);
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
-    match process::fork(flags(plan.namespaces), handed.cgroup)? {
+    // One of a namespace that is there costs next to nothing, one to make is half of a launch.
+    let namespaces = Namespaces { net: plan.namespaces.net && handed.network.is_none(), ..plan.namespaces };
+    match process::fork(flags(namespaces), handed.cgroup)? {
         Forked::Parent(pid) => {
+            // Before the child may have ended: a zombie is in none.
+            let network =
+                if namespaces.net && handed.keeps_network { process::open(pid, "ns/net", fs::READ).ok() } else { None };
             // The first of many services would wait until the last one is forked, for the one processor is ours until
             // we sleep. An execve from a disk that hangs is not waited for.
             if process::has_one_processor() {
                 let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
             }
-            Ok(Child { pid, report: reader, armed: Cell::new(false) })
+            Ok(Child { pid, report: reader, network, armed: Cell::new(false) })
         }
         Forked::Child => {
             drop(reader);
-            let Handed { log, input, sockets, ready, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, network, .. } = handed;
+            child(plan, Place { log, input, sockets, ready, network, report: Some(writer), ..Place::default() })
         }
     }
 }
@@ -280,7 +288,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
-        Step::Loopback => crate::sys::net::loopback_up(),
+        Step::Network(network) => isolation::enter_network(network, place),
     }
 }
 
