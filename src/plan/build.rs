@@ -146,6 +146,51 @@ pub fn service<'c>(
     plan.push(Step::Exec { argv: config.list(words), env: config.list(service.env), term });
 }
 
+/// Who a process in a container is, and what it may.
+pub struct Rights<'c> {
+    pub user: Option<&'c CStr>,
+    pub groups: &'c [&'c CStr],
+    /// What root keeps, and what nobody gets beyond.
+    pub capabilities: u64,
+    pub bounding: u64,
+    pub no_new_privileges: bool,
+}
+
+/// A command in a container that runs: `service` has its words, and its container the name of what is entered. All rights
+/// that the container has not are given up before it can see a process of ours: CAP_SYS_PTRACE would be a way to them.
+pub fn exec<'c>(
+    plan: &mut Plan<'c>,
+    config: &'c Config,
+    service: &'c Service,
+    rights: &Rights<'c>,
+    term: Option<&'c CStr>,
+) {
+    let Rights { user, groups, .. } = *rights;
+    let name = service.container.as_ref().map_or(c"", |container| container.root);
+    plan.extend(&[
+        Step::Undumpable,
+        Step::Join(name),
+        Step::CloseFiles,
+        Step::Keyring,
+        Step::Bounding(rights.bounding),
+        Step::User { user, groups },
+        Step::Capabilities(rights.capabilities),
+        Step::DieWithParent,
+        Step::ModeMask(0o022),
+        Step::Workdir(service.workdir.unwrap_or(c"/")),
+    ]);
+    if rights.no_new_privileges {
+        plan.push(Step::NoNewPrivileges);
+    }
+    plan.extend(&[
+        Step::Inside,
+        Step::DieWithParent,
+        Step::Session { terminal: false },
+        Step::ResetSignals,
+        Step::Exec { argv: config.list(service.exec), env: config.list(service.env), term },
+    ]);
+}
+
 /// All but what the command is handed. A stop command is nobody to listen, or to be ready.
 fn close_files<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &Service, command: Command) {
     if command == Command::Exec {

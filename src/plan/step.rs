@@ -91,6 +91,10 @@ steps! {
     ExecGiven { name: &'a CStr, skip: usize } = "run %1",
 
     // A container.
+    /// All namespaces of the process of this name or number; the pid namespace is for children.
+    Join(&'a CStr) = "join the namespaces of %1",
+    /// A child in that pid namespace. It has no right, no root and no file by then that the container has not.
+    Inside = "go into its pid namespace",
     /// Its network: the one it had before, if it has been here; a new one has `lo`, which comes up.
     Network(Network<'a>) = "",
     PrivateMounts = "make mounts private",
@@ -155,6 +159,8 @@ hints! {
     Watchdog, ENOENT => "is its driver built in or among modules?",
     Root, ENOENT | ENOTDIR => "the root must be a directory",
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Join, ESRCH | ENOENT => "it has ended",
+    Inside, ENOMEM => "it is ending",
     Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
     Network, EPERM => "is it of another user namespace?",
     Volume, ENOENT => "a volume's source must exist",
@@ -240,6 +246,7 @@ impl<'a> Step<'a> {
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
             Step::Sysctl(word)
+            | Step::Join(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)

@@ -5,10 +5,15 @@ use crate::text::number;
 
 /// The number of `key`, which has its space behind it.
 pub fn number_of(text: &[u8], key: &[u8]) -> Option<u64> {
+    value_of(text, key).and_then(number::decimal)
+}
+
+/// What is behind `key` in the first line that begins with it.
+pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     let mut rest = Some(text);
     while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
-        if let Some(number) = after(line, key) {
-            return number::decimal(number);
+        if let Some(value) = after(line, key) {
+            return Some(value);
         }
         rest = more;
     }

@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod credentials;
 pub mod keyed;
 pub mod modules;
 pub mod mountinfo;

@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod exec;
 mod handover;
 mod init;
 mod leftovers;
@@ -42,6 +43,7 @@ pub fn main(args: Args) -> u8 {
         Role::Machine => boot::machine(args),
         Role::Supervisor => supervisor::namespace(args),
         Role::Run => run::run(args),
+        Role::Exec => exec::exec(args),
         Role::Init(first) => init::init(args, first),
         Role::Ask(verb, first) => client::ask(args, verb, first),
         Role::Check => words::check(args),

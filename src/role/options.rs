@@ -1,4 +1,4 @@
-//! The words after `tinyo run`: docker run's names, to a service with a container.
+//! The words after `tinyo run` and `tinyo exec`: docker's names, to a service with a container.
 
 use core::ffi::CStr;
 
@@ -11,12 +11,14 @@ use crate::sys::args::Args;
 use crate::text::bytes::{after, cut, has, terminated};
 use crate::text::names;
 use crate::text::packed::{Packed, packed};
-use crate::text::show::Word;
+use crate::text::show::{Show, Word};
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
 const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
 const SHORT: &[u8] = b"\0\0eh\0\0uvw";
 const ENV: usize = 2;
+const USER: usize = 6;
+const WORKDIR: usize = 8;
 const INIT: usize = 9;
 const HELP: usize = 12;
 
@@ -55,15 +57,18 @@ const FIRST: usize = 2;
 /// Where the one service of the config is.
 const ONLY: Option<usize> = Some(0);
 
+/// The options of `exec` among them.
+const OF_EXEC: u16 = 1 << ENV | 1 << USER | 1 << WORKDIR | 1 << HELP;
+
 /// What they ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     Help,
-    /// To run the one service of the config.
+    /// To run the one service of the config; for `exec`, its root is the name of what to enter.
     Run,
 }
 
-/// Reads the words after `run` into `config`, which is empty. None: what is wrong was said.
+/// Reads the words after the first into `config`, which is empty. None: what is wrong was said.
 pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
     config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut options = Options { args, index: FIRST };
@@ -72,25 +77,30 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
         let Some(&field) = FIELDS.get(number) else { return Some(Asked::Help) };
         let Some(becomes) = check(number, field, value.to_bytes()) else {
             let [called, wanted] = [CALLED, WANTED].map(|list| list.line(number));
-            say!(Failure, "run: --{}: {} is no {}", called, Word(value.to_bytes()), wanted);
+            say!(Failure, "{}: --{}: {} is no {}", options.verb(), called, Word(value.to_bytes()), wanted);
             return None;
         };
         config.set(ONLY, field, becomes, value, List::EMPTY);
     }
     let Some(root) = options.word() else {
-        complain("no ROOTFS:", b"run ROOTFS COMMAND is needed");
+        let (what, needed): (_, &[u8]) = match options.is_exec() {
+            true => ("no NAME:", b"exec NAME COMMAND is needed"),
+            false => ("no ROOTFS:", b"run ROOTFS COMMAND is needed"),
+        };
+        options.complain(what, needed);
         return None;
     };
     options.index += 1;
     if options.word().is_none() {
-        complain("no COMMAND after", root.to_bytes());
+        options.complain("no COMMAND after", root.to_bytes());
         return None;
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
     if add_lists(args, config, options.index).is_none() {
         say!(
             Failure,
-            "run: too many words; write an option at most {} times, a command of at most {} words",
+            "{}: too many words; write an option at most {} times, a command of at most {} words",
+            options.verb(),
             MOST,
             limits::LIST
         );
@@ -146,6 +156,20 @@ struct Options<'a> {
 }
 
 impl Options<'_> {
+    /// `run` or `exec`.
+    fn verb(&self) -> Show<'static> {
+        Show::from(self.args.get(FIRST - 1).unwrap_or_default())
+    }
+
+    fn is_exec(&self) -> bool {
+        self.verb().0 == b"exec"
+    }
+
+    #[inline(never)]
+    fn complain(&self, text: &str, word: &[u8]) {
+        say!(Failure, "{}: {} {}; try tinyo {} --help", self.verb(), text, Word(word), self.verb());
+    }
+
     /// The word at hand, behind a `--` if there is one.
     fn word(&mut self) -> Option<&'static CStr> {
         if self.args.get(self.index).is_some_and(|word| word == c"--") {
@@ -163,7 +187,8 @@ impl Options<'_> {
             return None;
         }
         self.index += 1;
-        let wrong = match recognise(word) {
+        let is_known = |(number, _): &(usize, _)| !self.is_exec() || OF_EXEC & 1 << number != 0;
+        let wrong = match recognise(word).filter(is_known) {
             None => "unknown option",
             Some((number @ INIT.., None)) => return Some(Some((number, c"true"))),
             Some((number @ ..=INIT, Some(value))) => return Some(Some((number, value))),
@@ -177,14 +202,9 @@ impl Options<'_> {
                 }
             }
         };
-        complain(wrong, bytes);
+        self.complain(wrong, bytes);
         Some(None)
     }
-}
-
-#[inline(never)]
-fn complain(text: &str, word: &[u8]) {
-    say!(Failure, "run: {} {}; try tinyo run --help", text, Word(word));
 }
 
 /// The number of the option that `word` is, and the value that is attached to it.

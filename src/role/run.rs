@@ -54,11 +54,7 @@ pub fn run(args: Args) -> u8 {
     signal::block_all();
     signal::take_child_signals();
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
-    if service.container.as_ref().is_some_and(|container| !container.privileged)
-        && let Err(error) = shield::raise(&args)
-    {
-        let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
-        say!(Failure, "run: shielding the executable: {}{}", error, hint);
+    if service.container.as_ref().is_some_and(|container| !container.privileged) && !raise_shield(&args, "run") {
         return exit::LAUNCHER;
     }
     let term = term(&args);
@@ -75,6 +71,16 @@ pub fn run(args: Args) -> u8 {
         absent.remove();
         status
     })
+}
+
+/// See [`shield::raise`]. False: why not was said.
+pub fn raise_shield(args: &Args, word: &str) -> bool {
+    let raised = shield::raise(args);
+    if let Err(error) = raised {
+        let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
+        say!(Failure, "{}: shielding the executable: {}{}", word, error, hint);
+    }
+    raised.is_ok()
 }
 
 /// The network of the service that is to be shared, if one is. Err: what is wrong was said.

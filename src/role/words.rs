@@ -20,6 +20,7 @@ use crate::{put, say};
 const HELP: Packed = packed!(
     "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
+  tinyo exec [OPTIONS] NAME|PID [--] COMMAND   run a command in a container that runs (tinyo exec --help)
   tinyo init [OPTIONS] [--] COMMAND         run a command, reap orphans, forward signals (tinyo init -h)
   tinyo check FILE                          check a config: every error, with its line
   tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)

@@ -67,6 +67,8 @@ pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
 pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
 pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
 pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
+pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
 pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
 
 /// Which side of a fork we are on.
@@ -118,6 +120,13 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
     }
     let value = check_long(Call::Clone, value)?;
     Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
+}
+
+/// pidfd_open(2): a descriptor that stands for process `pid`. Linux 5.3; ENOSYS before.
+pub fn descriptor_of(pid: Pid) -> Result<Fd> {
+    // SAFETY: plain numbers.
+    let value = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.number(), 0) };
+    check_long(Call::PidfdOpen, value).map(|raw| Fd::own(raw as i32))
 }
 
 /// setns(2): into the namespaces of these kinds that `file` stands for, one or a process (Linux 5.8); a pid namespace takes

@@ -36,6 +36,7 @@ pub struct Place<'p> {
     sockets: &'p [Fd],
     ready: Option<Fd>,
     network: Option<&'p Fd>,
+    process: Option<(Pid, &'p Fd)>,
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
@@ -101,8 +102,11 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         }
         Forked::Child => {
             drop(reader);
-            let Handed { log, input, sockets, ready, network, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, network, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, network, process, .. } = handed;
+            child(
+                plan,
+                Place { log, input, sockets, ready, network, process, report: Some(writer), ..Place::default() },
+            )
         }
     }
 }
@@ -255,7 +259,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Keyring => process::new_keyring(),
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
-        Step::Reaper => {
+        // Its pid namespace is for children: as in a new one, whoever made it stays outside of the command's way.
+        Step::Join(_) => isolation::join(place),
+        Step::Reaper | Step::Inside => {
             if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
                 place.child = Some(pid);
             }

@@ -1,0 +1,141 @@
+//! `tinyo exec`: a command in a container that runs, as what it runs itself.
+
+use core::ffi::CStr;
+
+use super::boot::{CONFIG, term};
+use super::options::{self, Asked};
+use super::run::{Failed, launch, raise_shield};
+use super::{client, exit, output};
+use crate::config::Service;
+use crate::container::reaper::Manner;
+use crate::plan::Plan;
+use crate::plan::build::{self, Rights};
+use crate::plan::run::Handed;
+use crate::probe::credentials::{Credentials, credentials};
+use crate::probe::keyed;
+use crate::sys::args::Args;
+use crate::sys::error::{Call, Error, Result};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::process::{self, Pid};
+use crate::sys::{signal, user};
+use crate::text::packed::{Packed, packed};
+use crate::text::show::Show;
+use crate::text::{bytes, number};
+use crate::{put, say};
+
+const USAGE: Packed = packed!(
+    "usage: tinyo exec [OPTIONS] NAME|PID [--] COMMAND [ARGUMENTS]
+  -e, --env NAME[=VALUE]      set NAME, or pass it on
+  -u, --user USER[:GROUP]     run as USER, by name or number (NAME: as the service; PID: 0:0)
+  -w, --workdir PATH          start in PATH (/)
+NAME is a service of PID 1, PID a process: in its namespaces, its cgroup, and within its rights.
+Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
+"
+);
+
+/// Runs a command in a container and ends as that ends.
+#[inline(never)]
+pub fn exec(args: Args) -> u8 {
+    let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
+    match options::parse(&args, config) {
+        Some(Asked::Run) => {}
+        Some(Asked::Help) => return output::print(USAGE),
+        None => return exit::LAUNCHER,
+    }
+    if !user::is_root() {
+        say!(Failure, "exec: this needs root");
+        return exit::LAUNCHER;
+    }
+    signal::block_all();
+    signal::take_child_signals();
+    let Some(service) = config.services.first() else { return exit::LAUNCHER };
+    // For a moment it is among the container's processes.
+    if !raise_shield(&args, "exec") {
+        return exit::LAUNCHER;
+    }
+    let name = service.container.as_ref().map_or(c"", |container| container.root).to_bytes();
+    let number = number::decimal(name);
+    let pid = match number {
+        Some(number) => Pid::of(number),
+        None => match client::process_of(name, "exec") {
+            None => return exit::LAUNCHER,
+            pid => pid,
+        },
+    };
+    let mut text = [0; 4096];
+    let entered = pid.ok_or(NOBODY).and_then(|pid| Entered::of(pid, &mut text));
+    let (Entered { pid, directory, cgroup }, like) = match entered {
+        Ok(entered) => entered,
+        Err(error) => {
+            let error = if error.is(libc::ENOENT) { NOBODY } else { error };
+            say!(Failure, "exec: {}: {}", Show(name), error.errno());
+            return exit::LAUNCHER;
+        }
+    };
+    let mut words = heapless::Vec::<u8, 1024>::new();
+    let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
+    let rights = rights(service, number.is_some(), &like, &mut words, &mut groups);
+    let mut plan = Plan::default();
+    build::exec(&mut plan, config, service, &rights, term(&args));
+    let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
+    launch(&plan, handed, "exec", Manner::default()).unwrap_or_else(|Failed { status }| status)
+}
+
+const NOBODY: Error = Error::new(Call::Open, libc::ESRCH);
+
+/// One more than a user can have here: too many of them is an error of the step.
+const MOST_GROUPS: usize = 65;
+
+/// What there is of a process in the files of the host. Its directory is that of this one process, whoever has its number later.
+struct Entered {
+    pid: Pid,
+    directory: Fd,
+    /// None: no cgroup2 here, and so no limit.
+    cgroup: Option<Fd>,
+}
+
+impl Entered {
+    /// And who it is. EBADMSG: what /proc says about that is not understood.
+    fn of(pid: Pid, text: &mut [u8; 4096]) -> Result<(Entered, Credentials<'_>)> {
+        let directory = process::open(pid, "", fs::PLACE | fs::DIRECTORY)?;
+        let file = read(&directory, c"cgroup", text)?;
+        let mut path = bytes::Path::new();
+        let path = bytes::path(&[b"/sys/fs/cgroup", keyed::value_of(file, b"0::").unwrap_or_default()], &mut path);
+        let cgroup = path.and_then(|path| fs::open(path, fs::PLACE | fs::DIRECTORY).ok());
+        let cgroup = cgroup.filter(|place| fs::file_system(place).is_ok_and(|system| system.is_cgroup2()));
+        let like = credentials(read(&directory, c"status", text)?);
+        Ok((Entered { pid, directory, cgroup }, like.ok_or(Error::new(Call::Read, libc::EBADMSG))?))
+    }
+}
+
+fn read<'t>(directory: &Fd, name: &CStr, text: &'t mut [u8; 4096]) -> Result<&'t [u8]> {
+    let filled = fs::open_at(At::Dir(directory), name, fs::READ)?.read_to_end(text)?;
+    Ok(text.get(..filled).unwrap_or_default())
+}
+
+/// Those of the process that is entered, or root's there, within its bounding set.
+fn rights<'g, 'w: 'g>(
+    service: &Service<'w>,
+    by_number: bool,
+    like: &Credentials,
+    words: &'w mut heapless::Vec<u8, 1024>,
+    groups: &'g mut heapless::Vec<&'w CStr, MOST_GROUPS>,
+) -> Rights<'g> {
+    let user = service.user.or(if by_number { Some(c"0:0") } else { None });
+    let (bounding, no_new_privileges) = (like.bounding, like.no_new_privileges);
+    if user.is_some() {
+        return Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges };
+    }
+    put!(words, "{}:{}\0", Show(like.user), Show(like.group));
+    // What does not fit is more than there may be.
+    for &byte in like.groups {
+        let _ = words.push(if byte == b' ' { 0 } else { byte });
+    }
+    let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
+    let user = each.next();
+    for group in each {
+        let _ = groups.push(group);
+    }
+    Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges }
+}
