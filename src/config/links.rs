@@ -36,11 +36,10 @@ impl<'a> Parser<'a, '_> {
             let index = usize::from(link.service);
             match (self.config.service(name), self.config.services.get_mut(index)) {
                 (Some(target), Some(service)) => match link.kind {
-                    // Who reads the lines is there before they come, and goes after them.
-                    LinkKind::After | LinkKind::Log => service.after.insert(target),
+                    // Who reads the lines is there before they come, and goes after them; a network that is shared is there
+                    // before who shares it. (Not that whose it is must be up: PID 1 keeps it.)
+                    LinkKind::After | LinkKind::Log | LinkKind::Network => service.after.insert(target),
                     LinkKind::Requires => service.requires.insert(target),
-                    // When what `from` copies is known.
-                    LinkKind::Network => {}
                     LinkKind::From => copies.insert(index),
                 },
                 _ => self.nobody(link, name),
@@ -149,25 +148,22 @@ impl<'a> Parser<'a, '_> {
         if lacks(Field::CapDrop) {
             own.cap_drop = model.cap_drop;
         }
+        let owner = self.config.shares(index).and_then(|name| self.config.service(name));
+        if let (Some(owner), Some(service)) = (owner, self.config.services.get_mut(index)) {
+            service.after.insert(owner);
+        }
         Ok(())
     }
 
-    /// A network that is shared is there before those who share it: they come after the service that it is of. Not that this
-    /// one must be up: PID 1 keeps its network.
+    /// Tells services whose network is shared and is not their own, when what is copied is known.
     fn share(&mut self) {
-        for index in 0..self.config.services.len() {
-            let Some(name) = self.config.shares(index) else { continue };
-            let Some(target) = self.config.service(name) else { continue };
-            if let Some(service) = self.config.services.get_mut(index) {
-                service.after.insert(target);
-            }
-            let model = self.config.services.get(target).and_then(|service| service.container);
-            if !matches!(model, Some(Container { network: Network::None, .. })) {
-                // Where it is written; a copy is told of where its service is.
-                self.at_service(index);
-                let is_it = |link: &&Link| usize::from(link.service) == index && link.kind == LinkKind::Network;
-                self.here = self.links.iter().find(is_it).map_or(self.here, |link| link.place);
-                self.wrong(Wrong::NoNetwork, b"network", name);
+        for at in 0..self.links.len() {
+            let Some((link, name)) = self.named(at) else { continue };
+            let owner = self.config.service(name).and_then(|owner| self.config.services.get(owner));
+            if link.kind == LinkKind::Network
+                && owner.is_some_and(|owner| !matches!(owner.container, Some(Container { network: Network::None, .. })))
+            {
+                self.wrong_link(link, Wrong::NoNetwork, name, &[]);
             }
         }
     }

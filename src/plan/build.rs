@@ -220,9 +220,9 @@ fn enter<'c>(
     command: Command,
     parent: Parent,
 ) {
-    plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
+    plan.namespaces = Namespaces { container: true, net: matches!(container.network, Network::None) };
     // First: a path is the host's, and sysfs shows the network of whoever mounts it.
-    if container.network != Network::Host {
+    if !matches!(container.network, Network::Host) {
         plan.push(Step::Network(container.network));
     }
     plan.push(Step::PrivateMounts);

@@ -61,21 +61,22 @@ fn connect(asker: &str) -> Option<Fd> {
 #[inline(never)]
 pub fn process_of(name: &[u8], asker: &str) -> Option<Pid> {
     let socket = connect(asker)?;
-    let request = Packet::of(&["1".piece(), Verb::Status.name().piece(), "".piece(), Piece::Text(name)]);
+    // Room for all that is shown of a name; a longer one is nobody's.
+    let mut request = heapless::Vec::<u8, 1024>::new();
+    put!(&mut request, "1\0status\0\0{}\0", Show(name));
     let mut buffer = [0u8; PACKET];
-    let packet = local::send(&socket, request.bytes()?).and_then(|()| local::receive(&socket, &mut buffer));
+    let packet = local::send(&socket, &request).and_then(|()| local::receive(&socket, &mut buffer));
     let mut fields = packet.ok().and_then(Fields::of).unwrap_or_default();
-    match fields.next().unwrap_or_default() {
-        b"service" => {
-            let pid = Record::parse(wire::SERVICE, fields).and_then(|record| Pid::of(record.number("#pid")));
-            if pid.is_none() {
-                say!(Failure, "{}: {}: it is not running; try tinyo start {}", asker, Show(name), Show(name));
-            }
-            return pid;
-        }
-        b"say" => say!(Failure, "{}: {}", asker, Show(fields.next().unwrap_or_default())),
-        _ => say!(Failure, "{}: PID 1 ended the conversation", asker),
-    }
+    let reason = match fields.next().unwrap_or_default() {
+        // The third field of `wire::SERVICE`.
+        b"service" => match fields.nth(2).and_then(number::decimal).and_then(Pid::of) {
+            None => b"this service is not running; try tinyo status",
+            pid => return pid,
+        },
+        b"say" => fields.next().unwrap_or_default(),
+        _ => b"PID 1 ended the conversation",
+    };
+    say!(Failure, "{}: {}", asker, Show(reason));
     None
 }
 

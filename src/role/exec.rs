@@ -2,29 +2,25 @@
 
 use core::ffi::CStr;
 
-use super::boot::{CONFIG, term};
-use super::options::{self, Asked};
-use super::run::{Failed, launch, raise_shield};
-use super::{client, exit, output};
-use crate::config::Service;
+use super::run::{Failed, launch};
+use super::{client, exit};
+use crate::config::{Config, Service};
 use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
 use crate::plan::run::Handed;
 use crate::probe::credentials::{Credentials, credentials};
 use crate::probe::keyed;
-use crate::sys::args::Args;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Pid};
-use crate::sys::{signal, user};
 use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
 use crate::text::{bytes, number};
 use crate::{put, say};
 
-const USAGE: Packed = packed!(
+pub const USAGE: Packed = packed!(
     "usage: tinyo exec [OPTIONS] NAME|PID [--] COMMAND [ARGUMENTS]
   -e, --env NAME[=VALUE]      set NAME, or pass it on
   -u, --user USER[:GROUP]     run as USER, by name or number (NAME: as the service; PID: 0:0)
@@ -34,26 +30,9 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 "
 );
 
-/// Runs a command in a container and ends as that ends.
+/// Runs the command of `service` in the container that its root names.
 #[inline(never)]
-pub fn exec(args: Args) -> u8 {
-    let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    match options::parse(&args, config) {
-        Some(Asked::Run) => {}
-        Some(Asked::Help) => return output::print(USAGE),
-        None => return exit::LAUNCHER,
-    }
-    if !user::is_root() {
-        say!(Failure, "exec: this needs root");
-        return exit::LAUNCHER;
-    }
-    signal::block_all();
-    signal::take_child_signals();
-    let Some(service) = config.services.first() else { return exit::LAUNCHER };
-    // For a moment it is among the container's processes.
-    if !raise_shield(&args, "exec") {
-        return exit::LAUNCHER;
-    }
+pub fn exec(config: &Config, service: &Service, term: Option<&CStr>) -> u8 {
     let name = service.container.as_ref().map_or(c"", |container| container.root).to_bytes();
     let number = number::decimal(name);
     let pid = match number {
@@ -63,23 +42,11 @@ pub fn exec(args: Args) -> u8 {
             pid => pid,
         },
     };
-    let mut text = [0; 4096];
-    let entered = pid.ok_or(NOBODY).and_then(|pid| Entered::of(pid, &mut text));
-    let (Entered { pid, directory, cgroup }, like) = match entered {
-        Ok(entered) => entered,
-        Err(error) => {
-            let error = if error.is(libc::ENOENT) { NOBODY } else { error };
-            say!(Failure, "exec: {}: {}", Show(name), error.errno());
-            return exit::LAUNCHER;
-        }
-    };
-    let mut words = heapless::Vec::<u8, 1024>::new();
-    let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
-    let rights = rights(service, number.is_some(), &like, &mut words, &mut groups);
-    let mut plan = Plan::default();
-    build::exec(&mut plan, config, service, &rights, term(&args));
-    let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
-    launch(&plan, handed, "exec", Manner::default()).unwrap_or_else(|Failed { status }| status)
+    enter(config, service, term, pid, number.is_some()).unwrap_or_else(|error| {
+        let error = if error.is(libc::ENOENT) { NOBODY } else { error };
+        say!(Failure, "exec: {}: {}", Show(name), error.errno());
+        exit::LAUNCHER
+    })
 }
 
 const NOBODY: Error = Error::new(Call::Open, libc::ESRCH);
@@ -87,28 +54,29 @@ const NOBODY: Error = Error::new(Call::Open, libc::ESRCH);
 /// One more than a user can have here: too many of them is an error of the step.
 const MOST_GROUPS: usize = 65;
 
-/// What there is of a process in the files of the host. Its directory is that of this one process, whoever has its number later.
-struct Entered {
-    pid: Pid,
-    directory: Fd,
-    /// None: no cgroup2 here, and so no limit.
-    cgroup: Option<Fd>,
+/// The exit status. EBADMSG: what /proc says about the process is not understood.
+fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pid>, by_number: bool) -> Result<u8> {
+    let pid = pid.ok_or(NOBODY)?;
+    // That of this one process, whoever has its number later.
+    let directory = process::open(pid, "", fs::PLACE | fs::DIRECTORY)?;
+    let mut text = [0; 4096];
+    let mut path = bytes::Path::new();
+    let place = keyed::value_of(read(&directory, c"cgroup", &mut text)?, b"0::").unwrap_or_default();
+    let place = bytes::path(&[b"/sys/fs/cgroup", place], &mut path).unwrap_or_default();
+    // None: no cgroup2 here, and so no limit.
+    let cgroup = fs::open(place, fs::PLACE | fs::DIRECTORY).ok();
+    let cgroup = cgroup.filter(|place| fs::file_system(place).is_ok_and(|system| system.is_cgroup2()));
+    let like = credentials(read(&directory, c"status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
+    let mut words = heapless::Vec::<u8, 1024>::new();
+    let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
+    let rights = rights(service, by_number, &like, &mut words, &mut groups);
+    let mut plan = Plan::default();
+    build::exec(&mut plan, config, service, &rights, term);
+    let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
+    Ok(launch(&plan, handed, "exec", Manner::default()).unwrap_or_else(|Failed { status }| status))
 }
 
-impl Entered {
-    /// And who it is. EBADMSG: what /proc says about that is not understood.
-    fn of(pid: Pid, text: &mut [u8; 4096]) -> Result<(Entered, Credentials<'_>)> {
-        let directory = process::open(pid, "", fs::PLACE | fs::DIRECTORY)?;
-        let file = read(&directory, c"cgroup", text)?;
-        let mut path = bytes::Path::new();
-        let path = bytes::path(&[b"/sys/fs/cgroup", keyed::value_of(file, b"0::").unwrap_or_default()], &mut path);
-        let cgroup = path.and_then(|path| fs::open(path, fs::PLACE | fs::DIRECTORY).ok());
-        let cgroup = cgroup.filter(|place| fs::file_system(place).is_ok_and(|system| system.is_cgroup2()));
-        let like = credentials(read(&directory, c"status", text)?);
-        Ok((Entered { pid, directory, cgroup }, like.ok_or(Error::new(Call::Read, libc::EBADMSG))?))
-    }
-}
-
+#[inline(never)]
 fn read<'t>(directory: &Fd, name: &CStr, text: &'t mut [u8; 4096]) -> Result<&'t [u8]> {
     let filled = fs::open_at(At::Dir(directory), name, fs::READ)?.read_to_end(text)?;
     Ok(text.get(..filled).unwrap_or_default())
@@ -134,7 +102,8 @@ fn rights<'g, 'w: 'g>(
     }
     let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
     let user = each.next();
-    for group in each {
+    // Without groups there is a space all the same.
+    for group in each.filter(|group| !group.is_empty()) {
         let _ = groups.push(group);
     }
     Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges }

@@ -11,7 +11,7 @@ use crate::sys::args::Args;
 use crate::text::bytes::{after, cut, has, terminated};
 use crate::text::names;
 use crate::text::packed::{Packed, packed};
-use crate::text::show::{Show, Word};
+use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
 const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
@@ -69,9 +69,9 @@ pub enum Asked {
 }
 
 /// Reads the words after the first into `config`, which is empty. None: what is wrong was said.
-pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
+pub fn parse(args: &Args, config: &mut Config<'static>, exec: bool) -> Option<Asked> {
     config.add_service(b"container")?.container = Some(Container::new(c"/"));
-    let mut options = Options { args, index: FIRST };
+    let mut options = Options { args, exec, index: FIRST };
     while let Some(option) = options.next() {
         let (number, value) = option?;
         let Some(&field) = FIELDS.get(number) else { return Some(Asked::Help) };
@@ -83,7 +83,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
         config.set(ONLY, field, becomes, value, List::EMPTY);
     }
     let Some(root) = options.word() else {
-        let (what, needed): (_, &[u8]) = match options.is_exec() {
+        let (what, needed): (_, &[u8]) = match options.exec {
             true => ("no NAME:", b"exec NAME COMMAND is needed"),
             false => ("no ROOTFS:", b"run ROOTFS COMMAND is needed"),
         };
@@ -96,7 +96,7 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
         return None;
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
-    if add_lists(args, config, options.index).is_none() {
+    if add_lists(args, config, exec, options.index).is_none() {
         say!(
             Failure,
             "{}: too many words; write an option at most {} times, a command of at most {} words",
@@ -110,11 +110,11 @@ pub fn parse(args: &Args, config: &mut Config<'static>) -> Option<Asked> {
 }
 
 /// Stores the command, and each list of words, one behind the other.
-fn add_lists(args: &Args, config: &mut Config<'static>, command: usize) -> Option<()> {
-    let exec = config.add_list(&mut args.from(command)).filter(|list| config.list(*list).len() <= limits::LIST)?;
-    config.set(ONLY, Field::Exec, 0, c"", exec);
+fn add_lists(args: &Args, config: &mut Config<'static>, exec: bool, command: usize) -> Option<()> {
+    let words = config.add_list(&mut args.from(command)).filter(|list| config.list(*list).len() <= limits::LIST)?;
+    config.set(ONLY, Field::Exec, 0, c"", words);
     for (number, field) in FIELDS.iter().enumerate().filter(|(_, field)| matches!(field.kind(), Type::List(_))) {
-        let mut options = Options { args, index: FIRST };
+        let mut options = Options { args, exec, index: FIRST };
         let mut words = core::iter::from_fn(|| {
             loop {
                 let (other, value) = options.next()??;
@@ -152,17 +152,14 @@ fn check(number: usize, field: Field, value: &[u8]) -> Option<u64> {
 /// The words, option by option.
 struct Options<'a> {
     args: &'a Args,
+    exec: bool,
     index: usize,
 }
 
 impl Options<'_> {
     /// `run` or `exec`.
-    fn verb(&self) -> Show<'static> {
-        Show::from(self.args.get(FIRST - 1).unwrap_or_default())
-    }
-
-    fn is_exec(&self) -> bool {
-        self.verb().0 == b"exec"
+    const fn verb(&self) -> &'static str {
+        if self.exec { "exec" } else { "run" }
     }
 
     #[inline(never)]
@@ -187,7 +184,7 @@ impl Options<'_> {
             return None;
         }
         self.index += 1;
-        let is_known = |(number, _): &(usize, _)| !self.is_exec() || OF_EXEC & 1 << number != 0;
+        let is_known = |(number, _): &(usize, _)| !self.exec || OF_EXEC & 1 << number != 0;
         let wrong = match recognise(word).filter(is_known) {
             None => "unknown option",
             Some((number @ INIT.., None)) => return Some(Some((number, c"true"))),

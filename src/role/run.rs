@@ -3,7 +3,7 @@
 use super::boot::{CONFIG, term};
 use super::leftovers::Absent;
 use super::options::{self, Asked};
-use super::{client, exit};
+use super::{client, exec, exit};
 use crate::config::{Container, Network, Service};
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
@@ -38,26 +38,34 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 "
 );
 
-/// Runs a container and ends as its command ends.
+/// Runs a container, or (`exec`) a command in one that runs, and ends as its command ends.
 #[inline(never)]
-pub fn run(args: Args) -> u8 {
+pub fn run(args: Args, exec: bool) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    match options::parse(&args, config) {
+    let word = if exec { "exec" } else { "run" };
+    match options::parse(&args, config, exec) {
         Some(Asked::Run) => {}
-        Some(Asked::Help) => return super::output::print(USAGE),
+        Some(Asked::Help) => return super::output::print(if exec { exec::USAGE } else { USAGE }),
         None => return exit::LAUNCHER,
     }
     if !user::is_root() {
-        say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
+        say!(Failure, "{}: this needs root; rootless containers are not in this version of tinyo", word);
         return exit::LAUNCHER;
     }
     signal::block_all();
     signal::take_child_signals();
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
-    if service.container.as_ref().is_some_and(|container| !container.privileged) && !raise_shield(&args, "run") {
+    if service.container.as_ref().is_some_and(|container| !container.privileged)
+        && let Err(error) = shield::raise(&args)
+    {
+        let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
+        say!(Failure, "{}: shielding the executable: {}{}", word, error, hint);
         return exit::LAUNCHER;
     }
     let term = term(&args);
+    if exec {
+        return exec::exec(config, service, term);
+    }
     let mut plan = Plan::default();
     build::service(&mut plan, config, service, Command::Exec, Parent::Launcher, term);
     if plan.full {
@@ -71,16 +79,6 @@ pub fn run(args: Args) -> u8 {
         absent.remove();
         status
     })
-}
-
-/// See [`shield::raise`]. False: why not was said.
-pub fn raise_shield(args: &Args, word: &str) -> bool {
-    let raised = shield::raise(args);
-    if let Err(error) = raised {
-        let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
-        say!(Failure, "{}: shielding the executable: {}{}", word, error, hint);
-    }
-    raised.is_ok()
 }
 
 /// The network of the service that is to be shared, if one is. Err: what is wrong was said.

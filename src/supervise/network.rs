@@ -5,6 +5,7 @@
 
 use super::Loop;
 use super::service::State;
+use crate::config::Set;
 use crate::say;
 use crate::sys::error::Error;
 use crate::sys::fd::{self, Fd};
@@ -19,13 +20,11 @@ impl Loop<'_> {
         match owner.and_then(|owner| owner.network.as_ref()) {
             Some(network) => Ok(Some(fd::duplicate(network.number())?)),
             None => {
-                let (name, own) = (Show(name), config.name(index));
                 say!(
                     Failure,
-                    "{}: join the network of service {}: it has none now; try tinyo start {}",
-                    own,
-                    name,
-                    name
+                    "{}: join the network of service {}: it has none now; is it running?",
+                    config.name(index),
+                    Show(name)
                 );
                 Err(None)
             }
@@ -34,15 +33,19 @@ impl Loop<'_> {
 
     /// A service that was stopped, or failed, gets a new network with its next start: unless one that shares it is up, which
     /// would be left alone in the old one. (One that is done has done its work: making the network, it may be.)
+    #[inline(never)]
     pub(super) fn drop_networks(&mut self) {
+        let config = self.set.config;
+        let mut shared = Set::EMPTY;
         for index in 0..self.members.len() {
-            let is_sharer =
-                |other: &usize| self.set.config.shares(*other) == Some(self.set.config.name(index).as_bytes());
-            let is_shared = (0..self.members.len()).filter(is_sharer).any(|other| !self.state(other).is_at_rest());
-            if let Some(member) = self.members.get_mut(index)
-                && matches!(member.state, State::Stopped | State::Failed)
-                && !is_shared
+            if let Some(owner) = config.shares(index).and_then(|name| config.service(name))
+                && !self.state(index).is_at_rest()
             {
+                shared.insert(owner);
+            }
+        }
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if matches!(member.state, State::Stopped | State::Failed) && !shared.contains(index) {
                 member.network = None;
             }
         }

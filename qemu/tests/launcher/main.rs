@@ -8,6 +8,7 @@ mod ends;
 mod endurance;
 mod errors;
 mod escape;
+mod exec;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod first;

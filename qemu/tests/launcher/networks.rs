@@ -133,7 +133,7 @@ fn a_network_that_is_not_there_is_named() {
     scene.becomes("web", "failed");
     scene.becomes("far", "failed");
     let said = scene.said();
-    let line = "tinyo: web: join the network of service db: it has none now; try tinyo start db\n";
+    let line = "tinyo: web: join the network of service db: it has none now; is it running?\n";
     assert!(said.contains(line), "{said}");
     let line = "tinyo: far: join network namespace /run/netns/absent: no such file or directory; is it a network \
                 namespace? ip netns add NAME makes /run/netns/NAME\n";
@@ -200,7 +200,7 @@ fn run_joins_the_network_of_a_service() {
     };
     run("web").says(&format!("net:[{}]\n", scene.network("web")));
     run("wbe").fails(125, "run: wbe: no such service; did you mean web");
-    run("off").fails(125, "run: off: it is not running; try tinyo start off");
+    run("off").fails(125, "run: this service is not running; try tinyo status");
     let line = "run: join the network of service host: it has no network of its own; write --network host";
     run("host").fails(125, line);
 }

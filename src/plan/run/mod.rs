@@ -134,7 +134,8 @@ fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
             process::exit(step.exit_status(i32::from(error.errno().0)));
         }
         if let Some(pid) = place.child {
-            attend(pid);
+            let no_new = plan.steps.iter().any(|step| matches!(step, Step::NoNewPrivileges));
+            attend(pid, no_new);
         }
     }
     // A plan without an execve is a bug of its builder.
@@ -153,11 +154,15 @@ fn tell(place: &Place, step: u16, errno: u16) -> bool {
 }
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
-fn attend(pid: Pid) -> ! {
+///
+/// Its rights are those of the command, which `tinyo exec` looks at: `no_new` privileges too.
+fn attend(pid: Pid, no_new: bool) -> ! {
     // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. Both can only fail
     // where they hold already.
     let _ = process::new_session();
-    let _ = process::no_new_privileges();
+    if no_new {
+        let _ = process::no_new_privileges();
+    }
     fd::close_from(0);
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
