@@ -90,8 +90,9 @@ impl<'a> Parser<'a, '_> {
                 (Err(what), _, _) => self.wrong_value(key, what, written),
                 (Ok(_), Value::String(name), None) if kind == Type::Name => self.name_service(LinkKind::From, name),
                 (Ok(number), Value::String(text), None) => {
-                    if kind == Type::Log && number == value::TO_SERVICE {
-                        self.name_service(LinkKind::Log, value::after_colon(text));
+                    let link = if kind == Type::Log { LinkKind::Log } else { LinkKind::Network };
+                    if matches!(kind, Type::Log | Type::Network) && number == value::TO_SERVICE {
+                        self.name_service(link, value::after_colon(text));
                     }
                     self.config.set(self.service, key.field, number, text, List::EMPTY);
                 }

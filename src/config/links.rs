@@ -1,9 +1,9 @@
 //! Names of services in other services: looked up when all are known, circles told.
 
-use super::Set;
 use super::file::Parser;
 use super::keys::Field;
 use super::wrong::Wrong;
+use super::{Container, Network, Set};
 use crate::text::names::Nearest;
 use crate::text::toml::Place;
 use heapless::Vec;
@@ -25,6 +25,7 @@ pub enum LinkKind {
     Requires,
     From,
     Log,
+    Network,
 }
 
 impl<'a> Parser<'a, '_> {
@@ -35,8 +36,9 @@ impl<'a> Parser<'a, '_> {
             let index = usize::from(link.service);
             match (self.config.service(name), self.config.services.get_mut(index)) {
                 (Some(target), Some(service)) => match link.kind {
-                    // Who reads the lines is there before they come, and goes after them.
-                    LinkKind::After | LinkKind::Log => service.after.insert(target),
+                    // Who reads the lines is there before they come, and goes after them; a network that is shared is there
+                    // before who shares it. (Not that whose it is must be up: PID 1 keeps it.)
+                    LinkKind::After | LinkKind::Log | LinkKind::Network => service.after.insert(target),
                     LinkKind::Requires => service.requires.insert(target),
                     LinkKind::From => copies.insert(index),
                 },
@@ -44,6 +46,7 @@ impl<'a> Parser<'a, '_> {
             }
         }
         self.copy(copies);
+        self.share();
         self.circles();
     }
 
@@ -63,6 +66,7 @@ impl<'a> Parser<'a, '_> {
             LinkKind::Requires => "requires",
             LinkKind::From => "from",
             LinkKind::Log => "log",
+            LinkKind::Network => "network",
         };
         self.tell(what.text(), [key.as_bytes(), name, near]);
     }
@@ -135,7 +139,24 @@ impl<'a> Parser<'a, '_> {
             Devices devices
             ContainerSysctl sysctl
         }
+        let owner = self.config.shares(index).and_then(|name| self.config.service(name));
+        if let (Some(owner), Some(service)) = (owner, self.config.services.get_mut(index)) {
+            service.after.insert(owner);
+        }
         Ok(())
+    }
+
+    /// Tells services whose network is shared and is not their own, when what is copied is known.
+    fn share(&mut self) {
+        for at in 0..self.links.len() {
+            let Some((link, name)) = self.named(at) else { continue };
+            let owner = self.config.service(name).and_then(|owner| self.config.services.get(owner));
+            if link.kind == LinkKind::Network
+                && owner.is_some_and(|owner| !matches!(owner.container, Some(Container { network: Network::None, .. })))
+            {
+                self.wrong_link(link, Wrong::NoNetwork, name, &[]);
+            }
+        }
     }
 
     /// Tells services that wait for each other, each circle once.

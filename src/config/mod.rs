@@ -148,6 +148,14 @@ impl<'a> Config<'a> {
         self.services.iter().position(|service| service.name.as_bytes() == name)
     }
 
+    /// The name of the service whose network the one at `index` shares.
+    pub fn shares(&self, index: usize) -> Option<&'a [u8]> {
+        match self.services.get(index)?.container?.network {
+            Network::Service(name) => Some(name.to_bytes()),
+            _ => None,
+        }
+    }
+
     /// The name of the service at `index`.
     #[inline(never)]
     pub fn name(&self, index: usize) -> Name<'a> {
@@ -243,7 +251,7 @@ pub struct Container<'a> {
     pub devices: List,
     /// None: the service's name.
     pub hostname: Option<&'a CStr>,
-    pub network: Network,
+    pub network: Network<'a>,
     /// Run our reaper as the container's PID 1.
     pub init: bool,
     pub privileged: bool,
@@ -315,12 +323,16 @@ impl Restart {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Network {
+pub enum Network<'a> {
     /// A network namespace of its own, with `lo` only.
     #[default]
     None,
     /// The host's.
     Host,
+    /// That of the service of that name.
+    Service(&'a CStr),
+    /// The one that is mounted at this path (ip-netns(8)).
+    Netns(&'a CStr),
 }
 
 /// Which system calls a container may make.

@@ -133,7 +133,15 @@ impl<'a> Config<'a> {
             Field::Tmpfs => container.tmpfs = list,
             Field::Devices => container.devices = list,
             Field::ContainerHostname => container.hostname = Some(text),
-            Field::Network => container.network = if yes { Network::Host } else { Network::None },
+            Field::Network => {
+                let word = value::after_colon(text);
+                container.network = match number {
+                    0 => Network::None,
+                    1 => Network::Host,
+                    value::TO_SERVICE => Network::Service(word),
+                    _ => Network::Netns(word),
+                };
+            }
             Field::ContainerInit => container.init = yes,
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,

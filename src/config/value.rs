@@ -40,7 +40,8 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         }
         Type::Log if is_path(text) => return Ok(u64::MAX),
         // Whether it is one is seen when all services are known.
-        Type::Log if text.starts_with(b"service:") => return Ok(TO_SERVICE),
+        Type::Log | Type::Network if text.starts_with(b"service:") => return Ok(TO_SERVICE),
+        Type::Network if after(text, b"netns:").is_some_and(is_path) => return Ok(u64::MAX),
         Type::Log
         | Type::Ready
         | Type::Kind
@@ -50,9 +51,8 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         | Type::WatchdogStop
         | Type::OnFailure
         | Type::OnExit => {
-            let later = text.starts_with(b"service:") || text.starts_with(b"netns:");
             let what = match kind {
-                Type::Network if later => Wrong::Later,
+                Type::Network => Wrong::Network,
                 Type::Log => Wrong::Log,
                 Type::Ready => Wrong::Ready,
                 _ => Wrong::Choice,
@@ -137,7 +137,7 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
     if holds { Ok(()) } else { Err(what) }
 }
 
-/// The number that stands for `log = "service:NAME"`.
+/// The number that stands for `service:NAME` of `log` and `network`.
 pub const TO_SERVICE: u64 = 3;
 
 /// What is behind the first `:`.

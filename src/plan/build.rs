@@ -166,6 +166,58 @@ fn filter<'c>(plan: &mut Plan<'c>, container: &Container, set: u64) {
     }
 }
 
+/// Who a process in a container is, and what it may.
+pub struct Rights<'c> {
+    pub user: Option<&'c CStr>,
+    pub groups: &'c [&'c CStr],
+    /// What root keeps, and what nobody gets beyond.
+    pub capabilities: u64,
+    pub bounding: u64,
+    pub no_new_privileges: bool,
+    /// Its system calls are filtered: so are ours then, by the filter for what it is bound to.
+    pub filtered: bool,
+}
+
+/// A command in a container that runs: `service` has its words, and its container the name of what is entered. All rights
+/// that the container has not are given up before it can see a process of ours: CAP_SYS_PTRACE would be a way to them.
+pub fn exec<'c>(
+    plan: &mut Plan<'c>,
+    config: &'c Config,
+    service: &'c Service,
+    rights: &Rights<'c>,
+    term: Option<&'c CStr>,
+) {
+    let Rights { user, groups, .. } = *rights;
+    let name = service.container.as_ref().map_or(c"", |container| container.root);
+    plan.extend(&[Step::Undumpable, Step::Join(name), Step::CloseFiles, Step::Keyring]);
+    let filter = Step::Seccomp(rights.bounding);
+    if rights.filtered && !rights.no_new_privileges {
+        // Only SYS_ADMIN may then, which is about to go.
+        plan.push(filter);
+    }
+    plan.extend(&[
+        Step::Bounding(rights.bounding),
+        Step::User { user, groups },
+        Step::Capabilities { set: rights.capabilities, ambient: 0 },
+        Step::DieWithParent,
+        Step::ModeMask(0o022),
+        Step::Workdir(service.workdir.unwrap_or(c"/")),
+    ]);
+    if rights.no_new_privileges {
+        plan.push(Step::NoNewPrivileges);
+        if rights.filtered {
+            plan.push(filter);
+        }
+    }
+    plan.extend(&[
+        Step::Inside,
+        Step::DieWithParent,
+        Step::Session { terminal: false },
+        Step::ResetSignals,
+        Step::Exec { argv: config.list(service.exec), env: config.list(service.env), term },
+    ]);
+}
+
 /// All but what the command is handed. A stop command is nobody to listen, or to be ready.
 fn close_files<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &Service, command: Command) {
     if command == Command::Exec {
@@ -195,7 +247,11 @@ fn enter<'c>(
     command: Command,
     parent: Parent,
 ) {
-    plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
+    plan.namespaces = Namespaces { container: true, net: matches!(container.network, Network::None) };
+    // First: a path is the host's, and sysfs shows the network of whoever mounts it.
+    if !matches!(container.network, Network::Host) {
+        plan.push(Step::Network(container.network));
+    }
     plan.push(Step::PrivateMounts);
     let volumes = config.list(container.volumes);
     if volumes.iter().any(|volume| !volume.to_bytes().starts_with(b"/")) {
@@ -251,9 +307,6 @@ fn enter<'c>(
         cover(plan, READ_ONLY, Step::ReadOnly);
     }
     plan.push(Step::Hostname(container.hostname.map_or(service.name.as_bytes(), CStr::to_bytes)));
-    if container.network == Network::None {
-        plan.push(Step::Loopback);
-    }
     // Its files in /proc are root's once it is undumpable.
     allow(plan, config, service);
     if container.init {

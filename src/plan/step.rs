@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::config::value::Device;
-use crate::config::{Log, Mount, Root, Wait};
+use crate::config::{Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
 use crate::limits;
@@ -93,6 +93,12 @@ steps! {
     ExecGiven { name: &'a CStr, skip: usize } = "run %1",
 
     // A container.
+    /// All namespaces of the process of this name or number; the pid namespace is for children.
+    Join(&'a CStr) = "join the namespaces of %1",
+    /// A child in that pid namespace. It has no right, no root and no file by then that the container has not.
+    Inside = "go into its pid namespace",
+    /// Its network: the one it had before, if it has been here; a new one has `lo`, which comes up.
+    Network(Network<'a>) = "",
     PrivateMounts = "make mounts private",
     /// For volumes whose source is relative to it.
     HoldDirectory = "hold the current directory",
@@ -116,7 +122,6 @@ steps! {
     /// Nothing is readable there: an empty file lies over it, or an empty directory over what has a slash behind it.
     Mask(&'a CStr) = "mask %1",
     ReadOnly(&'a CStr) = "make read-only %1",
-    Loopback = "bring lo up",
     Undumpable = "become undumpable",
     /// Without the keys of whoever launched it (session-keyring(7)).
     Keyring = "join a new session keyring",
@@ -172,6 +177,10 @@ hints! {
     Watchdog, ENOENT => "is its driver built in or among modules?",
     Root, ENOENT | ENOTDIR => "the root must be a directory",
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Join, ESRCH | ENOENT => "it has ended",
+    Inside, ENOMEM => "it is ending",
+    Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
+    Network, EPERM => "is it of another user namespace?",
     Volume, ENOENT => "a volume's source must exist",
     Device, ENOENT => "is it there, and its driver loaded?",
     Device, EINVAL => "the source must be a device",
@@ -261,6 +270,7 @@ impl<'a> Step<'a> {
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
             Step::Sysctl(word)
             | Step::OwnSysctl(word)
+            | Step::Join(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
             | Step::HandOver(word)
@@ -305,6 +315,12 @@ impl<'a> Step<'a> {
             }
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::OomScore(score) => Signed(score).write(out),
+            Step::Network(network) => match network {
+                Network::None => put!(out, "bring lo up"),
+                Network::Host => {}
+                Network::Service(name) => put!(out, "join the network of service {}", Show(name.to_bytes())),
+                Network::Netns(path) => put!(out, "join network namespace {}", show::Word(path.to_bytes())),
+            },
             Step::User { user, groups } => {
                 if let Some(user) = user {
                     put!(out, "become user {}", show::Word(user.to_bytes()));

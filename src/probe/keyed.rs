@@ -14,7 +14,7 @@ pub fn set_of(text: &[u8], key: &[u8]) -> Option<u64> {
 }
 
 /// What stands behind `key` on the first line that begins with it.
-fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
+pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     let mut rest = Some(text);
     while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
         if let Some(value) = after(line, key) {

@@ -12,6 +12,7 @@
 )]
 
 pub mod cgroup;
+pub mod credentials;
 pub mod keyed;
 pub mod modules;
 pub mod mountinfo;

@@ -19,6 +19,7 @@ pub enum Role {
     /// PID 1 of a container, without a word: supervise there.
     Supervisor,
     Run,
+    Exec,
     /// tini's work; the command starts at this word.
     Init(usize),
     /// Something for PID 1; what it is about starts at this word.
@@ -47,12 +48,13 @@ pub fn choose(place: Place, name: &[u8], word: &[u8]) -> Role {
     if let Some(verb) = Verb::parse(word) {
         return Role::Ask(verb, 2);
     }
-    match names::position("run init check plan version --version -V help --help -h", word) {
+    match names::position("run init check plan exec version --version -V help --help -h", word) {
         Some(0) => Role::Run,
         Some(1) => Role::Init(2),
         Some(2) => Role::Check,
         Some(3) => Role::Plan,
-        Some(4..=6) => Role::Version,
+        Some(4) => Role::Exec,
+        Some(5..=7) => Role::Version,
         Some(_) => Role::Help,
         None if !word.is_empty() => Role::Unknown,
         None if place == Place::FirstOfNamespace => Role::Supervisor,
@@ -88,6 +90,7 @@ mod tests {
             (FirstOfMachine, "reboot", "reboot", Role::Machine),
             (NotFirst, "tinyo", "check", Role::Check),
             (NotFirst, "tinyo", "plan", Role::Plan),
+            (NotFirst, "tinyo", "exec", Role::Exec),
             (NotFirst, "tinyo", "--version", Role::Version),
             (NotFirst, "tinyo", "-h", Role::Help),
             (NotFirst, "tinyo", "Run", Role::Unknown),

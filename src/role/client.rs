@@ -11,6 +11,7 @@ use crate::sys::args::Args;
 use crate::sys::error::Error;
 use crate::sys::fd::Fd;
 use crate::sys::local;
+use crate::sys::process::Pid;
 use crate::text::bytes::cut;
 use crate::text::put::{Out, Piece, Word as _};
 use crate::text::show::{Show, Word};
@@ -32,18 +33,7 @@ struct Asked {
 #[inline(never)]
 pub fn ask(args: Args, verb: Verb, first: usize) -> u8 {
     let Some(asked) = parse(&args, verb, first) else { return exit::USAGE };
-    // From here on it may wait: it is a program for people.
-    let connected =
-        local::connect(wire::CONTROL, local::CONNECTIONS).and_then(|socket| socket.set_blocking().map(|()| socket));
-    let socket = match connected {
-        Ok(socket) => socket,
-        Err(error) => {
-            let hint = if error.is(libc::EACCES) { "this needs root" } else { "is tinyo PID 1 here?" };
-            let path = wire::CONTROL.to_bytes();
-            say!(Failure, "{}: connect to {}: {}; {}", verb.name(), Show(path), error.errno(), hint);
-            return exit::SYSTEM;
-        }
-    };
+    let Some(socket) = connect(verb.name()) else { return exit::SYSTEM };
     match converse(&socket, verb, &asked) {
         Ok(status) => status,
         Err(error) => {
@@ -51,6 +41,43 @@ pub fn ask(args: Args, verb: Verb, first: usize) -> u8 {
             exit::SYSTEM
         }
     }
+}
+
+/// A connection to PID 1, for `asker`. None: what is wrong was said.
+fn connect(asker: &str) -> Option<Fd> {
+    // From here on it may wait: it is a program for people.
+    let connected =
+        local::connect(wire::CONTROL, local::CONNECTIONS).and_then(|socket| socket.set_blocking().map(|()| socket));
+    connected
+        .inspect_err(|error| {
+            let hint = if error.is(libc::EACCES) { "this needs root" } else { "is tinyo PID 1 here?" };
+            let path = wire::CONTROL.to_bytes();
+            say!(Failure, "{}: connect to {}: {}; {}", asker, Show(path), error.errno(), hint);
+        })
+        .ok()
+}
+
+/// The process that PID 1 started for the service `name`, a container's first one. None: what is wrong was said.
+#[inline(never)]
+pub fn process_of(name: &[u8], asker: &str) -> Option<Pid> {
+    let socket = connect(asker)?;
+    // Room for all that is shown of a name; a longer one is nobody's.
+    let mut request = heapless::Vec::<u8, 1024>::new();
+    put!(&mut request, "1\0status\0\0{}\0", Show(name));
+    let mut buffer = [0u8; PACKET];
+    let packet = local::send(&socket, &request).and_then(|()| local::receive(&socket, &mut buffer));
+    let mut fields = packet.ok().and_then(Fields::of).unwrap_or_default();
+    let reason = match fields.next().unwrap_or_default() {
+        // The third field of `wire::SERVICE`.
+        b"service" => match fields.nth(2).and_then(number::decimal).and_then(Pid::of) {
+            None => b"this service is not running; try tinyo status",
+            pid => return pid,
+        },
+        b"say" => fields.next().unwrap_or_default(),
+        _ => b"PID 1 ended the conversation",
+    };
+    say!(Failure, "{}: {}", asker, Show(reason));
+    None
 }
 
 /// The options and names behind the verb. None: what is wrong was said.

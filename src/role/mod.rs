@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod exec;
 mod handover;
 mod init;
 mod leftovers;
@@ -43,7 +44,8 @@ pub fn main(args: Args) -> u8 {
     match choose::choose(place(), words[0], words[1]) {
         Role::Machine => boot::machine(args),
         Role::Supervisor => supervisor::namespace(args),
-        Role::Run => run::run(args),
+        Role::Run => run::run(args, false),
+        Role::Exec => run::run(args, true),
         Role::Init(first) => init::init(args, first),
         Role::Ask(verb, first) => client::ask(args, verb, first),
         Role::Check => words::check(args),

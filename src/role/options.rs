@@ -1,4 +1,4 @@
-//! The words after `tinyo run`: docker run's names, to a service with a container. Pure.
+//! The words after `tinyo run` and `tinyo exec`: docker's names, to a service with a container. Pure.
 
 use core::ffi::CStr;
 
@@ -37,7 +37,7 @@ options! {
     "init" 0 ContainerInit "true or false",
     "interactive" b'i' Void "value for it: standard input is passed on in any case",
     "memory" b'm' Memory "size of 4k or more, with b, k, m or g",
-    "network" 0 Network "network; write none or host",
+    "network" 0 Network "network; write none, host, service:NAME or netns:/PATH",
     "no-new-privileges" 0 NoNewPrivileges "true or false",
     "oom-score-adj" 0 OomScore "number from -1000 to 1000",
     "pid-file" 0 PidFile "path",
@@ -128,8 +128,6 @@ pub struct Wrong {
     pub hint: Packed,
 }
 
-const TRY: Packed = packed!("; try tinyo run --help");
-
 fn wrong(what: Packed, word: &'static [u8], hint: Packed) -> Wrong {
     Wrong { what: Message { what, with: [word, b"", b""] }, hint }
 }
@@ -140,6 +138,18 @@ pub struct Words<'w> {
     pub word: &'w dyn Fn(usize) -> Option<&'static CStr>,
     /// `NAME=VALUE` of the environment, by its name.
     pub variable: &'w dyn Fn(&[u8]) -> Option<&'static CStr>,
+    /// Those of `exec`, which are fewer.
+    pub exec: bool,
+}
+
+impl Words<'_> {
+    fn hint(self) -> Packed {
+        if self.exec { packed!("; try tinyo exec --help") } else { packed!("; try tinyo run --help") }
+    }
+
+    const fn has(self, field: Field) -> bool {
+        !self.exec || matches!(field, Field::Env | Field::EnvFile | Field::User | Field::Workdir | Field::Help)
+    }
 }
 
 /// Reads the words from `first` on into `config`, which is empty.
@@ -166,11 +176,15 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
             _ => config.set(ONLY, field, becomes, value, List::EMPTY),
         }
     }
-    let root = options.word().ok_or(wrong(packed!("no ROOTFS: run ROOTFS COMMAND is needed"), b"", TRY))?;
+    let none = match words.exec {
+        true => packed!("no NAME: exec NAME COMMAND is needed"),
+        false => packed!("no ROOTFS: run ROOTFS COMMAND is needed"),
+    };
+    let root = options.word().ok_or(wrong(none, b"", words.hint()))?;
     options.index += 1;
     if options.word().is_none() {
         let shown: &[u8] = if root.is_empty() { b"\"\"" } else { root.to_bytes() };
-        return Err(wrong(packed!("no COMMAND after %1"), shown, TRY));
+        return Err(wrong(packed!("no COMMAND after %1"), shown, words.hint()));
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
     add_lists(words, first, options.index, config).ok_or(many)?;
@@ -267,8 +281,9 @@ impl Options<'_> {
             }
         };
         let short = self.letter > 0;
-        let Some((number, field)) = number.and_then(|number| Some((number, *FIELDS.get(number)?))) else {
-            return Err(unknown(name, bytes));
+        let known = number.and_then(|number| Some((number, *FIELDS.get(number)?)));
+        let Some((number, field)) = known.filter(|(_, field)| self.words.has(*field)) else {
+            return Err(unknown(name, bytes, self.words.hint()));
         };
         // `-v=/a:/b` is docker's too.
         let value = if short { attached.map(|rest| after(rest, b"=").unwrap_or(rest)) } else { attached };
@@ -286,13 +301,13 @@ impl Options<'_> {
                 self.index += usize::from(value.is_none());
                 Ok(Some((number, field, given)))
             }
-            None => Err(wrong(packed!("a value is missing after %1"), bytes, TRY)),
+            None => Err(wrong(packed!("a value is missing after %1"), bytes, self.words.hint())),
         }
     }
 }
 
 /// `name` is an option of docker's, or nobody's; it was written as `word`.
-fn unknown(name: &'static [u8], word: &'static [u8]) -> Wrong {
+fn unknown(name: &'static [u8], word: &'static [u8], hint: Packed) -> Wrong {
     let lines = (0..).map(|line| names::at(DOCKERS, b'\n', line)).take_while(|line| !line.is_empty());
     for (line, group) in lines.enumerate() {
         if names::position(group, name).is_some() {
@@ -306,7 +321,7 @@ fn unknown(name: &'static [u8], word: &'static [u8]) -> Wrong {
             what: Message { what: packed!("unknown option %1; did you mean --%2"), with: [word, near, b""] },
             hint: Packed::EMPTY,
         },
-        None => wrong(packed!("unknown option %1"), word, TRY),
+        None => wrong(packed!("unknown option %1"), word, hint),
     }
 }
 

@@ -3,12 +3,12 @@
 use core::ffi::CStr;
 
 use super::boot::{CONFIG, term};
-use super::exit;
 use super::leftovers::Leftovers;
 use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use super::told::{self, Told};
-use crate::config::{Config, Kind};
+use super::{client, exec, exit};
+use crate::config::{Config, Container, Kind, Network, Service};
 use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
 use crate::container::terminal::Relay;
@@ -25,6 +25,8 @@ use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
 use crate::text::packed::{Packed, packed};
+use crate::text::put::Word;
+use crate::text::show::Show;
 
 pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
@@ -35,7 +37,7 @@ pub const USAGE: Packed = packed!(
   -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
   -t, --tty                   a terminal of its own, carried to yours
   -h, --hostname NAME         set the host name (container)
-      --network none|host     lo only, or the host's network (none)
+      --network NETWORK       none (lo only), host, service:NAME or netns:/PATH
       --read-only             with tmpfs on /tmp and /run
   -m, --memory SIZE           limits of cgroup v2; --cpus N, --pids-limit N,
                               --cgroup FILE=VALUE for any other
@@ -50,17 +52,18 @@ Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
 "
 );
 
-/// Runs a container and ends as its command ends.
+/// Runs a container, or (`exec`) a command in one that runs, and ends as its command ends.
 #[inline(never)]
-pub fn run(args: Args) -> u8 {
+pub fn run(args: Args, exec: bool) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
-    let told = match read(&args, FIRST, config) {
+    let word = if exec { "exec" } else { "run" };
+    let told = match read(&args, FIRST, exec, config) {
         Some(Asked::Run(told)) => told,
-        Some(Asked::Help) => return super::output::print(USAGE),
+        Some(Asked::Help) => return super::output::print(if exec { exec::USAGE } else { USAGE }),
         None => return exit::LAUNCHER,
     };
     if !user::is_root() {
-        say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
+        say!(Failure, "{}: this needs root; rootless containers are not in this version of tinyo", word);
         return exit::LAUNCHER;
     }
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
@@ -72,25 +75,30 @@ pub fn run(args: Args) -> u8 {
         && let Err(error) = shield::raise(&args)
     {
         let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
-        say!(Failure, "run: shielding the executable: {}{}", error, hint);
+        say!(Failure, "{}: shielding the executable: {}{}", word, error, hint);
         return exit::LAUNCHER;
     }
     signal::block_all();
     signal::ignore_none();
     let term = term(&args);
+    if exec {
+        return exec::exec(config, service, term);
+    }
     let mut plan = Plan::default();
     build::service(&mut plan, config, service, Command::Exec, Parent::Launcher, term);
     if plan.full {
         say!(Failure, "run: more than {} steps; write fewer volumes", crate::limits::STEPS);
         return exit::LAUNCHER;
     }
+    let Ok(network) = network(service) else { return exit::LAUNCHER };
     let Some(mut limited) = Limited::of(config, service) else { return exit::LAUNCHER };
     let Some(mut told) = Told::of(&told, preserved) else { return exit::LAUNCHER };
     let mut leftovers = Leftovers::of(&plan);
     let first = service.container.is_some_and(|container| container.init);
     let terminal = service.kind == Kind::Console;
     let manner = Manner { stops: Stops::Outside { first }, terminal, ..Manner::default() };
-    let handed = Handed { cgroup: limited.cgroup.as_ref().map(Cgroup::main), ..Handed::default() };
+    let cgroup = limited.cgroup.as_ref().map(Cgroup::main);
+    let handed = Handed { network: network.as_ref(), cgroup, ..Handed::default() };
     let status = launch(&plan, "run", manner, handed, &mut |news| match news {
         News::Making(made) => leftovers.add(made),
         News::Executed(pid) => told.tell(pid),
@@ -107,11 +115,31 @@ pub fn run(args: Args) -> u8 {
 const FIRST: usize = 2;
 
 /// Reads the words from `first` on into `config`. None: what is wrong was said.
-pub fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+pub fn read(args: &Args, first: usize, exec: bool, config: &mut Config<'static>) -> Option<Asked> {
     let named =
         |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
-    let words = Words { word: &|at| args.get(at), variable: &|name| args.environment().find(|word| named(word, name)) };
-    options::parse(words, first, config).inspect_err(|wrong| say!(Failure, "run: {}{}", wrong.what, wrong.hint)).ok()
+    let variable = |name: &[u8]| args.environment().find(|word| named(word, name));
+    let words = Words { word: &|at| args.get(at), variable: &variable, exec };
+    let verb = if exec { "exec" } else { "run" };
+    options::parse(words, first, config)
+        .inspect_err(|wrong| say!(Failure, "{}: {}{}", verb, wrong.what, wrong.hint))
+        .ok()
+}
+
+/// The network of the service that is to be shared, if one is. Err: what is wrong was said.
+#[inline(never)]
+fn network(service: &Service) -> Result<Option<Fd>, ()> {
+    let Some(Container { network: Network::Service(name), .. }) = service.container else { return Ok(None) };
+    let pid = client::process_of(name.to_bytes(), "run").ok_or(())?;
+    let namespace = process::open(pid, "ns/net", fs::READ);
+    let is_hosts = |file: &Fd| fs::is_same(file, c"/proc/self/ns/net");
+    let reason = match namespace {
+        Ok(file) if !is_hosts(&file) => return Ok(Some(file)),
+        Ok(_) => "it has no network of its own; write --network host".piece(),
+        Err(ref error) => error.piece(),
+    };
+    say!(Failure, "run: join the network of service {}: {}", Show(name.to_bytes()), reason);
+    Err(())
 }
 
 /// It never came to its command; why was said.

@@ -23,6 +23,7 @@ use crate::{put, say};
 const HELP: Packed = packed!(
     "tinyo takes a Linux machine from the kernel's hand-over to running, supervised, isolated services
   tinyo run [OPTIONS] ROOTFS [--] COMMAND   run a command in a container (tinyo run --help)
+  tinyo exec [OPTIONS] NAME|PID [--] COMMAND   run a command in a container that runs (tinyo exec --help)
   tinyo init [OPTIONS] [--] COMMAND         run a command, reap orphans, forward signals (tinyo init -h)
   tinyo check FILE                          check a config: every error, with its line
   tinyo plan [FILE]                         print every step of boot and services (/etc/tinyo.toml)
@@ -112,7 +113,7 @@ pub fn plan(args: Args) -> u8 {
 /// The same of `tinyo run`, for its words from `first` on.
 fn plan_run(args: &Args, first: usize) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::SYSTEM };
-    match run::read(args, first, config) {
+    match run::read(args, first, false, config) {
         Some(Asked::Run(_)) => {}
         Some(Asked::Help) => return print(run::USAGE),
         None => return exit::USAGE,

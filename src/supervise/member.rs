@@ -53,6 +53,8 @@ pub struct Member {
     /// Its stop command at work.
     stopper: Option<Child>,
     cgroup: Option<Cgroup>,
+    /// The network namespace that was made with its first process.
+    pub network: Option<Fd>,
     /// Its standard input, which services with `log = "service:NAME"` write to: the reading and the writing end.
     inbox: Option<(Fd, Fd)>,
     pub name: heapless::Vec<u8, { limits::NAME_BYTES }, u8>,
@@ -67,6 +69,8 @@ pub struct Member {
 pub struct Pipes {
     pub input: Option<Fd>,
     pub output: Option<Fd>,
+    /// The network that it shares.
+    pub network: Option<Fd>,
 }
 
 impl Member {
@@ -94,6 +98,7 @@ impl Member {
             readiness: None,
             sockets: Sockets::new(),
             cgroup: None,
+            network: None,
             killed: None,
             group: None,
             stopper: None,
@@ -105,7 +110,7 @@ impl Member {
     /// keeps what is known of its last life.
     pub fn renew(&mut self, service: &Service, state: State) {
         let old = core::mem::replace(self, Member::new(service, self.slot, state));
-        self.inbox = old.inbox;
+        (self.inbox, self.network) = (old.inbox, old.network);
         if state.is_at_rest() {
             (self.since, self.began, self.ready, self.ended) = (old.since, old.began, old.ready, old.ended);
             (self.exit, self.starved, self.history) = (old.exit, old.starved, old.history);
@@ -256,7 +261,8 @@ impl Member {
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
-            let mut handed = Handed { log, input, alone: set.alone, ..Handed::default() };
+            let network = pipes.network.as_ref().or(self.network.as_ref());
+            let mut handed = Handed { log, input, network, keeps_network: true, alone: set.alone, ..Handed::default() };
             if command == Command::Exec {
                 handed.sockets = self.sockets.files();
                 if let Ready::Fd(_) = service.ready {
@@ -362,9 +368,13 @@ impl Member {
         if report == Report::Nothing {
             return None;
         }
-        self.report = None;
+        let child = self.report.take()?;
         match report {
-            Report::Executed => return Some(Event::Executed),
+            Report::Executed => {
+                // Before, nobody knows whether `lo` came up in it.
+                self.network = child.network.or(self.network.take());
+                return Some(Event::Executed);
+            }
             Report::Failed { step, errno } => say_failure(set, service, Command::Exec, step, errno),
             // Its end says the rest.
             _ => {}

@@ -10,6 +10,7 @@ mod finish;
 mod lines;
 mod listen;
 mod member;
+mod network;
 mod notify;
 mod order;
 mod reload;
@@ -261,6 +262,9 @@ impl<'s> Loop<'s> {
             // The machine ends already, for another reason: its status still is this one's.
             end.status = end.status.or(Some(status));
         }
+        if matches!(action, Action::Over | Action::GiveUp) {
+            self.drop_networks();
+        }
         match action {
             Action::Over if !outdated => self.over(service, status),
             Action::GiveUp => self.gave_up(index, service, status),
@@ -278,7 +282,7 @@ impl<'s> Loop<'s> {
 
     /// The pipes between services that the process of `service` is born with.
     #[inline(never)]
-    fn pipes(&mut self, index: usize, service: &Service) -> Result<Pipes, Error> {
+    fn pipes(&mut self, index: usize, service: &Service) -> Result<Pipes, Option<Error>> {
         let services = &self.set.config.services;
         let is_read = |name: &CStr| name.to_bytes() == service.name.as_bytes();
         let mut pipes = Pipes::default();
@@ -293,6 +297,7 @@ impl<'s> Loop<'s> {
         {
             pipes.output = Some(fd::duplicate(member.inbox()?.1.number())?);
         }
+        pipes.network = self.shared_network(index)?;
         Ok(pipes)
     }
 

@@ -1,17 +1,14 @@
 //! Notices of services (sd_notify(3)): who sent them.
 
 use super::member::Member;
-use crate::put;
 use crate::sys::fs;
-use crate::sys::process::Pid;
-use crate::text::bytes::{self, Path};
+use crate::sys::process::{self, Pid};
 use crate::text::{notify, number};
 
 /// What the kernel says of process `pid` in this file of /proc, as far as it fits.
 fn told<'b>(pid: Pid, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let mut path = Path::new();
-    put!(&mut |piece: &[u8]| drop(path.extend_from_slice(piece)), "/proc/{}/{}\0", pid.number(), file);
-    fs::read_file(bytes::terminated(&path)?, buffer).ok().map(|text| &*text)
+    let filled = process::open(pid, file, fs::READ).and_then(|file| file.read_to_end(buffer)).ok()?;
+    buffer.get(..filled)
 }
 
 /// Which of `members` the process `sender` belongs to: by its cgroup, or, where there is none, by its ancestors (a

@@ -61,6 +61,7 @@ pub enum Call {
     Open,
     OpenTree,
     Openat2,
+    PidfdOpen,
     Pipe2,
     PivotRoot,
     Plan,
@@ -76,6 +77,7 @@ pub enum Call {
     Send,
     Setgroups,
     Sethostname,
+    Setns,
     Setpgid,
     Setresgid,
     Setresuid,
@@ -97,9 +99,9 @@ pub enum Call {
 /// In the order of [`Call`].
 const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fchown fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
+                          open open_tree openat2 pidfd_open pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
                           seccomp send \
-                          setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
+                          setgroups sethostname setns setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
                           symlink umount unlink unshare waitpid write";
 
 impl Error {

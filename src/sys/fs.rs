@@ -224,6 +224,12 @@ pub fn file_status(fd: &Fd) -> Result<Status> {
     status_with(fd.raw(), c"", libc::AT_EMPTY_PATH)
 }
 
+/// `file` is what is at `path`, as of namespaces; false where nobody can tell.
+pub fn is_same(file: &Fd, path: &CStr) -> bool {
+    let there = status(At::Cwd, path);
+    there.is_ok_and(|there| file_status(file).is_ok_and(|own| own.inode() == there.inode()))
+}
+
 /// The kind of a mounted file system.
 pub struct FileSystem {
     magic: u64,

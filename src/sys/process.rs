@@ -4,6 +4,8 @@ use super::args::{self, Args};
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
 use super::fs::{self, At};
+use crate::put;
+use crate::text::bytes;
 use crate::text::ulimit::Ulimit;
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
@@ -26,6 +28,14 @@ impl Pid {
     pub const fn number(self) -> u32 {
         self.0.get()
     }
+}
+
+/// Opens a file of /proc/PID (proc(5)).
+#[inline(never)]
+pub fn open(pid: Pid, file: &str, flags: i32) -> Result<Fd> {
+    let mut path = heapless::Vec::<u8, 32>::new();
+    put!(&mut path, "/proc/{}/{}\0", pid.number(), file);
+    fs::open(bytes::terminated(&path).unwrap_or_default(), flags)
 }
 
 /// How a process ended.
@@ -57,6 +67,7 @@ pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
 pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
 pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
 pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
+pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
 pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
 pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
 
@@ -119,6 +130,20 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
 pub fn unshare(namespaces: Namespaces) -> Result<()> {
     // SAFETY: no CLONE_FILES or CLONE_VM among them; there is one thread.
     check(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) }).map(drop)
+}
+
+/// pidfd_open(2): a descriptor that stands for process `pid`. Linux 5.3; ENOSYS before.
+pub fn descriptor_of(pid: Pid) -> Result<Fd> {
+    // SAFETY: plain numbers.
+    let value = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.number(), 0) };
+    check_long(Call::PidfdOpen, value).map(|raw| Fd::own(raw as i32))
+}
+
+/// setns(2): into the namespaces of these kinds that `file` stands for, one or a process (Linux 5.8); a pid namespace takes
+/// effect for children. EINVAL: it is none of these.
+pub fn join(file: &Fd, kinds: u64) -> Result<()> {
+    // SAFETY: plain numbers.
+    check(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) }).map(drop)
 }
 
 /// The machine has one processor, or we may use one: sched_getaffinity(2).

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::house::{Ended, House, finish, pid};
 
 /// Everything about a file that an attack could change.
-fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
+pub fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
     let status = fs::metadata(path).unwrap();
     let numbers = [
         i64::from(status.mode()),
@@ -47,7 +47,7 @@ done
 echo "tried $tried"
 "#;
 
-fn attacker(house: &House) {
+pub fn attacker(house: &House) {
     house.file("attack", 0o755, ATTACK);
 }
 
@@ -93,7 +93,7 @@ fn a_script_run_by_our_own_file_gives_nobody_that_file() {
 
 /// Nothing succeeded.
 #[track_caller]
-fn held(said: &Ended) {
+pub fn held(said: &Ended) {
     for line in said.out.lines() {
         assert!(line.starts_with("tried "), "{said:?}");
     }

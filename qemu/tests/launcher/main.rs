@@ -8,6 +8,7 @@ mod ends;
 mod endurance;
 mod errors;
 mod escape;
+mod exec;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod first;
@@ -17,6 +18,7 @@ mod init;
 mod isolation;
 mod limits;
 mod listen;
+mod networks;
 mod notify;
 mod options;
 mod pty;

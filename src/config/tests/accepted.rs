@@ -191,7 +191,9 @@ fn every_word_of_a_choice() {
     {
         assert_eq!(service(&std::format!("log = '{word}'")).log, value);
     }
-    for (word, value) in [("none", Network::None), ("host", Network::Host)] {
+    for (word, value) in
+        [("none", Network::None), ("host", Network::Host), ("netns:/run/netns/a", Network::Netns(c"/run/netns/a"))]
+    {
         let service = service(&std::format!("[service.x.container]\nroot = '/'\nnetwork = '{word}'"));
         assert_eq!(service.container.unwrap().network, value);
     }
@@ -203,6 +205,25 @@ fn a_container_has_defaults() {
     let container = config.services[0].container.unwrap();
     assert_eq!(std::format!("{container:?}"), std::format!("{:?}", Container::new(c"/srv")));
     assert!(!container.read_only && container.init && !container.privileged && container.network == Network::None);
+}
+
+/// Who shares a network comes after whose it is, a copy too.
+#[test]
+fn a_network_of_another() {
+    let table =
+        |name: &str, keys: &str| std::format!("[service.{name}]\nexec = ['x']\n[service.{name}.container]\n{keys}\n");
+    let config = accept(
+        &(table("web", "root = '/srv'\nnetwork = 'service:db'")
+            + &table("copy", "from = 'web'")
+            + &table("db", "root = '/'")),
+    );
+    for index in [0, 1] {
+        let service = &config.services[index];
+        assert_eq!((service.after, service.requires), (Set(0b100), Set::EMPTY));
+        assert_eq!(service.container.unwrap().network, Network::Service(c"db"));
+        assert_eq!(config.shares(index), Some(b"db".as_slice()));
+    }
+    assert_eq!((config.shares(2), config.shares(3)), (None, None));
 }
 
 /// In whatever order the tables come, and over several steps.

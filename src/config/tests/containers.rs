@@ -1,5 +1,7 @@
 //! Errors of `[service.NAME.container]`.
 
+use std::format;
+
 use super::errors::{problems, told_of_container};
 use crate::config::value;
 
@@ -20,10 +22,17 @@ fn a_stop_command_cannot_enter_a_container() {
 #[test]
 fn values_of_a_container() {
     told_of_container(&[
-        ("network = 'bridge'", "@11 network cannot be \"bridge\"; write one of none host"),
         (
-            "network = 'netns:/x'",
-            "@11 network cannot be \"netns:/x\" in this version of tinyo; write another value, or remove it",
+            "network = 'bridge'",
+            "@11 network cannot be \"bridge\"; write one of none host, service:NAME, or netns:/PATH",
+        ),
+        (
+            "network = 'netns:x'",
+            "@11 network cannot be \"netns:x\"; write one of none host, service:NAME, or netns:/PATH",
+        ),
+        (
+            "network = 'service:bd'",
+            "@11 network names \"bd\", which is no service; write [service.bd] too, or correct the name",
         ),
         ("volumes = ['/a']", "@12 \"/a\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only"),
         (
@@ -86,4 +95,27 @@ fn devices_as_docker_has_them() {
         let wanted = value::Device { source: source.as_bytes(), target: target.as_bytes() };
         assert_eq!(value::device(text.as_bytes()), Ok(wanted), "{text}");
     }
+}
+
+/// Only a container with a network of its own has one to share.
+#[test]
+fn networks_of_services() {
+    let joiner = "[service.web]\nexec = ['x']\n[service.web.container]\nroot = '/r'\nnetwork = 'service:db'\n";
+    let none = "5:11 in web network names \"db\", which has no network of its own; write network = \"none\" in [service.db.container]";
+    let db = "[service.db]\nexec = ['x']\n";
+    let container = |network: &str| format!("{db}[service.db.container]\nroot = '/r'\nnetwork = '{network}'\n");
+    assert_eq!(problems(&format!("{joiner}{}", container("none"))), [] as [&str; 0]);
+    assert_eq!(problems(&format!("{joiner}{db}")), [none]);
+    assert_eq!(problems(&format!("{joiner}{}", container("host"))), [none]);
+    assert_eq!(problems(&format!("{joiner}{}", container("netns:/x"))), [none]);
+    let near = "5:11 in web network names \"db\", which is no service; did you mean \"dbb\"";
+    assert_eq!(problems(&format!("{joiner}[service.dbb]\nexec = ['x']\n")), [near]);
+    // Once is enough for a copy.
+    let copy = "[service.copy]\nexec = ['x']\n[service.copy.container]\nfrom = 'web'\n";
+    assert_eq!(problems(&format!("{joiner}{copy}{db}")), [none]);
+    // Each has the other's: nobody has one.
+    let told = problems(&format!("{joiner}{}", container("service:web")));
+    assert_eq!(told.len(), 3, "{told:?}");
+    let circle = "1:1 in web services that wait for each other: web, db; remove one of their after or requires";
+    assert!(told.iter().any(|line| line == circle), "{told:?}");
 }

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::put;
 use crate::sys::error::Result;
 use crate::sys::fd::{self, Fd};
-use crate::sys::process;
+use crate::sys::process::{self, Pid};
 use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::put::Out;
@@ -32,6 +32,12 @@ pub struct Handed<'h> {
     pub ready: Option<Fd>,
     /// For [`Step::Pty`](crate::plan::Step::Pty): where its master goes.
     pub terminal: Option<Fd>,
+    /// The network namespace that it is to be in, which it had before or is another's.
+    pub network: Option<&'h Fd>,
+    /// For [`Step::Join`](crate::plan::Step::Join): a process, and its directory in /proc.
+    pub process: Option<(Pid, &'h Fd)>,
+    /// Who makes it wants to have the one that is made for it.
+    pub keeps_network: bool,
 }
 
 /// What the steps say about it.

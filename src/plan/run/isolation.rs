@@ -8,12 +8,13 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::machine::{self, NODES};
+use crate::config::Network;
 use crate::config::value::Device;
 use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{local, mount, process, tty};
+use crate::sys::{local, mount, net, process, tty};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -22,6 +23,48 @@ const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
 /// `bytes` with a NUL behind them.
 fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
     bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
+}
+
+/// The network that it is given, the one at a path, or the new one that it was born with.
+pub fn enter_network(network: Network, place: &Place) -> Result<()> {
+    let opened;
+    let namespace = match (place.network, network) {
+        (Some(given), _) => given,
+        (None, Network::Netns(path)) => {
+            // A fifo in its place blocks nobody.
+            opened = fs::open(path, fs::READ | fs::NON_BLOCK)?;
+            &opened
+        }
+        (None, Network::Service(_)) => return Err(Error::new(Call::Setns, libc::ESRCH)),
+        (None, _) => return net::loopback_up(),
+    };
+    process::join(namespace, process::NEW_NET)
+}
+
+/// Into all namespaces of a process: at once (Linux 5.8), else one after the other, each opened before the first is joined.
+pub fn join(place: &Place) -> Result<()> {
+    const FILES: [&CStr; 7] = [c"ns/user", c"ns/cgroup", c"ns/ipc", c"ns/uts", c"ns/net", c"ns/pid", c"ns/mnt"];
+    const KINDS: u64 = process::NEW_CGROUP
+        | process::NEW_IPC
+        | process::NEW_UTS
+        | process::NEW_NET
+        | process::NEW_PID
+        | process::NEW_MOUNT;
+    let (pid, directory) = place.process.ok_or(Error::new(Call::Setns, libc::EBADF))?;
+    let whole = process::descriptor_of(pid);
+    // Its directory is that of one process for good: if it lives still, the number was its own all the time.
+    let user = fs::open_at(At::Dir(directory), c"ns/user", fs::READ)?;
+    // The kernel refuses the user namespace that one is in.
+    let own = fs::is_same(&user, c"/proc/self/ns/user");
+    match whole.and_then(|whole| process::join(&whole, KINDS | if own { 0 } else { process::NEW_USER })) {
+        Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => {}
+        done => return done,
+    }
+    let mut files = heapless::Vec::<Fd, { FILES.len() }>::new();
+    for name in FILES.get(usize::from(own)..).unwrap_or_default() {
+        let _ = files.push(fs::open_at(At::Dir(directory), name, fs::READ)?);
+    }
+    files.iter().try_for_each(|file| process::join(file, 0))
 }
 
 /// Mounts made from here on are seen by nobody else, and nobody else's by us.

@@ -37,6 +37,8 @@ pub struct Place<'p> {
     sockets: &'p [Fd],
     ready: Option<Fd>,
     terminal: Option<Fd>,
+    network: Option<&'p Fd>,
+    process: Option<(Pid, &'p Fd)>,
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
@@ -66,6 +68,8 @@ pub struct Place<'p> {
 pub struct Child {
     pub pid: Pid,
     pub report: Fd,
+    /// The namespace that was made for it, if whoever made it keeps that.
+    pub network: Option<Fd>,
     /// All steps before its execve are taken.
     armed: Cell<bool>,
 }
@@ -98,20 +102,26 @@ const HEAD_START: Millis = Millis(2);
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
-    match process::fork(flags(plan.namespaces), handed.cgroup)? {
+    // One of a namespace that is there costs next to nothing, one to make is half of a launch.
+    let namespaces = Namespaces { net: plan.namespaces.net && handed.network.is_none(), ..plan.namespaces };
+    match process::fork(flags(namespaces), handed.cgroup)? {
         Forked::Parent(pid) => {
+            // Before the child may have ended: a zombie is in none.
+            let network =
+                if namespaces.net && handed.keeps_network { process::open(pid, "ns/net", fs::READ).ok() } else { None };
             // The first of many services would wait until the last one is forked, for the one processor is ours until
             // we sleep. An execve from a disk that hangs is not waited for.
             if handed.alone {
                 let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
             }
-            Ok(Child { pid, report: reader, armed: Cell::new(false) })
+            Ok(Child { pid, report: reader, network, armed: Cell::new(false) })
         }
         Forked::Child => {
             // Closed with the rest, or by execve.
             reader.leak();
-            let Handed { log, input, sockets, ready, terminal, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, terminal, report: Some(writer), ..Place::default() })
+            let Handed { log, input, sockets, ready, terminal, network, process, .. } = handed;
+            let report = Some(writer);
+            child(plan, Place { log, input, sockets, ready, terminal, network, process, report, ..Place::default() })
         }
     }
 }
@@ -169,6 +179,8 @@ fn tell(place: &Place, step: u16, errno: u16) -> bool {
 }
 
 /// This process is the container's PID 1 now: it keeps no file of anybody's, so that pipes end when the command ends them.
+///
+/// Its rights are those of the command, which `tinyo exec` looks at.
 fn attend(pid: Pid) -> ! {
     // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. It can only fail where it
     // holds already.
@@ -286,7 +298,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Undumpable => process::make_undumpable(),
         Step::NoNewPrivileges => process::no_new_privileges(),
         Step::Seccomp(set) => command::filter_calls(set),
-        Step::Reaper => {
+        // Its pid namespace is for children: as in a new one, whoever made it stays outside of the command's way.
+        Step::Join(_) => isolation::join(place),
+        Step::Reaper | Step::Inside => {
             if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
                 place.child = Some(pid);
             }
@@ -328,7 +342,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::DropOldRoot => isolation::drop_old_root(),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
-        Step::Loopback => crate::sys::net::loopback_up(),
+        Step::Network(network) => isolation::enter_network(network, place),
     }
 }
 
