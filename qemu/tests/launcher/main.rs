@@ -3,6 +3,7 @@
 
 mod asked;
 mod clients;
+mod confined;
 mod devices;
 mod ends;
 mod endurance;
@@ -22,9 +23,11 @@ mod options;
 mod reloads;
 mod rights;
 mod scene;
+mod settings;
 mod signals;
 mod status;
 mod terminal;
 mod tini;
+mod told;
 mod users;
 mod volumes;
