@@ -53,6 +53,33 @@ options! {
     "workdir" b'w' Workdir "absolute path",
 }
 
+/// One screen: 24 lines of 80.
+pub const USAGE: Packed = packed!(
+    "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
+  -v, --volume SRC:DST[:ro]   bind SRC on DST
+      --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
+  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
+  -u, --user USER[:GROUP]     by name or number (0:0); --group-add GROUP
+  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
+  -h, --hostname NAME         set the host name (container)
+      --network none|host     lo only, or the host's network (none)
+      --read-only             with tmpfs on /tmp and /run
+  -m, --memory SIZE           and --cpus N, --pids-limit N: limits of cgroup v2;
+      --cgroup FILE=VALUE     any other of them
+      --ulimit NAME=SOFT:HARD of setrlimit(2); --oom-score-adj N
+      --sysctl NAME=VALUE     of the container's own namespaces
+      --cap-add, --cap-drop NAME|ALL
+      --privileged            all capabilities, nothing masked: no isolation
+      --init=false            run COMMAND as PID 1, without the reaper
+      --pid-file PATH         holds its pid while it runs
+      --ready-fd N            gets a newline when it runs
+      --preserve-fds N        keep the files 3 to N+2 open
+Short ones cluster (-iv A:B); --rm and -i, --interactive are taken, and void.
+Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
+128+N killed by signal N. What it would do: tinyo plan run ...
+"
+);
+
 /// What docker run has and we have not, short names too, and what to do instead: a line each of the two.
 const DOCKERS: &str = "\
 detach d\n\

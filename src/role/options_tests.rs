@@ -46,6 +46,16 @@ fn the_tables_are_of_one_length_and_in_order() {
 }
 
 #[test]
+fn help_fits_a_screen_and_has_every_option() {
+    let help = shown(&USAGE);
+    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80), "{help}");
+    for name in LONG.split_terminator(' ').filter(|name| *name != "help") {
+        let is_it = |word: &str| word.trim_end_matches([',', ':', ';']).split('=').next() == Some(&format!("--{name}"));
+        assert!(help.split_whitespace().any(is_it), "--{name} is not in the help");
+    }
+}
+
+#[test]
 fn short_options_cluster() {
     for words in ["-iv /a:/b", "-iv/a:/b", "-iv=/a:/b", "-i -v /a:/b", "--rm --volume=/a:/b", "-i --volume /a:/b"] {
         assert_eq!(all(&format!("{words} / true -i")), ["true", "-i", "/a:/b"], "{words}");

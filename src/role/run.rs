@@ -23,28 +23,6 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
-use crate::text::packed::{Packed, packed};
-
-pub const USAGE: Packed = packed!(
-    "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
-  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
-  -u, --user USER[:GROUP]     run as USER, by name or number (0:0); --group-add
-  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
-  -h, --hostname NAME         set the host name (container)
-      --network none|host     lo only, or the host's network (none)
-      --read-only             with tmpfs on /tmp and /run
-  -m, --memory SIZE           limits of cgroup v2; --cpus N, --pids-limit N,
-                              --cgroup FILE=VALUE for any other
-      --ulimit NAME=SOFT:HARD as setrlimit(2) has them; --oom-score-adj N
-      --cap-add, --cap-drop NAME|ALL
-      --init=false            run COMMAND as PID 1, without the reaper
-      --privileged            all capabilities, nothing masked: no isolation
-Short ones cluster; --rm and -i are accepted, and nothing to ask for.
-Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
-128+N killed by signal N
-"
-);
 
 /// Runs a container and ends as its command ends.
 #[inline(never)]
@@ -52,7 +30,7 @@ pub fn run(args: Args) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::LAUNCHER };
     let told = match read(&args, FIRST, config) {
         Some(Asked::Run(told)) => told,
-        Some(Asked::Help) => return super::output::print(USAGE),
+        Some(Asked::Help) => return super::output::print(options::USAGE),
         None => return exit::LAUNCHER,
     };
     if !user::is_root() {
