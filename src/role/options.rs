@@ -142,18 +142,7 @@ pub struct Launch {
     pub ready: Option<u8>,
 }
 
-/// What is wrong with them, and what to do about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Wrong {
-    pub what: Message<'static>,
-    pub hint: Packed,
-}
-
 const TRY: Packed = packed!("; try tinyo run --help");
-
-fn wrong(what: Packed, word: &'static [u8], hint: Packed) -> Wrong {
-    Wrong { what: Message { what, with: [word, b"", b""] }, hint }
-}
 
 /// The words to read.
 #[derive(Clone, Copy)]
@@ -161,25 +150,34 @@ pub struct Words<'w> {
     pub word: &'w dyn Fn(usize) -> Option<&'static CStr>,
     /// `NAME=VALUE` of the environment, by its name.
     pub variable: &'w dyn Fn(&[u8]) -> Option<&'static CStr>,
+    /// Hears what is wrong with them, and what to do about it.
+    pub complain: &'w dyn Fn(&Message, Packed),
 }
 
-/// Reads the words from `first` on into `config`, which is empty.
+impl Words<'_> {
+    /// Nothing comes of words with something wrong; empty ones must not look like nothing.
+    #[inline(never)]
+    fn wrong<T>(&self, what: Packed, word: &[u8], more: &[u8], hint: Packed) -> Option<T> {
+        let word = if word.is_empty() { b"\"\"" } else { word };
+        (self.complain)(&Message { what, with: [word, more, b""] }, hint);
+        None
+    }
+}
+
+/// Reads the words from `first` on into `config`, which is empty. None: there was something wrong.
 #[inline(never)]
-pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result<Asked, Wrong> {
-    let many = Wrong { what: Message { what: MANY, with: [b""; 3] }, hint: Packed::EMPTY };
-    config.add_service(b"container").ok_or(many)?.container = Some(Container::new(c"/"));
+pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+    config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut launch = Launch::default();
     let mut options = Options { words, index: first, letter: 0 };
     while let Some((number, field, value)) = options.next()? {
         if field == Field::Help {
-            return Ok(Asked::Help);
+            return Some(Asked::Help);
         }
         let text = value.to_bytes();
         let Some(becomes) = check(field, text) else {
             let called = names::at(LONG, b' ', number).as_bytes();
-            let shown = if text.is_empty() { b"\"\"" } else { text };
-            let what = Message { what: packed!("--%1: %2 is no "), with: [called, shown, b""] };
-            return Err(Wrong { what, hint: WANTED.line(number) });
+            return words.wrong(packed!("--%2: %1 is no "), text, called, WANTED.line(number));
         };
         match field {
             Field::PidFile => launch.pid_file = Some(value),
@@ -187,20 +185,23 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
             _ => config.set(ONLY, field, becomes, value, List::EMPTY),
         }
     }
-    let root = options.word().ok_or(wrong(packed!("no ROOTFS: run ROOTFS COMMAND is needed"), b"", TRY))?;
+    let Some(root) = options.word() else {
+        return words.wrong(packed!("no ROOTFS: run ROOTFS COMMAND is needed"), b"", b"", TRY);
+    };
     options.index += 1;
     if options.word().is_none() {
-        let shown: &[u8] = if root.is_empty() { b"\"\"" } else { root.to_bytes() };
-        return Err(wrong(packed!("no COMMAND after %1"), shown, TRY));
+        return words.wrong(packed!("no COMMAND after %1"), root.to_bytes(), b"", TRY);
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
-    add_lists(words, first, options.index, config).ok_or(many)?;
+    if add_lists(words, first, options.index, config).is_none() {
+        return words.wrong(MANY, b"", b"", Packed::EMPTY);
+    }
     match config.services.first().and_then(|service| config.shared_setting(service)) {
         Some(word) => {
             let what = packed!("--sysctl: %1 is of a network that is not the container's own");
-            Err(wrong(what, word.to_bytes(), Packed::EMPTY))
+            words.wrong(what, word.to_bytes(), b"", Packed::EMPTY)
         }
-        None => Ok(Asked::Run(launch)),
+        None => Some(Asked::Run(launch)),
     }
 }
 
@@ -214,7 +215,7 @@ fn add_lists(words: Words, first: usize, command: usize, config: &mut Config<'st
     for field in FIELDS.iter().filter(|field| matches!(field.kind(), Type::List(_))) {
         let mut options = Options { words, index: first, letter: 0 };
         let mut values = core::iter::from_fn(|| {
-            while let Ok(Some((_, other, value))) = options.next() {
+            while let Some(Some((_, other, value))) = options.next() {
                 // A name alone of `--env` is passed on, if it is there.
                 let bare = *field == Field::Env && !has(value.to_bytes(), b'=');
                 let value = if bare { (words.variable)(value.to_bytes()) } else { Some(value) };
@@ -268,11 +269,11 @@ impl Options<'_> {
 
     /// The number of the next option, its key, and its value. None: there are no more.
     #[inline(never)]
-    fn next(&mut self) -> Result<Option<Given>, Wrong> {
-        let Some(word) = (self.words.word)(self.index) else { return Ok(None) };
+    fn next(&mut self) -> Option<Option<Given>> {
+        let Some(word) = (self.words.word)(self.index) else { return Some(None) };
         let bytes = word.to_bytes();
         if bytes == b"--" || !bytes.starts_with(b"-") || bytes.len() == 1 {
-            return Ok(None);
+            return Some(None);
         }
         // What is attached to the option's name: of a short one it may be other short ones.
         let (number, name, attached) = match after(bytes, b"--") {
@@ -289,7 +290,7 @@ impl Options<'_> {
         };
         let short = self.letter > 0;
         let Some((number, field)) = number.and_then(|number| Some((number, *FIELDS.get(number)?))) else {
-            return Err(unknown(name, bytes));
+            return unknown(self.words, name, bytes);
         };
         // `-v=/a:/b` is docker's too.
         let value = if short { attached.map(|rest| after(rest, b"=").unwrap_or(rest)) } else { attached };
@@ -298,36 +299,33 @@ impl Options<'_> {
             if attached.is_none() {
                 (self.index, self.letter) = (self.index + 1, 0);
             }
-            return Ok(Some((number, field, c"true")));
+            return Some(Some((number, field, c"true")));
         }
         (self.index, self.letter) = (self.index + 1, 0);
         let tail = |value: &[u8]| terminated(word.to_bytes_with_nul().get(bytes.len() - value.len()..)?);
         match value.map_or_else(|| (self.words.word)(self.index), tail) {
             Some(given) => {
                 self.index += usize::from(value.is_none());
-                Ok(Some((number, field, given)))
+                Some(Some((number, field, given)))
             }
-            None => Err(wrong(packed!("a value is missing after %1"), bytes, TRY)),
+            None => self.words.wrong(packed!("a value is missing after %1"), bytes, b"", TRY),
         }
     }
 }
 
 /// `name` is an option of docker's, or nobody's; it was written as `word`.
-fn unknown(name: &'static [u8], word: &'static [u8]) -> Wrong {
+fn unknown<T>(words: Words, name: &[u8], word: &[u8]) -> Option<T> {
     let lines = (0..).map(|line| names::at(DOCKERS, b'\n', line)).take_while(|line| !line.is_empty());
     for (line, group) in lines.enumerate() {
         if names::position(group, name).is_some() {
-            return wrong(packed!("%1 is docker's: "), word, INSTEAD.line(line));
+            return words.wrong(packed!("%1 is docker's: "), word, b"", INSTEAD.line(line));
         }
     }
     // `-rm` too.
     let long = cut(after(word, b"--").or(after(word, b"-")).unwrap_or_default(), b'=').0;
     match names::nearest(long, &[LONG]) {
-        Some(near) => Wrong {
-            what: Message { what: packed!("unknown option %1; did you mean --%2"), with: [word, near, b""] },
-            hint: Packed::EMPTY,
-        },
-        None => wrong(packed!("unknown option %1"), word, TRY),
+        Some(near) => words.wrong(packed!("unknown option %1; did you mean --%2"), word, near, Packed::EMPTY),
+        None => words.wrong(packed!("unknown option %1"), word, b"", TRY),
     }
 }
 

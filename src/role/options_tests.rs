@@ -13,9 +13,11 @@ fn parsed(text: &str) -> (Config<'static>, Result<Asked, String>) {
     let words: Vec<&CStr> = text.split(' ').filter(|word| !word.is_empty()).map(leak).collect();
     let mut config = Config::new();
     let variable = |name: &[u8]| Some(c"CALLED=outside").filter(|_| name == b"CALLED");
-    let words = Words { word: &|at| words.get(at).copied(), variable: &variable };
-    let asked = parse(words, 0, &mut config).map_err(|wrong| format!("{}{}", shown(&wrong.what), shown(&wrong.hint)));
-    (config, asked)
+    let said = core::cell::RefCell::new(String::new());
+    let complain = |what: &Message, hint| *said.borrow_mut() += &format!("{}{}", shown(what), shown(&hint));
+    let words = Words { word: &|at| words.get(at).copied(), variable: &variable, complain: &complain };
+    let asked = parse(words, 0, &mut config);
+    (config, asked.ok_or(said.into_inner()))
 }
 
 #[track_caller]

@@ -23,6 +23,7 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
+use crate::text::put::Piece;
 
 /// Runs a container and ends as its command ends.
 #[inline(never)]
@@ -79,8 +80,12 @@ const FIRST: usize = 2;
 pub fn read(args: &Args, first: usize, config: &mut Config<'static>) -> Option<Asked> {
     let named =
         |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
-    let words = Words { word: &|at| args.get(at), variable: &|name| args.environment().find(|word| named(word, name)) };
-    options::parse(words, first, config).inspect_err(|wrong| say!(Failure, "run: {}{}", wrong.what, wrong.hint)).ok()
+    let words = Words {
+        word: &|at| args.get(at),
+        variable: &|name| args.environment().find(|word| named(word, name)),
+        complain: &|what, hint| say!(Failure, "run: {}{}", Piece::Other(what), hint),
+    };
+    options::parse(words, first, config)
 }
 
 /// It never came to its command; why was said.
