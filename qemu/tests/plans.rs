@@ -75,6 +75,30 @@ fn plans_are_as_they_were() {
     }
 }
 
+/// The container of `tinyo run` by its options: nothing of them, all that are steps, and all walls down.
+#[test]
+fn containers_are_as_they_were() {
+    let Some(words) = Words::find() else { return };
+    let update = env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
+    let all = "-iv .:/work:ro --tmpfs /cache:size=1m -e A=b --env-file vars -u app:7 --group-add 8 -w /work --umask 027 \
+               -h box --network none --read-only -m 64m --cpus 0.5 --pids-limit 9 --cgroup memory.high=1 --ulimit core=0 \
+               --oom-score-adj 5 --cap-drop ALL --cap-add NET_ADMIN --sysctl kernel.sem=1 --preserve-fds 2 --rm";
+    let mut printed = String::new();
+    for options in ["", all, "--privileged --init=false --network host"] {
+        let line = format!("plan run {options} /srv /bin/x -y");
+        let said = words.run(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{options}: {said:?}");
+        printed += &said.out;
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/run.plan");
+    if update {
+        fs::write(&golden, &printed).unwrap();
+    }
+    assert_eq!(printed, fs::read_to_string(&golden).unwrap_or_default(), "not as in {}", golden.display());
+    words.run(&["plan", "run", "--bogus"]).fails(100, "run: unknown option --bogus; try tinyo run --help");
+    assert!(words.run(&["plan", "run", "--help"]).lines()[0].starts_with("usage: tinyo run "));
+}
+
 #[test]
 fn the_cases_are_good_configs() {
     let Some(words) = Words::find() else { return };

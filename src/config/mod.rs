@@ -138,6 +138,7 @@ impl<'a> Config<'a> {
     }
 
     /// A setting of the network that a service's container has not for itself.
+    #[inline(never)]
     pub fn shared_setting(&self, service: &Service) -> Option<&'a CStr> {
         let container = service.container.as_ref().filter(|container| container.network != Network::None)?;
         self.list(container.sysctl).iter().copied().find(|word| value::is_of_network(word.to_bytes()))

@@ -20,17 +20,20 @@ pub struct Manner {
     pub stops: Stops,
 }
 
-/// What SIGTSTP (^Z) does: in the session of a container, which has no terminal, the kernel lets it stop nobody.
+/// What ^Z does: in the session of a container, which has no terminal, the kernel lets SIGTSTP stop nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stops {
     /// What the child makes of it.
     #[default]
     Passed,
-    /// We are a container's first process: all others stop, and SIGCONT continues them all.
+    /// We are a container's first process: at [`HALT`] all others stop, and SIGCONT continues them.
     All,
     /// We are its launcher: it stops, and we with it, until we are continued. `first`: by its first process, which is ours.
     Outside { first: bool },
 }
+
+/// From a launcher to a container's first process, which gets it from nobody else: it is never passed on.
+const HALT: i32 = libc::SIGTTOU;
 
 /// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
 /// end can be missed: many deaths are one SIGCHLD, so every one of them means "look until there is no more". `died`:
@@ -75,28 +78,31 @@ pub fn attend(child: Pid, signals: &Fd, manner: Manner, mut died: bool) -> Exit 
 }
 
 /// Every signal to us goes on to `child`, but the news of a child's end, and TTIN and TTOU, which somebody of our group
-/// brought on by using a terminal that is not his. `asked`: the last one was to stop. True: there was news of an end.
+/// brought on by using a terminal that is not his. `asked`: the last one was to stop, or [`HALT`] was. True: there was news of
+/// an end.
 pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bool {
     let mut died = false;
-    while let Ok(Some(number)) = signal::next(signals) {
+    while let Ok(Some((number, typed))) = signal::next_sent(signals) {
         let signal = i32::from(number);
         died |= signal == libc::SIGCHLD;
-        if matches!(signal, libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU) {
-            continue;
-        }
-        *asked = signal == libc::SIGTSTP;
         match (signal, manner.stops) {
-            (libc::SIGTSTP, Stops::Outside { first }) => {
+            (HALT, Stops::All) => {
+                *asked = process::kill_all(libc::SIGSTOP as u8).is_ok();
+                continue;
+            }
+            (libc::SIGCONT, Stops::All) if core::mem::take(asked) => {
+                let _ = process::kill_all(number);
+                continue;
+            }
+            (libc::SIGTSTP, Stops::Outside { first }) if typed => {
                 halt(child, first, true);
                 // Nobody could continue us, or somebody has.
                 signal::stop(number, false);
                 halt(child, first, false);
                 continue;
             }
-            (libc::SIGTSTP | libc::SIGCONT, Stops::All) => {
-                let _ = process::kill_all(if *asked { libc::SIGSTOP } else { libc::SIGCONT } as u8);
-                continue;
-            }
+            (libc::SIGCHLD | libc::SIGTTIN | libc::SIGTTOU, _) => continue,
+            (_, Stops::Passed) => *asked = signal == libc::SIGTSTP,
             _ => {}
         }
         say!(Debug, "init: passing signal {} on", number);
@@ -111,7 +117,7 @@ pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bo
 /// Stops the container of `child`, or lets it go on. Without a first process of ours, its command's process group at least.
 fn halt(child: Pid, first: bool, stops: bool) {
     let _ = match (first, stops) {
-        (true, true) => process::kill(child, libc::SIGTSTP as u8),
+        (true, true) => process::kill(child, HALT as u8),
         (true, false) => process::kill(child, libc::SIGCONT as u8),
         (false, true) => process::kill_group(child, libc::SIGSTOP as u8),
         (false, false) => process::kill_group(child, libc::SIGCONT as u8),

@@ -29,7 +29,7 @@ fn position(steps: &[String], start: &str) -> usize {
 
 const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlog = \"/log\"\nenv-file = [\"/env\"]\n\
                         umask = '077'\nulimit = [\"core=0\", \"nofile=5:6\"]\noom-score = -5\ngroup-add = [\"a\", \"7\"]\n\
-                        [service.web.container]\nroot = \"/srv\"\nread-only = true\nvolumes = [\"/a:/b:ro\"]\n";
+                        [service.web.container]\nroot = \"/srv\"\nread-only = true\nsysctl = ['kernel.shmmax=1']\nvolumes = [\"/a:/b:ro\"]\n";
 
 /// A launcher's is made in the container's own /dev, before any file of the user's; nobody is asked to press Enter.
 #[test]
@@ -61,6 +61,8 @@ fn a_containers_steps_come_in_the_kernels_order() {
         "mount proc",
         "mount sysfs",
         "detach the old root",
+        // Before /proc/sys cannot be written.
+        "set sysctl kernel.shmmax=1",
         "mask /proc/kcore",
         "make read-only /proc/sys",
         "set hostname web",

@@ -200,6 +200,7 @@ hints! {
     Workdir, EXDEV => "it leads out of the root",
     Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
     Sysctl | OwnSysctl, ENOENT => "is it in this kernel?",
+    Reaper, EAGAIN => "is pids-limit below 2?",
     CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
     Stdio, ENOENT => "is its directory there?",
     Seccomp, EINVAL | ENOSYS => "does this kernel have CONFIG_SECCOMP_FILTER? write seccomp = \"none\"",

@@ -1,4 +1,4 @@
-//! The words after `tinyo run` and `tinyo exec`: docker's names, to a service with a container. Pure.
+//! The words after `tinyo run` and `tinyo exec`: docker run's names, to a service with a container. Pure.
 
 use core::ffi::CStr;
 
@@ -47,7 +47,7 @@ options! {
     "read-only" 0 ContainerReadOnly "true or false",
     "ready-fd" 0 ReadyFd "number of a file; write 3 to 255",
     "rm" 0 Void "value for it: nothing of a container is kept",
-    "seccomp" 0 Seccomp "filter; write default or none",
+    "seccomp" 0 Seccomp "seccomp profile; write default or none",
     "sysctl" 0 ContainerSysctl "setting of the container's own: kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, net.* in a network of its own",
     "tmpfs" 0 Tmpfs "tmpfs; write /PATH or /PATH:OPTIONS",
     "tty" b't' OwnTty "true or false",
@@ -58,6 +58,33 @@ options! {
     "volume" b'v' Volumes "volume; write /SRC:/DST or /SRC:/DST:ro",
     "workdir" b'w' Workdir "absolute path",
 }
+
+/// One screen: 24 lines of 80.
+pub const USAGE: Packed = packed!(
+    "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
+  -v, --volume SRC:DST[:ro]   bind SRC on DST; --device SRC[:DST] a device
+      --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
+  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
+  -u, --user USER[:GROUP]     by name or number (0:0); --group-add GROUP
+  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
+  -t, --tty                   a terminal of its own; -h, --hostname NAME
+      --network none|host|service:NAME|netns:/PATH  (none: lo only)
+      --read-only             with tmpfs on /tmp and /run
+  -m, --memory SIZE           and --cpus N, --pids-limit N: limits of cgroup v2;
+      --cgroup FILE=VALUE     any other of them
+      --ulimit NAME=SOFT:HARD of setrlimit(2); --oom-score-adj N
+      --sysctl NAME=VALUE     of the container's own namespaces
+      --cap-add, --cap-drop NAME|ALL; --cap-ambient NAME for any user
+      --seccomp none, --unmask, --no-new-privileges=false  a wall less each
+      --privileged            all capabilities, nothing masked: no isolation
+      --init=false            run COMMAND as PID 1, without the reaper
+      --pid-file PATH         holds its pid; --ready-fd N gets a newline
+      --preserve-fds N        keep the files 3 to N+2 open
+Short ones cluster (-it); --rm and -i, --interactive are taken, and void.
+Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
+128+N killed by signal N. What it would do: tinyo plan run ...
+"
+);
 
 /// What docker run has and we have not, short names too, and what to do instead: a line each of the two.
 const DOCKERS: &str = "\
@@ -84,13 +111,13 @@ const INSTEAD: Packed = packed!(
     write a [service], which is restarted and watched\n\
     a signal to tinyo is one to the command; a [service] has its own\n\
     no port is forwarded; write --network host\n\
-    write --network none or host\n\
+    write --network none, host, service:NAME or netns:/PATH\n\
     write a file of yours over the image's: -v ./hosts:/etc/hosts:ro\n\
     write the program behind ROOTFS\n\
     write --volume SRC:DST or --tmpfs PATH\n\
     write --tmpfs /dev/shm:size=128m\n\
-    devices are closed; --privileged opens all of them\n\
-    each wall has its own option; see tinyo run --help\n\
+    write --device /dev/NAME for each of them\n\
+    each wall has its own option: --seccomp none, --no-new-privileges=false, --unmask\n\
     write --cgroup FILE=VALUE of cgroup v2, as --cgroup memory.swap.max=0\n\
     its cgroup is made below that of tinyo; start tinyo in the one that it shall be\n\
     a container has its own; only --network can be the host's\n\
@@ -121,54 +148,50 @@ pub struct Launch {
     pub ready: Option<u8>,
 }
 
-/// What is wrong with them, and what to do about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Wrong {
-    pub what: Message<'static>,
-    pub hint: Packed,
-}
-
-fn wrong(what: Packed, word: &'static [u8], hint: Packed) -> Wrong {
-    Wrong { what: Message { what, with: [word, b"", b""] }, hint }
-}
-
 /// The words to read.
 #[derive(Clone, Copy)]
 pub struct Words<'w> {
     pub word: &'w dyn Fn(usize) -> Option<&'static CStr>,
     /// `NAME=VALUE` of the environment, by its name.
     pub variable: &'w dyn Fn(&[u8]) -> Option<&'static CStr>,
+    /// Hears what is wrong with them, and what to do about it.
+    pub complain: &'w dyn Fn(&Message, Packed),
     /// Those of `exec`, which are fewer.
     pub exec: bool,
 }
 
 impl Words<'_> {
-    fn hint(self) -> Packed {
+    fn hint(&self) -> Packed {
         if self.exec { packed!("; try tinyo exec --help") } else { packed!("; try tinyo run --help") }
     }
 
-    const fn has(self, field: Field) -> bool {
+    const fn have(&self, field: Field) -> bool {
         !self.exec || matches!(field, Field::Env | Field::EnvFile | Field::User | Field::Workdir | Field::Help)
+    }
+
+    /// Nothing comes of words with something wrong; empty ones must not look like nothing.
+    #[inline(never)]
+    fn wrong<T>(&self, what: Packed, word: &[u8], more: &[u8], hint: Packed) -> Option<T> {
+        let word = if word.is_empty() { b"\"\"" } else { word };
+        (self.complain)(&Message { what, with: [word, more, b""] }, hint);
+        None
     }
 }
 
-/// Reads the words from `first` on into `config`, which is empty.
+/// Reads the words from `first` on into `config`, which is empty. None: there was something wrong.
 #[inline(never)]
-pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result<Asked, Wrong> {
-    let many = Wrong { what: Message { what: MANY, with: [b""; 3] }, hint: Packed::EMPTY };
-    config.add_service(b"container").ok_or(many)?.container = Some(Container::new(c"/"));
+pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Option<Asked> {
+    config.add_service(b"container")?.container = Some(Container::new(c"/"));
     let mut launch = Launch::default();
     let mut options = Options { words, index: first, letter: 0 };
     while let Some((number, field, value)) = options.next()? {
         if field == Field::Help {
-            return Ok(Asked::Help);
+            return Some(Asked::Help);
         }
         let text = value.to_bytes();
         let Some(becomes) = check(field, text) else {
             let called = names::at(LONG, b' ', number).as_bytes();
-            let shown = if text.is_empty() { b"\"\"" } else { text };
-            let what = Message { what: packed!("--%1: %2 is no "), with: [called, shown, b""] };
-            return Err(Wrong { what, hint: WANTED.line(number) });
+            return words.wrong(packed!("--%2: %1 is no "), text, called, WANTED.line(number));
         };
         match field {
             Field::PidFile => launch.pid_file = Some(value),
@@ -176,24 +199,27 @@ pub fn parse(words: Words, first: usize, config: &mut Config<'static>) -> Result
             _ => config.set(ONLY, field, becomes, value, List::EMPTY),
         }
     }
-    let none = match words.exec {
-        true => packed!("no NAME: exec NAME COMMAND is needed"),
-        false => packed!("no ROOTFS: run ROOTFS COMMAND is needed"),
+    let Some(root) = options.word() else {
+        let none = match words.exec {
+            true => packed!("no NAME: exec NAME COMMAND is needed"),
+            false => packed!("no ROOTFS: run ROOTFS COMMAND is needed"),
+        };
+        return words.wrong(none, b"", b"", words.hint());
     };
-    let root = options.word().ok_or(wrong(none, b"", words.hint()))?;
     options.index += 1;
     if options.word().is_none() {
-        let shown: &[u8] = if root.is_empty() { b"\"\"" } else { root.to_bytes() };
-        return Err(wrong(packed!("no COMMAND after %1"), shown, words.hint()));
+        return words.wrong(packed!("no COMMAND after %1"), root.to_bytes(), b"", words.hint());
     }
     config.set(ONLY, Field::ContainerRoot, 0, root, List::EMPTY);
-    add_lists(words, first, options.index, config).ok_or(many)?;
+    if add_lists(words, first, options.index, config).is_none() {
+        return words.wrong(MANY, b"", b"", Packed::EMPTY);
+    }
     match config.services.first().and_then(|service| config.shared_setting(service)) {
         Some(word) => {
             let what = packed!("--sysctl: %1 is of a network that is not the container's own");
-            Err(wrong(what, word.to_bytes(), Packed::EMPTY))
+            words.wrong(what, word.to_bytes(), b"", Packed::EMPTY)
         }
-        None => Ok(Asked::Run(launch)),
+        None => Some(Asked::Run(launch)),
     }
 }
 
@@ -207,7 +233,7 @@ fn add_lists(words: Words, first: usize, command: usize, config: &mut Config<'st
     for field in FIELDS.iter().filter(|field| matches!(field.kind(), Type::List(_))) {
         let mut options = Options { words, index: first, letter: 0 };
         let mut values = core::iter::from_fn(|| {
-            while let Ok(Some((_, other, value))) = options.next() {
+            while let Some(Some((_, other, value))) = options.next() {
                 // A name alone of `--env` is passed on, if it is there.
                 let bare = *field == Field::Env && !has(value.to_bytes(), b'=');
                 let value = if bare { (words.variable)(value.to_bytes()) } else { Some(value) };
@@ -261,11 +287,11 @@ impl Options<'_> {
 
     /// The number of the next option, its key, and its value. None: there are no more.
     #[inline(never)]
-    fn next(&mut self) -> Result<Option<Given>, Wrong> {
-        let Some(word) = (self.words.word)(self.index) else { return Ok(None) };
+    fn next(&mut self) -> Option<Option<Given>> {
+        let Some(word) = (self.words.word)(self.index) else { return Some(None) };
         let bytes = word.to_bytes();
         if bytes == b"--" || !bytes.starts_with(b"-") || bytes.len() == 1 {
-            return Ok(None);
+            return Some(None);
         }
         // What is attached to the option's name: of a short one it may be other short ones.
         let (number, name, attached) = match after(bytes, b"--") {
@@ -282,8 +308,8 @@ impl Options<'_> {
         };
         let short = self.letter > 0;
         let known = number.and_then(|number| Some((number, *FIELDS.get(number)?)));
-        let Some((number, field)) = known.filter(|(_, field)| self.words.has(*field)) else {
-            return Err(unknown(name, bytes, self.words.hint()));
+        let Some((number, field)) = known.filter(|(_, field)| self.words.have(*field)) else {
+            return unknown(self.words, name, bytes);
         };
         // `-v=/a:/b` is docker's too.
         let value = if short { attached.map(|rest| after(rest, b"=").unwrap_or(rest)) } else { attached };
@@ -292,36 +318,33 @@ impl Options<'_> {
             if attached.is_none() {
                 (self.index, self.letter) = (self.index + 1, 0);
             }
-            return Ok(Some((number, field, c"true")));
+            return Some(Some((number, field, c"true")));
         }
         (self.index, self.letter) = (self.index + 1, 0);
         let tail = |value: &[u8]| terminated(word.to_bytes_with_nul().get(bytes.len() - value.len()..)?);
         match value.map_or_else(|| (self.words.word)(self.index), tail) {
             Some(given) => {
                 self.index += usize::from(value.is_none());
-                Ok(Some((number, field, given)))
+                Some(Some((number, field, given)))
             }
-            None => Err(wrong(packed!("a value is missing after %1"), bytes, self.words.hint())),
+            None => self.words.wrong(packed!("a value is missing after %1"), bytes, b"", self.words.hint()),
         }
     }
 }
 
 /// `name` is an option of docker's, or nobody's; it was written as `word`.
-fn unknown(name: &'static [u8], word: &'static [u8], hint: Packed) -> Wrong {
+fn unknown<T>(words: Words, name: &[u8], word: &[u8]) -> Option<T> {
     let lines = (0..).map(|line| names::at(DOCKERS, b'\n', line)).take_while(|line| !line.is_empty());
     for (line, group) in lines.enumerate() {
         if names::position(group, name).is_some() {
-            return wrong(packed!("%1 is docker's: "), word, INSTEAD.line(line));
+            return words.wrong(packed!("%1 is docker's: "), word, b"", INSTEAD.line(line));
         }
     }
     // `-rm` too.
     let long = cut(after(word, b"--").or(after(word, b"-")).unwrap_or_default(), b'=').0;
     match names::nearest(long, &[LONG]) {
-        Some(near) => Wrong {
-            what: Message { what: packed!("unknown option %1; did you mean --%2"), with: [word, near, b""] },
-            hint: Packed::EMPTY,
-        },
-        None => wrong(packed!("unknown option %1"), word, hint),
+        Some(near) => words.wrong(packed!("unknown option %1; did you mean --%2"), word, near, Packed::EMPTY),
+        None => words.wrong(packed!("unknown option %1"), word, b"", words.hint()),
     }
 }
 

@@ -13,9 +13,11 @@ fn parsed(text: &str) -> (Config<'static>, Result<Asked, String>) {
     let words: Vec<&CStr> = text.split(' ').filter(|word| !word.is_empty()).map(leak).collect();
     let mut config = Config::new();
     let variable = |name: &[u8]| Some(c"CALLED=outside").filter(|_| name == b"CALLED");
-    let words = Words { word: &|at| words.get(at).copied(), variable: &variable, exec: false };
-    let asked = parse(words, 0, &mut config).map_err(|wrong| format!("{}{}", shown(&wrong.what), shown(&wrong.hint)));
-    (config, asked)
+    let said = core::cell::RefCell::new(String::new());
+    let complain = |what: &Message, hint| *said.borrow_mut() += &format!("{}{}", shown(what), shown(&hint));
+    let words = Words { word: &|at| words.get(at).copied(), variable: &variable, complain: &complain, exec: false };
+    let asked = parse(words, 0, &mut config);
+    (config, asked.ok_or(said.into_inner()))
 }
 
 #[track_caller]
@@ -42,6 +44,16 @@ fn the_tables_are_of_one_length_and_in_order() {
         let ours =
             names::position(LONG, name.as_bytes()).is_some() || SHORT.iter().any(|short| name.as_bytes() == [*short]);
         assert!(!ours, "{name} is here now");
+    }
+}
+
+#[test]
+fn help_fits_a_screen_and_has_every_option() {
+    let help = shown(&USAGE);
+    assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80), "{help}");
+    for name in LONG.split_terminator(' ').filter(|name| *name != "help") {
+        let is_it = |word: &str| word.trim_end_matches([',', ':', ';']).split('=').next() == Some(&format!("--{name}"));
+        assert!(help.split_whitespace().any(is_it), "--{name} is not in the help");
     }
 }
 

@@ -24,33 +24,8 @@ use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Pid, Waited};
 use crate::sys::{fs, signal, tty, user};
 use crate::text::bytes;
-use crate::text::packed::{Packed, packed};
-use crate::text::put::Word;
+use crate::text::put::{Piece, Word};
 use crate::text::show::Show;
-
-pub const USAGE: Packed = packed!(
-    "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS] mount one
-      --device SRC[:DST]      bind a device on DST, below /dev
-  -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
-  -u, --user USER[:GROUP]     run as USER, by name or number (0:0); --group-add
-  -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
-  -t, --tty                   a terminal of its own, carried to yours
-  -h, --hostname NAME         set the host name (container)
-      --network NETWORK       none (lo only), host, service:NAME or netns:/PATH
-      --read-only             with tmpfs on /tmp and /run
-  -m, --memory SIZE           limits of cgroup v2; --cpus N, --pids-limit N,
-                              --cgroup FILE=VALUE for any other
-      --ulimit NAME=SOFT:HARD as setrlimit(2) has them; --oom-score-adj N
-      --cap-add, --cap-drop NAME|ALL
-      --seccomp default|none  the system calls that Docker allows, or all (default)
-      --init=false            run COMMAND as PID 1, without the reaper
-      --privileged            all capabilities, nothing masked: no isolation
-Short ones cluster; --rm and -i are accepted, and nothing to ask for.
-Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found,
-128+N killed by signal N
-"
-);
 
 /// Runs a container, or (`exec`) a command in one that runs, and ends as its command ends.
 #[inline(never)]
@@ -59,7 +34,7 @@ pub fn run(args: Args, exec: bool) -> u8 {
     let word = if exec { "exec" } else { "run" };
     let told = match read(&args, FIRST, exec, config) {
         Some(Asked::Run(told)) => told,
-        Some(Asked::Help) => return super::output::print(if exec { exec::USAGE } else { USAGE }),
+        Some(Asked::Help) => return super::output::print(if exec { exec::USAGE } else { options::USAGE }),
         None => return exit::LAUNCHER,
     };
     if !user::is_root() {
@@ -118,12 +93,14 @@ const FIRST: usize = 2;
 pub fn read(args: &Args, first: usize, exec: bool, config: &mut Config<'static>) -> Option<Asked> {
     let named =
         |word: &CStr, name: &[u8]| bytes::after(word.to_bytes(), name).is_some_and(|rest| rest.starts_with(b"="));
-    let variable = |name: &[u8]| args.environment().find(|word| named(word, name));
-    let words = Words { word: &|at| args.get(at), variable: &variable, exec };
     let verb = if exec { "exec" } else { "run" };
+    let words = Words {
+        word: &|at| args.get(at),
+        variable: &|name| args.environment().find(|word| named(word, name)),
+        complain: &|what, hint| say!(Failure, "{}: {}{}", verb, Piece::Other(what), hint),
+        exec,
+    };
     options::parse(words, first, config)
-        .inspect_err(|wrong| say!(Failure, "{}: {}{}", verb, wrong.what, wrong.hint))
-        .ok()
 }
 
 /// The network of the service that is to be shared, if one is. Err: what is wrong was said.

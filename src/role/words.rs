@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::boot::CONFIG;
 use super::exit;
 use super::handover::init_of;
-use super::options::Asked;
+use super::options::{Asked, USAGE};
 use super::output::{Output, print};
 use super::run;
 use super::source;
@@ -115,7 +115,7 @@ fn plan_run(args: &Args, first: usize) -> u8 {
     let Some(config) = CONFIG.take() else { return exit::SYSTEM };
     match run::read(args, first, false, config) {
         Some(Asked::Run(_)) => {}
-        Some(Asked::Help) => return print(run::USAGE),
+        Some(Asked::Help) => return print(USAGE),
         None => return exit::USAGE,
     }
     let mut out = Output::new();

@@ -109,10 +109,20 @@ pub fn open() -> Result<Fd> {
 
 /// The next signal that is waiting, by number; None when there is no more.
 pub fn next(fd: &Fd) -> Result<Option<u8>> {
+    Ok(next_sent(fd)?.map(|(number, _)| number))
+}
+
+/// The same, and whether the kernel sent it by itself, as a terminal does for what is typed, and nobody by kill(2).
+pub fn next_sent(fd: &Fd) -> Result<Option<(u8, bool)>> {
+    /// SI_KERNEL of sigaction(2).
+    const KERNEL: u8 = 0x80;
     let mut info = [0u8; core::mem::size_of::<libc::signalfd_siginfo>()];
     match fd.read(&mut info) {
-        // ssi_signo is the first field, a u32 in native order.
-        Ok(_) => Ok(Some(u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as u8)),
+        // ssi_signo is the first field, ssi_code the third, of 32 bits each in native order.
+        Ok(_) => Ok(Some((
+            u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as u8,
+            u32::from_ne_bytes([info[8], info[9], info[10], info[11]]) == KERNEL.into(),
+        ))),
         Err(error) if error.is(libc::EAGAIN) => Ok(None),
         Err(error) => Err(error),
     }

@@ -3,6 +3,7 @@
 
 mod asked;
 mod clients;
+mod confined;
 mod devices;
 mod ends;
 mod endurance;
@@ -26,9 +27,11 @@ mod reloads;
 mod rights;
 mod scene;
 mod seccomp;
+mod settings;
 mod signals;
 mod status;
 mod terminal;
 mod tini;
+mod told;
 mod users;
 mod volumes;

@@ -19,6 +19,31 @@ fn a_stop_command_cannot_enter_a_container() {
     assert_eq!(problems(text), [expected]);
 }
 
+/// Those of namespaces are a container's; in a network that it shares they would be others' too.
+#[test]
+fn settings_are_of_its_own_namespaces() {
+    let machines =
+        |word: &str| format!("@11 \"{word}\" is the whole machine's; write it under sysctl at the top of the file");
+    for word in ["kernel.panic=5", "vm.swappiness=1", "a=b", "fs.mqueue=1", "netx=1", "kernel/panic=1"] {
+        told_of_container(&[(&format!("sysctl = ['{word}']"), &machines(word))]);
+    }
+    for word in ["net", "net/../kernel/panic=5", "net.//.kernel.panic=5", "=x", "/net=1"] {
+        let expected = format!("@11 \"{word}\" is no setting; write \"NAME=VALUE\", as \"kernel.panic=5\"");
+        told_of_container(&[(&format!("sysctl = ['{word}']"), &expected)]);
+    }
+    let text = |network: &str| {
+        format!(
+            "[service.x]\nexec = ['x']\n[service.x.container]\nroot = '/r'\nnetwork = '{network}'\n\
+             sysctl = ['kernel.shmmax=1', 'fs/mqueue/msg_max=2', 'kernel.sem=1 2', 'net/ipv4/conf/eth0.5/forwarding=1']\n"
+        )
+    };
+    assert_eq!(problems(&text("none")), [""; 0]);
+    let word = "net/ipv4/conf/eth0.5/forwarding=1";
+    let expected =
+        format!("1:1 in x \"{word}\" is of a network that is not the container's own; write it where that is made");
+    assert_eq!(problems(&text("host")), [expected]);
+}
+
 #[test]
 fn values_of_a_container() {
     told_of_container(&[

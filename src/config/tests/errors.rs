@@ -141,7 +141,6 @@ fn keys() {
     ]);
     told_of_container(&[
         ("user = 'app'", "@1 user does not belong here; write it under [service.x]"),
-        ("sysctl = ['a=b']", "@1 sysctl is not in this version of tinyo; remove it"),
         ("userns = false", "@1 userns is not in this version of tinyo; remove it"),
     ]);
 }

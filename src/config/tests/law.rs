@@ -205,7 +205,7 @@ fn of_the_public_tests() {
 fn tables_are_in_step() {
     use super::super::keys::{Item, Type};
     assert_eq!(Table::Top.key(b"on-failure").map(|(_, kind)| kind), Some(Type::OnFailure));
-    assert_eq!(Table::Container.key(b"sysctl").map(|(_, kind)| kind), Some(Type::NotYet));
+    assert_eq!(Table::Container.key(b"sysctl").map(|(_, kind)| kind), Some(Type::List(Item::OwnSetting)));
     assert_eq!(Table::Service.key(b"env").map(|(_, kind)| kind), Some(Type::List(Item::Variable)));
     assert_eq!(Table::Mount.key(b"target").map(|(_, kind)| kind), Some(Type::Path));
     assert_eq!(Table::Mount.key(b"wait"), None);
