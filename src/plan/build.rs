@@ -102,12 +102,12 @@ pub fn service<'c>(
     let mut kept = None;
     match &service.container {
         Some(container) => {
-            enter(plan, config, service, container, command, parent);
+            let set = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
+            enter(plan, config, service, container, command, parent, set);
             if inside {
                 plan.push(Step::Stdio { log: service.log, fed });
             }
             if !container.privileged {
-                let set = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
                 plan.push(Step::Keyring);
                 plan.push(Step::Bounding(set));
                 kept = Some(set);
@@ -174,6 +174,7 @@ fn enter<'c>(
     container: &'c Container,
     command: Command,
     parent: Parent,
+    capabilities: u64,
 ) {
     plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
     plan.push(Step::PrivateMounts);
@@ -185,8 +186,7 @@ fn enter<'c>(
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
     plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
-    let caps = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
-    plan.push(Step::Devices { guarded: !devices && caps & capabilities::MKNOD != 0 });
+    plan.push(Step::Devices { guarded: !devices && capabilities & capabilities::MKNOD != 0 });
     if parent == Parent::Launcher && service.kind == Kind::Console {
         plan.push(Step::Pty);
     }

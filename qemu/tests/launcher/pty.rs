@@ -239,7 +239,7 @@ fn the_callers_terminal_is_out_of_reach() {
 fn standard_input_must_be_a_terminal() {
     let Some(house) = House::build() else { return };
     let said = house.run(&["-t"], &["/bin/true"]);
-    said.fails(125, "run: --tty: standard input is not a terminal; leave --tty out");
+    said.fails(125, "run: --tty: not a terminal; standard input must be one, or leave --tty out");
     // Its output may go anywhere.
     let file = house.beside("output");
     let command = house.command(&["-t"], &["/bin/echo", "words"]);
