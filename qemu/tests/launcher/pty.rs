@@ -116,6 +116,27 @@ fn all_output_arrives() {
     assert_eq!(terminal.end(), 0);
 }
 
+/// What is still on its way when the command has ended is carried to the end, for whoever takes his time.
+#[test]
+fn the_last_output_arrives() {
+    let Some(house) = House::build() else { return };
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    // More than a pipe and a page hold, and less than with what a terminal holds.
+    let command = house.command(&["-t"], &["/bin/seq", "15000"]);
+    let terminal = Terminal::start_with(command, Some(writer.into()));
+    let mut first = [0; 3];
+    reader.read_exact(&mut first).unwrap();
+    soon("only the launcher is left", || {
+        let processes = house.processes();
+        processes.len() == 1 && processes[0].contains("run -t")
+    });
+    let mut seen = String::from_utf8(first.to_vec()).unwrap();
+    reader.read_to_string(&mut seen).unwrap();
+    let wanted: String = (1..=15000).map(|number| format!("{number}\r\n")).collect();
+    assert!(seen == wanted, "{} bytes of {}", seen.len(), wanted.len());
+    assert_eq!(terminal.end(), 0);
+}
+
 /// Typing reaches a command whose output nobody takes; the end of whoever took it is the end of its terminal.
 #[test]
 fn neither_side_holds_up_the_other() {
