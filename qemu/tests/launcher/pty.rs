@@ -121,8 +121,10 @@ fn all_output_arrives() {
 fn the_last_output_arrives() {
     let Some(house) = House::build() else { return };
     let (mut reader, writer) = std::io::pipe().unwrap();
-    // More than a pipe and a page hold, and less than with what a terminal holds.
-    let command = house.command(&["-t"], &["/bin/seq", "15000"]);
+    // 10,893 bytes: more than this pipe and our page hold, a page each, and less than with what a terminal holds.
+    // SAFETY: plain numbers.
+    assert!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) } > 0);
+    let command = house.command(&["-t"], &["/bin/seq", "2000"]);
     let terminal = Terminal::start_with(command, Some(writer.into()));
     let mut first = [0; 3];
     reader.read_exact(&mut first).unwrap();
@@ -132,7 +134,7 @@ fn the_last_output_arrives() {
     });
     let mut seen = String::from_utf8(first.to_vec()).unwrap();
     reader.read_to_string(&mut seen).unwrap();
-    let wanted: String = (1..=15000).map(|number| format!("{number}\r\n")).collect();
+    let wanted: String = (1..=2000).map(|number| format!("{number}\r\n")).collect();
     assert!(seen == wanted, "{} bytes of {}", seen.len(), wanted.len());
     assert_eq!(terminal.end(), 0);
 }
