@@ -6,7 +6,7 @@ use super::keys::{Item, Type, words};
 use super::wrong::Wrong;
 use super::{CrashLimit, Limits};
 use crate::limits;
-use crate::text::bytes::{after, all, cut, has};
+use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
 
@@ -191,21 +191,15 @@ pub fn device(text: &[u8]) -> Result<Device<'_>, Wrong> {
         Some(rest) if is_path(rest) => cut(rest, b':'),
         Some(access) => (source, Some(access)),
     };
-    let below = after(target, b"/dev/").filter(|name| !name.split(|&byte| byte == b'/').any(is_no_name));
-    match (below, access) {
+    match access.unwrap_or(b"rw") {
         _ if !is_path(source) => Err(Wrong::Device),
-        (None, _) => Err(Wrong::DeviceTarget),
-        (_, None | Some(b"rw" | b"rwm")) => Ok(Device { source, target }),
-        (_, Some(access)) if !access.is_empty() && all(access, |byte| b"rwm".contains(&byte)) => {
-            Err(Wrong::DeviceAccess)
+        _ if after(target, b"/dev/").is_none_or(|below| last_part(below).is_empty()) || !is_mount_point(target) => {
+            Err(Wrong::DeviceTarget)
         }
+        b"rw" | b"rwm" => Ok(Device { source, target }),
+        [b'r' | b'w' | b'm', ..] => Err(Wrong::DeviceAccess),
         _ => Err(Wrong::Device),
     }
-}
-
-/// What is no name of its own in a path.
-fn is_no_name(part: &[u8]) -> bool {
-    matches!(part, b"" | b"." | b"..")
 }
 
 /// A place in a container that something of the user's can be mounted on: not the root itself, which the container

@@ -8,7 +8,7 @@ use crate::text::put::{Out, Word};
 pub use crate::text::capability::ALL;
 
 /// Making device nodes. Docker may leave it in its default because a device cgroup decides what a node opens. Here `nodev`
-/// does: on the root, on volumes, and on a /dev whose nodes are then mounts of their own, which is 25 system calls of a
+/// does: on the root, on volumes, and on a /dev whose nodes are then mounts of their own, which is 30 system calls of a
 /// launch that only a container pays that asks for it.
 pub const MKNOD: u64 = 1 << 27;
 

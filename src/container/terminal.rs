@@ -7,7 +7,7 @@
 
 use super::queue::Queue;
 use crate::say;
-use crate::sys::error::Result;
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::memory::Static;
 use crate::sys::poll::{self, Interest};
@@ -39,33 +39,29 @@ impl Relay {
     /// bytes, each 3 or 4 in them a signal or the end: another thing than what was sent.
     #[inline(never)]
     pub fn open(name: &str) -> Option<(Relay, Fd)> {
-        if Modes::get().is_err() {
-            say!(Failure, "{}: --tty: standard input is not a terminal; leave --tty out", name);
-            return None;
-        }
-        let attempt = || {
-            let (socket, theirs) = local::pair()?;
-            // Opened anew: not to wait in it is for us alone, and not for whoever shares the caller's. Where that is not
-            // allowed (after su) a full screen makes us wait. A pipe takes what poll(2) says, and a file has a place of its own.
-            let keyboard = fs::open(c"/proc/self/fd/0", fs::READ | fs::NON_BLOCK).or_else(|_| fd::duplicate(0))?;
-            let screen = if tty::is_terminal_at(1) {
-                fs::open(c"/proc/self/fd/1", fs::WRITE | fs::NON_BLOCK).or_else(|_| fd::duplicate(1))?
-            } else {
-                fd::duplicate(1)?
-            };
-            Ok((socket, keyboard, screen, theirs))
-        };
-        let made: Result<_> = attempt();
-        match made {
-            Ok((socket, keyboard, screen, theirs)) => {
-                let [typed, shown] = QUEUES.take()?;
-                Some((Relay { socket, keyboard, screen, line: None, modes: None, typed, shown }, theirs))
-            }
+        match Relay::make() {
+            Ok(made) => Some(made),
             Err(error) => {
-                say!(Failure, "{}: --tty: {}", name, error);
+                let hint = if error.is(libc::ENOTTY) { "; standard input must be one, or leave --tty out" } else { "" };
+                say!(Failure, "{}: --tty: {}{}", name, error.errno(), hint);
                 None
             }
         }
+    }
+
+    fn make() -> Result<(Relay, Fd)> {
+        Modes::get()?;
+        let (socket, theirs) = local::pair()?;
+        // Opened anew: not to wait in it is for us alone, and not for whoever shares the caller's. Where that is not allowed
+        // (after su) a full screen makes us wait. A pipe takes what poll(2) says, and a file has a place of its own.
+        let again = |number, path, flags| match tty::is_terminal_at(number) {
+            true => fs::open(path, flags | fs::NON_BLOCK).or_else(|_| fd::duplicate(number)),
+            false => fd::duplicate(number),
+        };
+        let keyboard = again(0, c"/proc/self/fd/0", fs::READ)?;
+        let screen = again(1, c"/proc/self/fd/1", fs::WRITE)?;
+        let [typed, shown] = QUEUES.take().ok_or(Error::new(Call::Plan, libc::EBUSY))?;
+        Ok((Relay { socket, keyboard, screen, line: None, modes: None, typed, shown }, theirs))
     }
 
     /// Stays until `child` has ended and all that was written is shown, and says how it ended. `signals` is a signalfd.

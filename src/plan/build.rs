@@ -102,14 +102,14 @@ pub fn service<'c>(
     let mut kept = None;
     match &service.container {
         Some(container) => {
-            enter(plan, config, service, container, command, parent);
+            let ambient = capabilities::union(config.list(container.cap_ambient));
+            let (add, drop) = (config.list(container.cap_add), config.list(container.cap_drop));
+            let set = capabilities::set(add, drop) | ambient;
+            enter(plan, config, service, container, command, parent, set);
             if inside {
                 plan.push(Step::Stdio { log: service.log, fed });
             }
             if !container.privileged {
-                let ambient = capabilities::union(config.list(container.cap_ambient));
-                let (add, drop) = (config.list(container.cap_add), config.list(container.cap_drop));
-                let set = capabilities::set(add, drop) | ambient;
                 plan.push(Step::Keyring);
                 if container.new_privileges {
                     // Then only SYS_ADMIN may, which is about to go.
@@ -246,6 +246,7 @@ fn enter<'c>(
     container: &'c Container,
     command: Command,
     parent: Parent,
+    capabilities: u64,
 ) {
     plan.namespaces = Namespaces { container: true, net: matches!(container.network, Network::None) };
     // First: a path is the host's, and sysfs shows the network of whoever mounts it.
@@ -265,8 +266,7 @@ fn enter<'c>(
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
     plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
-    let caps = capabilities::set(config.list(container.cap_add), config.list(container.cap_drop));
-    plan.push(Step::Devices { guarded: !devices && caps & capabilities::MKNOD != 0 });
+    plan.push(Step::Devices { guarded: !devices && capabilities & capabilities::MKNOD != 0 });
     if parent == Parent::Launcher && service.kind == Kind::Console {
         plan.push(Step::Pty);
     }

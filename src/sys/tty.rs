@@ -1,6 +1,6 @@
 //! Terminals.
 
-use super::error::{Call, Result, check};
+use super::error::{Call, Result, check, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
 use core::ffi::CStr;
@@ -75,7 +75,7 @@ pub fn copy_size(to: &Fd) {
 /// fchown(2): the terminal that standard input is becomes `uid`'s, who may then open it by its name. Its group stays.
 pub fn give(uid: u32) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Fchown, unsafe { libc::fchown(0, uid, u32::MAX) }).map(drop)
+    check_long(Call::Fchown, unsafe { libc::syscall(libc::SYS_fchown, 0, uid, u32::MAX) }).map(drop)
 }
 
 /// What a terminal does with what passes it: the kernel's `struct termios`, the same on x86_64 and aarch64.

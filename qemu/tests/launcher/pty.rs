@@ -116,6 +116,29 @@ fn all_output_arrives() {
     assert_eq!(terminal.end(), 0);
 }
 
+/// What is still on its way when the command has ended is carried to the end, for whoever takes his time.
+#[test]
+fn the_last_output_arrives() {
+    let Some(house) = House::build() else { return };
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    // 10,893 bytes: more than this pipe and our page hold, a page each, and less than with what a terminal holds.
+    // SAFETY: plain numbers.
+    assert!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) } > 0);
+    let command = house.command(&["-t"], &["/bin/seq", "2000"]);
+    let terminal = Terminal::start_with(command, Some(writer.into()));
+    let mut first = [0; 3];
+    reader.read_exact(&mut first).unwrap();
+    soon("only the launcher is left", || {
+        let processes = house.processes();
+        processes.len() == 1 && processes[0].contains("run -t")
+    });
+    let mut seen = String::from_utf8(first.to_vec()).unwrap();
+    reader.read_to_string(&mut seen).unwrap();
+    let wanted: String = (1..=2000).map(|number| format!("{number}\r\n")).collect();
+    assert!(seen == wanted, "{} bytes of {}", seen.len(), wanted.len());
+    assert_eq!(terminal.end(), 0);
+}
+
 /// Typing reaches a command whose output nobody takes; the end of whoever took it is the end of its terminal.
 #[test]
 fn neither_side_holds_up_the_other() {
@@ -239,7 +262,7 @@ fn the_callers_terminal_is_out_of_reach() {
 fn standard_input_must_be_a_terminal() {
     let Some(house) = House::build() else { return };
     let said = house.run(&["-t"], &["/bin/true"]);
-    said.fails(125, "run: --tty: standard input is not a terminal; leave --tty out");
+    said.fails(125, "run: --tty: not a terminal; standard input must be one, or leave --tty out");
     // Its output may go anywhere.
     let file = house.beside("output");
     let command = house.command(&["-t"], &["/bin/echo", "words"]);

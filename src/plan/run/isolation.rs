@@ -182,6 +182,12 @@ pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, plac
     mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
 }
 
+/// A bind mount of the file `from` on `to`.
+#[inline(never)]
+fn bind(from: &Fd, to: &Fd) -> Result<()> {
+    mount::attach(&mount::clone_tree(At::Dir(from), c"", false)?, At::Dir(to), c"")
+}
+
 /// A fresh tmpfs on `target` of the root.
 pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
     let mut data = options::Data::new();
@@ -209,7 +215,7 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
         if guarded {
             // A mount of its own, which is not nodev.
             let node = fs::open_at(here, name, fs::PLACE | fs::NO_FOLLOW)?;
-            mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&node), c"")?;
+            bind(&node, &node)?;
         }
     }
     if guarded {
@@ -261,7 +267,7 @@ pub fn device(device: &Device, place: &Place) -> Result<()> {
     let name = device.target.get(b"/dev".len()..).unwrap_or_default();
     make_under(dev, name, false, None)?;
     let target = fs::open_in(dev, path(name, &mut buffer)?, fs::PLACE)?;
-    mount::attach(&mount::clone_tree(At::Dir(&node), c"", false)?, At::Dir(&target), c"")
+    bind(&node, &target)
 }
 
 /// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
@@ -272,7 +278,7 @@ pub fn terminal(place: &mut Place) -> Result<()> {
     tty::copy_size(&master);
     local::send_file(socket, &master)?;
     let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
-    mount::attach(&mount::clone_tree(At::Dir(&slave), c"", false)?, At::Dir(&console), c"")?;
+    bind(&slave, &console)?;
     place.identity.has_terminal = true;
     slave.onto_standard()
 }
