@@ -214,6 +214,7 @@ pub fn exec<'c>(
         Step::DieWithParent,
         Step::Session { terminal: false },
         Step::ResetSignals,
+        // A filter of system calls belongs here, last, where the container has one.
         Step::Exec { argv: config.list(service.exec), env: config.list(service.env), term },
     ]);
 }

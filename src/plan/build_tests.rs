@@ -253,3 +253,35 @@ fn a_failure_has_its_exit_status_and_its_hint() {
     assert_eq!(shown(&step), "mount /dev/vdb on /data (ext4, ro)");
     assert_eq!(shown(&step.hint(libc::ENODEV)), "is the file system built in or its module listed?");
 }
+
+/// What a container can see of a process that comes in has no right, file or directory that the container has not.
+#[test]
+fn who_is_entered_sees_nothing_that_it_has_not() {
+    let mut config = Config::new();
+    config.add_service(b"x").unwrap().container = Some(Container::new(c"web"));
+    let mut plan = Plan::default();
+    let rights = Rights { user: Some(c"7:8"), groups: &[c"9"], capabilities: 1, bounding: 3, no_new_privileges: true };
+    exec(&mut plan, &config, &config.services[0], &rights, None);
+    let steps: Vec<_> = plan.steps.iter().map(|step| shown(step)).collect();
+    let order = [
+        "become undumpable",
+        "join the namespaces of web",
+        "close inherited files",
+        "join a new session keyring",
+        "bound capabilities to CHOWN DAC_OVERRIDE",
+        "become user 7:8, with groups 9",
+        "keep capabilities CHOWN",
+        // A change of credentials clears it.
+        "die with the parent",
+        "umask 0022",
+        "change directory to /",
+        "no new privileges",
+        "go into its pid namespace",
+        // It has another parent now.
+        "die with the parent",
+        "new session",
+        "reset signals",
+        "run",
+    ];
+    assert_eq!(steps, order);
+}

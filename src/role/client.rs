@@ -67,14 +67,14 @@ pub fn process_of(name: &[u8], asker: &str) -> Option<Pid> {
     let mut buffer = [0u8; PACKET];
     let packet = local::send(&socket, &request).and_then(|()| local::receive(&socket, &mut buffer));
     let mut fields = packet.ok().and_then(Fields::of).unwrap_or_default();
-    let reason = match fields.next().unwrap_or_default() {
+    let reason = match names::position("service say", fields.next().unwrap_or_default()) {
         // The third field of `wire::SERVICE`.
-        b"service" => match fields.nth(2).and_then(number::decimal).and_then(Pid::of) {
+        Some(0) => match fields.nth(2).and_then(number::decimal).and_then(Pid::of) {
             None => b"this service is not running; try tinyo status",
             pid => return pid,
         },
-        b"say" => fields.next().unwrap_or_default(),
-        _ => b"PID 1 ended the conversation",
+        Some(_) => fields.next().unwrap_or_default(),
+        None => b"PID 1 ended the conversation",
     };
     say!(Failure, "{}: {}", asker, Show(reason));
     None

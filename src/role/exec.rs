@@ -12,8 +12,7 @@ use crate::plan::run::Handed;
 use crate::probe::credentials::{Credentials, credentials};
 use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
-use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
+use crate::sys::fs;
 use crate::sys::process::{self, Pid};
 use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
@@ -57,16 +56,17 @@ const MOST_GROUPS: usize = 65;
 /// The exit status. EBADMSG: what /proc says about the process is not understood.
 fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pid>, by_number: bool) -> Result<u8> {
     let pid = pid.ok_or(NOBODY)?;
-    // That of this one process, whoever has its number later.
+    // That of this one process, whoever has its number later: it is joined only if it still lives then, and so all that is
+    // read by its number until then is its own.
     let directory = process::open(pid, "", fs::PLACE | fs::DIRECTORY)?;
     let mut text = [0; 4096];
     let mut path = bytes::Path::new();
-    let place = keyed::value_of(read(&directory, c"cgroup", &mut text)?, b"0::").unwrap_or_default();
+    let place = keyed::value_of(process::told(pid, "cgroup", &mut text)?, b"0::").unwrap_or_default();
     let place = bytes::path(&[b"/sys/fs/cgroup", place], &mut path).unwrap_or_default();
     // None: no cgroup2 here, and so no limit.
     let cgroup = fs::open(place, fs::PLACE | fs::DIRECTORY).ok();
     let cgroup = cgroup.filter(|place| fs::file_system(place).is_ok_and(|system| system.is_cgroup2()));
-    let like = credentials(read(&directory, c"status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
+    let like = credentials(process::told(pid, "status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut words = heapless::Vec::<u8, 1024>::new();
     let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
     let rights = rights(service, by_number, &like, &mut words, &mut groups);
@@ -75,12 +75,6 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
     let status = launch(&plan, "exec", Manner::default(), handed, &mut |_| true);
     Ok(status.unwrap_or_else(|Failed { status }| status))
-}
-
-#[inline(never)]
-fn read<'t>(directory: &Fd, name: &CStr, text: &'t mut [u8; 4096]) -> Result<&'t [u8]> {
-    let filled = fs::open_at(At::Dir(directory), name, fs::READ)?.read_to_end(text)?;
-    Ok(text.get(..filled).unwrap_or_default())
 }
 
 /// Those of the process that is entered, or root's there, within its bounding set.

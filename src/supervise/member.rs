@@ -261,7 +261,8 @@ impl Member {
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
-            let network = pipes.network.as_ref().or(self.network.as_ref());
+            let own = self.network.as_ref().filter(|_| plan.namespaces.net);
+            let network = pipes.network.as_ref().or(own);
             let mut handed = Handed { log, input, network, keeps_network: true, alone: set.alone, ..Handed::default() };
             if command == Command::Exec {
                 handed.sockets = self.sockets.files();

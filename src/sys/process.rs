@@ -38,6 +38,13 @@ pub fn open(pid: Pid, file: &str, flags: i32) -> Result<Fd> {
     fs::open(bytes::terminated(&path).unwrap_or_default(), flags)
 }
 
+/// What such a file says, as far as it fits.
+#[inline(never)]
+pub fn told<'b>(pid: Pid, file: &str, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    let filled = open(pid, file, fs::READ)?.read_to_end(buffer)?;
+    Ok(buffer.get(..filled).unwrap_or_default())
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

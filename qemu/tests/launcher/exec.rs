@@ -232,6 +232,8 @@ fn a_container_that_ends_meanwhile_is_an_error() {
 #[test]
 fn nobody_inside_sees_the_host_through_it() {
     let Some(house) = House::build() else { return };
+    // An image can make it take its time on its way: its users are looked up there.
+    house.file("etc/passwd", 0o644, "x:x:1:1:x:/x:/x\n".repeat(1 << 20));
     // With every right over processes, too: what comes in has nothing by then.
     let watch = "while :; do for process in /proc/[0-9]*; do \
                  for place in root cwd; do [ -e $process/$place/usr ] && echo \"$process/$place is the host's\"; done; \
@@ -241,7 +243,7 @@ fn nobody_inside_sees_the_host_through_it() {
                  done; done";
     for (options, rights) in [(&[][..], "00000000a00425fb"), (&["--cap-add=SYS_PTRACE"], "00000000a00c25fb")] {
         let box_ = run(&house, options, &watch.replace("$rights", rights));
-        for _ in 0..40 {
+        for _ in 0..10 {
             box_.exec(&[], &["true"]).says("");
         }
         let said = box_.end();
