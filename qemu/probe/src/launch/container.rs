@@ -6,21 +6,14 @@ use core::{
     ptr,
 };
 
+use crate::extra::{self, Extra};
+
 pub struct Floor {
     pub net: bool,
     /// A user namespace, in which root is the caller.
     pub user: bool,
-    pub nodes: Nodes,
-    /// devpts, /dev/shm, mqueue, five links in /dev, and lo up.
-    pub more: bool,
-}
-
-#[derive(PartialEq, Eq)]
-pub enum Nodes {
-    Made,
-    /// The host's, each on an empty file.
-    Bound,
-    None,
+    /// What it does beyond: [`Extra::bit`].
+    pub extras: u16,
 }
 
 /// In the root, in the host, and their device numbers.
@@ -33,15 +26,7 @@ const NODES: [(&CStr, &CStr, u32, u32); 6] = [
     (c"dev/tty", c"/dev/tty", 5, 0),
 ];
 
-const LINKS: [(&CStr, &CStr); 5] = [
-    (c"/proc/self/fd", c"dev/fd"),
-    (c"/proc/self/fd/0", c"dev/stdin"),
-    (c"/proc/self/fd/1", c"dev/stdout"),
-    (c"/proc/self/fd/2", c"dev/stderr"),
-    (c"pts/ptmx", c"dev/ptmx"),
-];
-
-const CLOSED: c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+pub const CLOSED: c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
 impl Floor {
     /// The command's status, as a shell has it; 125 if there was no container.
@@ -52,21 +37,34 @@ impl Floor {
         match clone(self.namespaces()) {
             0 => {
                 let ready = (!self.user || map(ids.0, ids.1)) && self.enter(root);
-                if ready {
+                // SAFETY: in a process of one thread; what is not a child waits for one.
+                if ready
+                    && self.does(Extra::Reaper)
+                    && let child @ 1.. = clone(0)
+                {
+                    unsafe { libc::_exit(wait(child)) };
+                }
+                if ready
+                    && self.extra(Extra::Seccomp, || extra::filter(false))
+                    && self.extra(Extra::Linear, || extra::filter(true))
+                {
                     // SAFETY: `command` holds C strings and ends with a null pointer.
                     unsafe { libc::execve(command[0], command.as_ptr(), &raw const none) };
                 }
                 // SAFETY: takes a number.
                 unsafe { libc::_exit(125) }
             }
-            child @ 1.. => {
-                let mut status = 0;
-                // SAFETY: `status` may be written.
-                unsafe { libc::waitpid(child, &raw mut status, 0) };
-                if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) }
-            }
+            child @ 1.. => wait(child),
             _ => 125,
         }
+    }
+
+    fn does(&self, extra: Extra) -> bool {
+        self.extras & extra.bit() != 0
+    }
+
+    fn extra(&self, extra: Extra, work: fn() -> bool) -> bool {
+        !self.does(extra) || work()
     }
 
     fn namespaces(&self) -> c_int {
@@ -84,31 +82,31 @@ impl Floor {
             && mount(c"proc", c"proc".as_ptr(), Some(c"proc"), CLOSED, c"")
             && mount(c"tmpfs", c"dev".as_ptr(), Some(c"tmpfs"), libc::MS_NOSUID, c"mode=755")
             && self.nodes()
-            && (!self.more || more())
-            && self.sysfs()
+            && self.extra(Extra::Links, extra::links)
+            && self.extra(Extra::Pts, extra::pts)
+            && self.extra(Extra::Shm, extra::shm)
+            && self.extra(Extra::Mqueue, extra::mqueue)
+            && mount(c"sysfs", c"sys".as_ptr(), Some(c"sysfs"), CLOSED | libc::MS_RDONLY, c"")
             // SAFETY: C strings and numbers.
             && unsafe {
                 libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) == 0
                     && libc::umount2(c".".as_ptr(), libc::MNT_DETACH) == 0
                     && libc::sethostname(c"floor".as_ptr(), 5) == 0
             }
-            && (!self.more || !self.net || raise_lo())
-    }
-
-    /// Whoever has the host's network in a user namespace of his own may not mount it; there is no such floor.
-    fn sysfs(&self) -> bool {
-        mount(c"sysfs", c"sys".as_ptr(), Some(c"sysfs"), CLOSED | libc::MS_RDONLY, c"")
+            && self.extra(Extra::Masks, extra::mask)
+            && self.extra(Extra::Lo, extra::raise_lo)
+            && self.extra(Extra::Caps, extra::drop_capabilities)
     }
 
     fn nodes(&self) -> bool {
-        NODES.iter().all(|(place, source, major, minor)| match self.nodes {
-            Nodes::None => true,
+        NODES.iter().all(|(place, source, major, minor)| match (self.user, self.does(Extra::Nodes)) {
             // SAFETY: a C string and numbers.
-            Nodes::Made => unsafe {
+            (false, _) => unsafe {
                 libc::mknod(place.as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(*major, *minor)) == 0
             },
+            (true, false) => true,
             // SAFETY: as above.
-            Nodes::Bound => unsafe {
+            (true, true) => unsafe {
                 libc::mknod(place.as_ptr(), libc::S_IFREG | 0o666, 0) == 0
                     && mount(source, place.as_ptr(), None, libc::MS_BIND, c"")
             },
@@ -116,18 +114,15 @@ impl Floor {
     }
 }
 
-fn more() -> bool {
-    let directories = [c"dev/pts", c"dev/shm", c"dev/mqueue"];
-    // SAFETY: C strings and numbers.
-    let made = LINKS.iter().all(|(to, at)| unsafe { libc::symlink(to.as_ptr(), at.as_ptr()) == 0 })
-        && directories.iter().all(|path| unsafe { libc::mkdir(path.as_ptr(), 0o755) == 0 });
-    let pts = c"newinstance,ptmxmode=0666,mode=620";
-    made && mount(c"devpts", directories[0].as_ptr(), Some(c"devpts"), libc::MS_NOSUID | libc::MS_NOEXEC, pts)
-        && mount(c"shm", directories[1].as_ptr(), Some(c"tmpfs"), CLOSED, c"mode=1777,size=64m")
-        && mount(c"mqueue", directories[2].as_ptr(), Some(c"mqueue"), CLOSED, c"")
+/// The status of a child, as a shell has it.
+fn wait(child: c_int) -> c_int {
+    let mut status = 0;
+    // SAFETY: `status` may be written.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) }
 }
 
-fn mount(source: &CStr, place: *const c_char, kind: Option<&CStr>, flags: c_ulong, options: &CStr) -> bool {
+pub fn mount(source: &CStr, place: *const c_char, kind: Option<&CStr>, flags: c_ulong, options: &CStr) -> bool {
     let kind = kind.map_or(ptr::null(), CStr::as_ptr);
     // SAFETY: C strings and numbers.
     unsafe { libc::mount(source.as_ptr(), place, kind, flags, options.as_ptr().cast()) == 0 }
@@ -160,18 +155,6 @@ fn write(path: &CStr, bytes: &[u8]) -> bool {
         let count = libc::write(file, bytes.as_ptr().cast(), bytes.len());
         libc::close(file);
         count == bytes.len() as isize
-    }
-}
-
-fn raise_lo() -> bool {
-    // SAFETY: all zeroes are an ifreq, whose fields are set as netdevice(7) has them.
-    unsafe {
-        let mut request: libc::ifreq = core::mem::zeroed();
-        request.ifr_name[0] = b'l' as c_char;
-        request.ifr_name[1] = b'o' as c_char;
-        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
-        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request) == 0
     }
 }
 

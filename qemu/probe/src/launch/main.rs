@@ -1,38 +1,41 @@
 //! The least that a container launcher can do, and the least command, for `scripts/bench.sh run`.
 //!
-//! - `floor WHAT ROOT COMMAND...` starts COMMAND in a container and ends as it ends; [`WHATS`] has the WHATs.
+//! - `floor WHAT ROOT COMMAND...` starts COMMAND in a container and ends as it ends. WHAT is `full`, `host-net` or `rootless`,
+//!   and behind commas what it is to do beyond: [`Extra`].
 //! - `floor true` ends at once. `floor stay` writes one byte and ends with its standard input. `floor mark` writes the
 //!   time (CLOCK_MONOTONIC, nanoseconds, eight bytes of the host's order) and stays until it is killed.
 #![no_std]
 #![no_main]
 
 mod container;
+mod extra;
 
 use core::{
     ffi::{CStr, c_char, c_int},
     mem::MaybeUninit,
 };
 
-use container::{Floor, Nodes};
+use container::Floor;
+use extra::Extra;
 
 // The `libc` crate leaves linking it to `std`, which is not here.
 #[link(name = "c", kind = "static", modifiers = "-bundle")]
 unsafe extern "C" {}
 
-const FULL: Floor = Floor { net: true, user: false, nodes: Nodes::Made, more: false };
-
-/// DESIGN's floor, without a network namespace, in a user namespace; and what more of tinyo's own work makes of it.
-const WHATS: [(&[u8], Floor); 7] = [
-    (b"full", FULL),
-    (b"host-net", Floor { net: false, ..FULL }),
-    // The mounts, links and the interface that `tinyo run --privileged --init=false` makes beyond.
-    (b"more", Floor { more: true, ..FULL }),
-    (b"more-host-net", Floor { more: true, net: false, ..FULL }),
-    // mknod(2) is not for those in a user namespace.
-    (b"rootless", Floor { user: true, nodes: Nodes::None, ..FULL }),
-    (b"rootless-nodes", Floor { user: true, nodes: Nodes::Bound, ..FULL }),
-    (b"rootless-more", Floor { user: true, nodes: Nodes::Bound, more: true, ..FULL }),
-];
+fn floor(what: &[u8]) -> Option<Floor> {
+    let mut words = what.split(|byte| *byte == b',');
+    let (net, user) = match words.next()? {
+        b"full" => (true, false),
+        b"host-net" => (false, false),
+        b"rootless" => (true, true),
+        _ => return None,
+    };
+    let mut extras = 0;
+    for word in words {
+        extras |= Extra::named(word)?.bit();
+    }
+    Some(Floor { net, user, extras })
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
@@ -45,8 +48,7 @@ extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
         (b"stay", _) => stay(),
         (b"mark", _) => mark(),
         (what, [_, _, root, command @ ..]) if command.len() > 1 => {
-            let Some((_, floor)) = WHATS.iter().find(|(name, _)| *name == what) else { return 100 };
-            floor.launch(*root, command)
+            floor(what).map_or(100, |floor| floor.launch(*root, command))
         }
         _ => 100,
     }

@@ -3,6 +3,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Floor,
+    /// The floor with one thing more, to know what that costs at least.
+    Wall,
     Tinyo,
     /// tinyo with one option that leaves a wall out, or asks for more.
     Price,
@@ -32,8 +34,13 @@ pub const HOST_NET: &str = "host network";
 
 impl Launcher {
     pub fn name(&self) -> String {
-        let comma = if self.how.is_empty() || self.how.starts_with('-') { " " } else { ", " };
+        let comma = if self.how.is_empty() || self.how.starts_with(['-', '+']) { " " } else { ", " };
         format!("{}{comma}{}", self.program, self.how).trim_end().to_owned()
+    }
+
+    /// Of a price, only latency and system calls are known.
+    pub fn is_price(&self) -> bool {
+        matches!(self.kind, Kind::Wall | Kind::Price)
     }
 
     pub fn rootless(&self) -> bool {
@@ -51,6 +58,10 @@ const HUNDRED: usize = 100;
 
 const fn floor(how: &'static str, words: &'static str, floor: &'static str, most: usize) -> Launcher {
     Launcher { kind: Kind::Floor, program: "floor", how, words, floor, most, package: None }
+}
+
+const fn wall(how: &'static str, words: &'static str) -> Launcher {
+    Launcher { kind: Kind::Wall, ..floor(how, words, "", 0) }
 }
 
 const fn tinyo(how: &'static str, words: &'static str, floor: &'static str, most: usize) -> Launcher {
@@ -85,10 +96,31 @@ pub const ALL: &[Launcher] = &[
     floor("", "full ROOT COMMAND", "", THOUSAND),
     floor(HOST_NET, "host-net ROOT COMMAND", HOST_NET, THOUSAND),
     floor(ROOTLESS, "rootless ROOT COMMAND", ROOTLESS, 0),
-    floor("with tinyo's mounts and lo", "more ROOT COMMAND", "", 0),
-    floor("with tinyo's mounts, host network", "more-host-net ROOT COMMAND", HOST_NET, 0),
-    floor("rootless, with nodes", "rootless-nodes ROOT COMMAND", ROOTLESS, 0),
-    floor("rootless, with tinyo's mounts and lo", "rootless-more ROOT COMMAND", ROOTLESS, 0),
+    floor("as --privileged --init=false", "full,links,pts,shm,mqueue,lo ROOT COMMAND", "", 0),
+    floor("as tinyo's default", "full,links,pts,shm,mqueue,lo,masks,caps,seccomp,reaper ROOT COMMAND", "", THOUSAND),
+    floor(
+        "host network, as tinyo's default",
+        "host-net,links,pts,shm,mqueue,masks,caps,seccomp,reaper ROOT COMMAND",
+        HOST_NET,
+        0,
+    ),
+    floor("rootless, with nodes", "rootless,nodes ROOT COMMAND", ROOTLESS, 0),
+    floor(
+        "rootless, as tinyo's default",
+        "rootless,nodes,links,pts,shm,mqueue,lo,masks,caps,seccomp,reaper ROOT COMMAND",
+        ROOTLESS,
+        0,
+    ),
+    wall("+ links", "full,links ROOT COMMAND"),
+    wall("+ devpts", "full,pts ROOT COMMAND"),
+    wall("+ /dev/shm", "full,shm ROOT COMMAND"),
+    wall("+ mqueue", "full,mqueue ROOT COMMAND"),
+    wall("+ lo", "full,lo ROOT COMMAND"),
+    wall("+ masks", "full,masks ROOT COMMAND"),
+    wall("+ capabilities", "full,caps ROOT COMMAND"),
+    wall("+ seccomp", "full,seccomp ROOT COMMAND"),
+    wall("+ seccomp, one number after the other", "full,linear ROOT COMMAND"),
+    wall("+ reaper", "full,reaper ROOT COMMAND"),
     tinyo("--privileged --init=false", "run --privileged --init=false ROOT -- COMMAND", "", THOUSAND),
     tinyo("", "run ROOT -- COMMAND", "", THOUSAND),
     tinyo(

@@ -14,7 +14,9 @@ mod restart;
 mod system;
 
 use std::{
-    process::{Command, ExitCode, Stdio},
+    fs::{self, File},
+    io,
+    process::{Command, ExitCode},
     time::Instant,
 };
 
@@ -22,10 +24,11 @@ use anyhow::{Result, bail, ensure};
 use tinyo_qemu::kit::{Arch, Kit};
 
 use figures::Figures;
+use latency::PATIENCE;
 use launcher::{Kind, Launcher};
 use place::{Place, Program, Task};
 use restart::Restarts;
-use system::{USER, as_user};
+use system::{USER, as_user, wait_for};
 
 /// Container launchers beside each other: latency, system calls, what stays, a thousand at once, restarts.
 ///
@@ -36,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     only: Vec<String>,
     /// Launches of each for its latency; the least and the median of them count
-    #[arg(long, value_name = "N", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// 8 rounds, 100 instead of 1,000 at once: a look, not a figure
     #[arg(long, conflicts_with_all = ["rounds", "write", "check"])]
@@ -88,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         ensure!(launcher::ALL.iter().any(|launcher| launcher.program == name), "{name}: no such launcher; see --list");
     }
     let begun = Instant::now();
-    let place = Place::build(&Kit::find(Arch::X86_64)?)?;
+    let mut place = Place::build(&Kit::find(Arch::X86_64)?)?;
     let mut rows = rows(arguments, &place);
     place.enter()?;
     system::expect_alarms();
@@ -115,6 +118,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tables = report::tables(&rows, &restarts);
     let verdict = gates::judge(&rows, &restarts);
     println!("{tables}\n{}", verdict.text);
+    if arguments.quick {
+        println!("--quick: where it says 1,000, they were 100");
+    }
     if arguments.write {
         report::write(&tables, &verdict.text, arguments.rounds)?;
     }
@@ -124,7 +130,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn rows(arguments: &Arguments, place: &Place) -> Vec<Row> {
     let asked = |launcher: &&Launcher| {
         let only = &arguments.only;
-        launcher.kind == Kind::Floor || only.is_empty() || only.iter().any(|name| name == launcher.program)
+        matches!(launcher.kind, Kind::Floor | Kind::Wall)
+            || only.is_empty()
+            || only.iter().any(|name| name == launcher.program)
     };
     let row = |launcher: &Launcher| {
         let (program, skipped) = match place.program(launcher) {
@@ -139,17 +147,23 @@ fn rows(arguments: &Arguments, place: &Place) -> Vec<Row> {
 /// Whether it works here at all, with both commands.
 fn try_once(place: &Place, row: &mut Row) {
     for task in [Task::True, Task::Busybox] {
-        let Some(mut command) = row.command(place, task) else { break };
-        let said = row.with_rights(|| command.stderr(Stdio::piped()).output());
-        row.figures.skipped = match said {
-            Ok(said) if said.status.success() => None,
-            Ok(said) => Some(reason(row.launcher.kind, said.status.code(), &String::from_utf8_lossy(&said.stderr))),
-            Err(error) => Some(error.to_string()),
-        };
+        let Some(command) = row.command(place, task) else { break };
+        row.figures.skipped = failure(place, row, command).unwrap_or_else(|error| Some(error.to_string()));
     }
     if let Some(why) = &row.figures.skipped {
         eprintln!("skipped: {}: {why}", row.launcher.name());
     }
+}
+
+/// Why it did not end well, if it did not.
+fn failure(place: &Place, row: &Row, mut command: Command) -> io::Result<Option<String>> {
+    let said = place.beside("said");
+    command.stderr(File::create(&said)?);
+    let ended = row.with_rights(|| wait_for(command.spawn()?.id(), PATIENCE))?;
+    if ended.status.success() {
+        return Ok(None);
+    }
+    Ok(Some(reason(row.launcher.kind, ended.status.code(), &fs::read_to_string(said)?)))
 }
 
 /// The last line, which warnings may stand before. Wrong words are 100, and of tinyo's that is what another version has.
@@ -182,6 +196,7 @@ fn measure(arguments: &Arguments, place: &Place, rows: &mut [Row]) {
     let (mut own, mut user): (Vec<_>, Vec<_>) = rows.iter_mut().partition(|row| !row.launcher.rootless());
     let series = |rows: &mut Vec<&mut Row>| {
         latency::rounds(place, rows, rounds);
+        rows.retain(|row| !row.launcher.is_price());
         latency::mains(place, rows, rounds.div_ceil(3));
     };
     eprintln!("bench: latency, {rounds} rounds");
@@ -189,7 +204,7 @@ fn measure(arguments: &Arguments, place: &Place, rows: &mut [Row]) {
     as_user(USER, || series(&mut user));
     eprintln!("bench: what stays");
     for row in rows.iter_mut() {
-        if row.launcher.kind != Kind::Price && row.figures.skipped.is_none() {
+        if !row.launcher.is_price() && row.figures.skipped.is_none() {
             match kept::kept(place, row) {
                 Ok(kept) => row.figures.kept = Some(kept),
                 Err(error) => eprintln!("bench: what stays of {}: {error:#}", row.launcher.name()),

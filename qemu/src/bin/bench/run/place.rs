@@ -63,6 +63,17 @@ pub struct Program {
 pub struct Place {
     dir: TempDir,
     launches: AtomicU32,
+    /// Those that were there before.
+    cgroups: Vec<PathBuf>,
+}
+
+/// Peers leave some behind.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let new = cgroups().into_iter().filter(|path| !self.cgroups.contains(path));
+        // One that is in use, by whomever, stays.
+        new.for_each(|path| drop(fs::remove_dir(path)));
+    }
 }
 
 const SHAPES: [(&str, Shape); 3] =
@@ -71,7 +82,7 @@ const SHAPES: [(&str, Shape); 3] =
 impl Place {
     pub fn build(kit: &Kit) -> Result<Place> {
         ensure!(geteuid().is_root(), "needs root: only the rootless rows could be measured without");
-        let place = Place { dir: tempfile::tempdir()?, launches: AtomicU32::new(0) };
+        let place = Place { dir: tempfile::tempdir()?, launches: AtomicU32::new(0), cgroups: Vec::new() };
         let floor = target().join("x86_64-unknown-linux-musl/release/tinyo-floor");
         for directory in ["bin", "dev", "proc", "sys", "tmp", "run", "etc", "usr"] {
             fs::create_dir_all(place.root().join(directory))?;
@@ -150,14 +161,17 @@ impl Place {
 
     /// Mounts of our own from here on: the dynamic loader's cache knows the libraries that were brought, so that none is
     /// searched for longer than an installed one; and cgroup2 is where crun and runc look for it.
-    pub fn enter(&self) -> Result<()> {
+    pub fn enter(&mut self) -> Result<()> {
         unshare(CloneFlags::CLONE_NEWNS).context("unshare: a mount namespace")?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+        // What peers note of their containers there, and systemd-nspawn of itself.
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
         if fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_err() {
             let _ = umount2("/sys/fs/cgroup", MntFlags::MNT_DETACH);
             // A kernel without it has peers that say so.
             let _ = mount(Some("none"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), None::<&str>);
         }
+        self.cgroups = cgroups();
         let (cache, list) = (self.beside("ld.so.cache"), self.beside("ld.so.conf"));
         fs::write(&list, format!("{}\ninclude /etc/ld.so.conf.d/*.conf\n", self.beside("libraries").display()))?;
         let made = Command::new("ldconfig").arg("-X").arg("-f").arg(&list).arg("-C").arg(&cache).status();
@@ -189,6 +203,11 @@ impl Place {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
+}
+
+fn cgroups() -> Vec<PathBuf> {
+    let here = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    here.filter(|path| path.is_dir()).collect()
 }
 
 /// The capabilities that a child of ours can have, as bits (proc_pid_status(5)).

@@ -16,10 +16,17 @@ use crate::page::{self, first_line};
 
 /// Markdown, with the skipped ones named at the end.
 pub fn tables(rows: &[Row], restarts: &[Restarts; 2]) -> String {
-    let mut text = [latency(rows), prices(rows), many(rows, restarts), sizes(rows)].join("\n");
+    let walls = prices(rows, "floor", Kind::Wall, &[]);
+    let options = ["tinyo --network host", "tinyo --privileged --init=false"];
+    let options = prices(rows, "tinyo", Kind::Price, &options);
+    let mut text = [latency(rows), walls, options, many(rows, restarts), sizes(rows)].join("\n");
     for row in rows {
         if let Some(why) = &row.figures.skipped {
             text += &format!("\nskipped: {}: {why}\n", row.launcher.name());
+        }
+        let lost = row.figures.hundred.failed + row.figures.thousand.failed;
+        if lost > 0 {
+            text += &format!("\n{}: {lost} launches of many at once failed\n", row.launcher.name());
         }
         if row.figures.failed() > 0 {
             text +=
@@ -64,7 +71,7 @@ fn number<T: ToString>(value: Option<T>) -> String {
 
 /// Each kind behind the floor that it is compared with.
 fn latency(rows: &[Row]) -> String {
-    let shown = rows.iter().filter(|row| row.launcher.kind != Kind::Price);
+    let shown = rows.iter().filter(|row| !row.launcher.is_price());
     let mut cells = Vec::new();
     for group in ["", super::launcher::HOST_NET, ROOTLESS] {
         for row in shown.clone().filter(|row| row.launcher.floor == group) {
@@ -89,21 +96,22 @@ fn latency(rows: &[Row]) -> String {
     table(head, cells)
 }
 
-/// What an option takes away from the default, or adds to it.
-fn prices(rows: &[Row]) -> String {
-    let Some(whole) = named(rows, "tinyo") else { return String::new() };
+/// What the rows of `kind`, and some others, have more than the row `base`.
+fn prices(rows: &[Row], base: &str, kind: Kind, others: &[&str]) -> String {
+    let Some(whole) = named(rows, base) else { return String::new() };
     let calls = |row: &Row| row.figures.calls().map(|calls| calls as i64);
-    let wall = |row: &Row| row.figures.small.least().map(|wall| wall as i64 / 1000);
-    let more = |own: Option<i64>, whole: Option<i64>| own.zip(whole).map(|(own, whole)| format!("{:+}", own - whole));
-    let host = named(rows, "tinyo --network host");
-    let bare = named(rows, "tinyo --privileged --init=false");
-    let priced = rows.iter().filter(|row| row.launcher.kind == Kind::Price).chain(host).chain(bare);
-    let cells = priced.map(|row| {
+    let small = |row: &Row| row.figures.small.least().map(|wall| wall as i64 / 1000);
+    let busybox = |row: &Row| row.figures.busybox.least().map(|wall| wall as i64 / 1000);
+    let more = |value: &dyn Fn(&Row) -> Option<i64>, row| {
+        let both = value(row).zip(value(whole));
+        both.map_or("-".to_owned(), |(own, whole)| format!("{:+}", own - whole))
+    };
+    let priced = rows.iter().filter(|row| row.launcher.kind == kind);
+    let cells = priced.chain(others.iter().filter_map(|name| named(rows, name))).map(|row| {
         let name = format!("`{}`", row.launcher.how);
-        let (calls, wall) = (more(calls(row), calls(whole)), more(wall(row), wall(whole)));
-        vec![name, calls.unwrap_or("-".to_owned()), wall.unwrap_or("-".to_owned())]
+        vec![name, more(&calls, row), more(&small, row), more(&busybox, row)]
     });
-    table("against tinyo's default | system calls | `true`, us", cells)
+    table(&format!("against {base} | system calls | `true`, us | busybox `true`, us"), cells)
 }
 
 fn many(rows: &[Row], restarts: &[Restarts; 2]) -> String {
@@ -142,7 +150,7 @@ fn many(rows: &[Row], restarts: &[Restarts; 2]) -> String {
 /// Beside every peer's cold start, for none restarts.
 fn restart(rows: &[Row], restarts: &[Restarts; 2]) -> String {
     let cold = named(rows, "floor").and_then(|row| least(&row.figures.mains));
-    let started = rows.iter().filter(|row| row.launcher.floor.is_empty() && row.launcher.kind != Kind::Price);
+    let started = rows.iter().filter(|row| row.launcher.floor.is_empty() && !row.launcher.is_price());
     let starts = started.filter(|row| !row.figures.mains.is_empty()).map(|row| {
         let mains = &row.figures.mains;
         let least = least(mains);
@@ -162,7 +170,7 @@ fn restart(rows: &[Row], restarts: &[Restarts; 2]) -> String {
 
 fn sizes(rows: &[Row]) -> String {
     let mut seen = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.launcher.kind != Kind::Price) {
+    for row in rows.iter().filter(|row| !row.launcher.is_price()) {
         let Some(program) = &row.program else { continue };
         seen.entry(row.launcher.program).or_insert_with(|| {
             let kib = |bytes: u64| bytes.div_ceil(1024).to_string();
@@ -235,7 +243,11 @@ mod tests {
         for (name, wall) in [("tinyo", 9_000), ("tinyo --init=false", 4_000), ("tinyo --read-only", 12_000)] {
             rows.iter_mut().find(|row| row.launcher.name() == name).unwrap().figures.small.walls = vec![wall];
         }
-        let text = prices(&rows);
-        assert!(text.contains("| `--init=false` | - | -5 |") && text.contains("| `--read-only` | - | +3 |"), "{text}");
+        let text = prices(&rows, "tinyo", Kind::Price, &["tinyo --network host"]);
+        assert!(
+            text.contains("| `--init=false` | - | -5 | - |") && text.contains("| `--read-only` | - | +3 | - |"),
+            "{text}"
+        );
+        assert!(text.contains("| `--network host` | - | - | - |"), "{text}");
     }
 }
