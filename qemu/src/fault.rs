@@ -104,7 +104,8 @@ pub fn name(call: i64) -> String {
         SYS_sethostname SYS_ioctl SYS_capset SYS_setgroups SYS_sched_getaffinity SYS_memfd_create SYS_fchmodat SYS_faccessat
         SYS_faccessat2 SYS_readlinkat SYS_mknodat SYS_symlinkat SYS_keyctl SYS_prlimit64 SYS_getdents64 SYS_statfs SYS_lseek
         SYS_chroot SYS_fstat SYS_stat SYS_setresuid SYS_setresgid SYS_sendmsg SYS_fchmod SYS_rt_sigprocmask SYS_rt_sigaction
-        SYS_clock_gettime SYS_getpid
+        SYS_clock_gettime SYS_getpid SYS_exit_group SYS_set_tid_address SYS_arch_prctl SYS_umask SYS_getcwd SYS_geteuid SYS_flock
+        SYS_capget SYS_getuid SYS_getgid SYS_mknod SYS_symlink SYS_mkdir SYS_seccomp
     };
     names
         .iter()

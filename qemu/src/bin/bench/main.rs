@@ -1,6 +1,9 @@
 //! `scripts/bench.sh`: tinyo beside its peers, by the project's own probe.
 
 mod init;
+mod package;
+mod page;
+mod run;
 
 use std::process::ExitCode;
 
@@ -16,11 +19,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum What {
     Init(init::Arguments),
+    Run(run::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::Init(arguments) => init::run(&arguments),
+        What::Run(arguments) => run::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("bench: {error:#}");

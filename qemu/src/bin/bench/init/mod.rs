@@ -2,7 +2,6 @@
 
 mod figures;
 mod gates;
-mod package;
 mod peer;
 mod report;
 mod systemd;

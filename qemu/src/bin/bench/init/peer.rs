@@ -9,7 +9,8 @@ use std::{
 use anyhow::Result;
 use tinyo_qemu::{cpio::Archive, kit::Kit};
 
-use super::{figures::Boot, package::Package, probe, systemd};
+use super::{figures::Boot, probe, systemd};
+use crate::package::Package;
 
 pub struct Peer {
     pub name: String,

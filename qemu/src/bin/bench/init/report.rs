@@ -1,14 +1,13 @@
 //! The table for people.
 
-use std::{fs, path::PathBuf, process::Command};
-
-use anyhow::{Context, Result, ensure};
-use tinyo_qemu::kit::{Kit, target};
+use anyhow::Result;
+use tinyo_qemu::kit::Kit;
 
 use super::{
     Entry,
     figures::{Ending, Figures},
 };
+use crate::page::{self, first_line};
 
 const HEAD: &str = "\
 | init | version | start, ms | anon, kB | Pss, kB | helpers: number, Pss kB | wakeups in 60 s | restart, ms | again, ms \
@@ -73,34 +72,15 @@ fn milliseconds(microseconds: u64) -> String {
     format!("{:.places$}", microseconds as f64 / 1000.0)
 }
 
-/// In place of what stands between the marks of docs/BENCHMARKS.md.
+/// Into docs/BENCHMARKS.md.
 pub fn write(table: &str, verdict: &str, kit: &Kit, rounds: u32) -> Result<()> {
-    let path = target().with_file_name("docs/BENCHMARKS.md");
-    let page = fs::read_to_string(&path).with_context(|| format!("{}: read it", path.display()))?;
     let kernel = kit.modules.file_name().map_or("unknown".into(), |name| name.to_string_lossy());
     let section = format!(
         "{}, Linux {kernel}, {}, `--rounds {rounds}`:\n\n{table}\n{verdict}",
         first_line("date", &["-u", "+%Y-%m-%d"]),
         first_line(&kit.qemu.to_string_lossy(), &["--version"]),
     );
-    fs::write(&path, replaced(&page, &section).with_context(|| format!("{}: the marks of the table", path.display()))?)
-        .with_context(|| format!("{}: write it", path.display()))
-}
-
-const BEGIN: &str = "<!-- scripts/bench.sh init --write: begin -->\n";
-const END: &str = "<!-- scripts/bench.sh init --write: end -->\n";
-
-fn replaced(page: &str, section: &str) -> Result<String> {
-    let (before, rest) = page.split_once(BEGIN).context("none that begins it")?;
-    let (_, after) = rest.split_once(END).context("none that ends it")?;
-    ensure!(!after.contains(BEGIN), "it begins twice");
-    Ok(format!("{before}{BEGIN}{section}{END}{after}"))
-}
-
-fn first_line(program: &str, words: &[&str]) -> String {
-    let said = Command::new(PathBuf::from(program)).args(words).output();
-    let said = said.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
-    said.lines().next().unwrap_or("unknown").to_owned()
+    page::write("init", &section)
 }
 
 #[cfg(test)]
@@ -111,13 +91,6 @@ mod tests {
     fn times_have_three_digits_that_count() {
         let shown = [0, 999, 9_994, 10_000, 99_940, 1_002_300].map(milliseconds);
         assert_eq!(shown, ["0.00", "1.00", "9.99", "10.0", "99.9", "1002"]);
-    }
-
-    #[test]
-    fn only_the_section_is_replaced() {
-        let page = format!("a\n{BEGIN}old\n{END}b\n");
-        assert_eq!(replaced(&page, "new\n").unwrap(), format!("a\n{BEGIN}new\n{END}b\n"));
-        assert!(replaced("a\n", "new\n").is_err());
     }
 
     #[test]
