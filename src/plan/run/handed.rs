@@ -66,8 +66,8 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         own.move_onto(report)?;
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, old_root, .. } = place;
-    for file in [log, input, source, launch, null, root, old_root] {
+    let Place { log, input, source, launch, null, root, old_root, proc, sys, .. } = place;
+    for file in [log, input, source, launch, null, root, old_root, proc, sys] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);

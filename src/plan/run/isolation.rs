@@ -190,19 +190,20 @@ pub fn pivot(place: &Place) -> Result<()> {
 }
 
 /// /proc of the pid namespace that this process is PID 1 of.
-pub fn proc(place: &Place) -> Result<()> {
+pub fn proc(place: &mut Place) -> Result<()> {
     fs::enter(&own_directory(place, c"proc")?)?;
     mount::mount(c"proc", c".", c"proc", HARMLESS, c"")?;
-    kernels_own(place, c"proc")
+    place.proc = Some(kernels_own(place, c"proc")?);
+    Ok(())
 }
 
 /// What stands at `name` now is the kernel's: whoever may write to the image could have put something else in its place.
-fn kernels_own(place: &Place, name: &CStr) -> Result<()> {
+fn kernels_own(place: &Place, name: &CStr) -> Result<Fd> {
     let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if fs::file_system(&top)?.is_kernels() { Ok(()) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
+    if fs::file_system(&top)?.is_kernels() { Ok(top) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
 }
 
-pub fn sys(read_only: bool, place: &Place) -> Result<()> {
+pub fn sys(read_only: bool, place: &mut Place) -> Result<()> {
     let flags = HARMLESS | if read_only { mount::READ_ONLY } else { 0 };
     let attempt = || {
         fs::enter(&own_directory(place, c"sys")?)?;
@@ -217,7 +218,8 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
         }
         done => done?,
     }
-    kernels_own(place, c"sys")
+    place.sys = Some(kernels_own(place, c"sys")?);
+    Ok(())
 }
 
 /// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
@@ -229,8 +231,18 @@ pub fn drop_old_root(place: &mut Place) -> Result<()> {
 }
 
 /// Opens what lies at `path`, which is /proc/... or /sys/..., both fresh mounts of ours. None: this kernel has no such thing.
+///
+/// In the mount, not by the name that it was mounted on: whoever moves that name away for a moment would have a mask laid
+/// elsewhere, or left out, and what it is for stay bare.
 fn covered(path: &CStr, place: &Place) -> Result<Option<Fd>> {
-    match fs::open_in(root(place)?, path, fs::PLACE) {
+    let mut buffer = Path::new();
+    let bytes = path.to_bytes();
+    let (top, rest) = match bytes::after(bytes, b"/proc") {
+        Some(rest) => (&place.proc, rest),
+        None => (&place.sys, bytes.get(b"/sys".len()..).unwrap_or_default()),
+    };
+    let top = top.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    match fs::open_in(top, self::path(rest, &mut buffer)?, fs::PLACE) {
         Err(error) if error.is(libc::ENOENT) => Ok(None),
         done => done.map(Some),
     }

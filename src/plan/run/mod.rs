@@ -45,6 +45,9 @@ pub struct Place<'p> {
     null: Option<Fd>,
     root: Option<Fd>,
     old_root: Option<Fd>,
+    /// The tops of its procfs and sysfs.
+    proc: Option<Fd>,
+    sys: Option<Fd>,
     identity: command::Identity,
     /// Of files.
     variables: environment::Variables,
