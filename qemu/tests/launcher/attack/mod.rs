@@ -6,7 +6,6 @@
 mod caller;
 mod image;
 mod kernel;
-mod killed;
 mod links;
 mod mounts;
 mod own_file;
