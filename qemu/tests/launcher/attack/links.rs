@@ -76,8 +76,8 @@ fn a_missing_mount_point_under_a_link_is_made_inside() {
     let data = siege.house.directory("data").display().to_string();
     siege.directory(canary.trim_start_matches('/'));
     siege.link("link", &canary);
-    for options in [[format!("--volume={data}:/link/a/b")], [format!("--tmpfs=/link/c/d")]] {
-        let said = siege.shell(&[&options[0]], &format!("ls {canary}"));
+    for option in [&format!("--volume={data}:/link/a/b"), "--tmpfs=/link/c/d"] {
+        let said = siege.shell(&[option], &format!("ls {canary}"));
         assert_eq!(said.code, 0, "{said:?}");
     }
     let inside = siege.house.root().join(canary.trim_start_matches('/'));
