@@ -49,11 +49,11 @@ const ATTACK: &str = r#"
 read -r major minor </numbers
 try() { name=$1; shift; ( eval "$@" ) 2>/dev/null && echo "did $name"; }
 for place in / /dev /dev/shm /scratch /out /tmp; do
-    try "mknod in $place" "mknod $place/disk b $major $minor && dd if=/dev/zero of=$place/disk bs=512 count=1 conv=notrunc"
+    try "mknod in $place" "mknod $place/disk b $major $minor && dd if=/bin/busybox of=$place/disk bs=512 count=1 conv=notrunc"
     try "memory in $place" "mknod $place/mem c 1 1 && dd if=$place/mem of=/dev/null bs=512 count=1"
 done
-try "disk of the image" "dd if=/dev/zero of=/disk bs=512 count=1 conv=notrunc"
-try "disk of a volume" "dd if=/dev/zero of=/out/node bs=512 count=1 conv=notrunc"
+try "disk of the image" "dd if=/bin/busybox of=/disk bs=512 count=1 conv=notrunc"
+try "disk of a volume" "dd if=/bin/busybox of=/out/node bs=512 count=1 conv=notrunc"
 for file in /proc/sysrq-trigger; do try "$file" "echo h >$file"; done
 for file in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /sys/kernel/uevent_helper /proc/sys/kernel/hotplug; do
     try "$file" "echo /out/helper >$file"
