@@ -27,6 +27,7 @@ step "formatting" cargo fmt --all --check
 step "lints: library and tests" cargo clippy -q -p tinyo --lib --tests -- -D warnings
 step "lints: host tools" cargo clippy -q -p tinyo-qemu --all-targets -- -D warnings
 step "lints: the benchmarks' probe" cargo clippy -q --release -p tinyo-probe --target x86_64-unknown-linux-musl -- -D warnings
+step "lints: the tests' attacker" cargo clippy -q --release -p tinyo-attacker --target x86_64-unknown-linux-musl -- -D warnings
 step "layers" scripts/layers.sh
 step "shell scripts" bash -c 'for f in scripts/*.sh .ci/run; do bash -n "$f" || exit 1; done'
 step "unit and property tests" cargo test -q -p tinyo --lib
@@ -36,6 +37,7 @@ else
     step "fuzz targets" bash -c 'echo "skipped: fuzz targets: no C++ compiler for the fuzzer'"'"'s run time"; [ "${CI:-}" != true ]'
 fi
 step "build" scripts/build.sh
+step "build: the tests' attacker" cargo build -q --release -p tinyo-attacker --target x86_64-unknown-linux-musl
 step "lints: the binary" cargo clippy -q --release --bin tinyo --target x86_64-unknown-linux-musl -- -D warnings
 step "static, within the size budget" scripts/size.sh
 step "end to end" cargo test -p tinyo-qemu --no-fail-fast -- --test-threads 2

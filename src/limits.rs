@@ -27,6 +27,8 @@ pub const EXEC_WORDS: usize = WORDS + LIST + 10;
 pub const SOCKETS: usize = 16;
 /// The path of a Unix socket with its NUL: `sun_path` (unix(7)).
 pub const SOCKET_PATH_BYTES: usize = 108;
+/// Bytes of an image's table of users, or of groups, that are read: 100,000 lines of 160 bytes.
+pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;

@@ -19,7 +19,7 @@ use nix::{
     libc,
     sys::{
         ptrace::{self, Options},
-        signal::Signal,
+        signal::{Signal, kill},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
@@ -36,6 +36,8 @@ pub enum Fault {
     /// Every read(2) of a file or pipe, and every write(2) to a file, is cut to so many bytes, four at least (records of a
     /// pipe are whole: pipe(7)); every third call is interrupted instead.
     Short(u64),
+    /// The process is killed as it begins its N-th call.
+    Kill(usize),
 }
 
 /// How long a kind of call fails: several turns of any loop, less than the patience of any user.
@@ -290,6 +292,13 @@ impl Tracer<'_> {
         self.watch.calls.fetch_add(1, Ordering::Relaxed);
         let errno = match self.fault {
             Fault::None => return None,
+            Fault::Kill(at) => {
+                if number == at {
+                    self.traced.failed.push(call);
+                    let _ = kill(pid, Signal::SIGKILL);
+                }
+                return None;
+            }
             Fault::Once(at, errno) => Some(errno)
                 .filter(|_| number >= at && self.traced.failed.is_empty() && fits(pid, call, registers.rdi, errno)),
             Fault::Spell(at, errno) => {

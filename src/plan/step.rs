@@ -193,6 +193,7 @@ hints! {
     Ulimit, EPERM => "is it over the hard limit, or over fs.nr_open?",
     OomScore, EACCES => "lowering it needs CAP_SYS_RESOURCE",
     User, E2BIG => "at most 64 groups",
+    User, EFBIG => "at most 16 MiB of users, and of groups",
     User, ENOENT => "is it in the passwd or group file there?",
     Exec | ExecGiven, ENOENT => "is it in the image, and its interpreter or loader too?",
     Exec | ExecGiven, EACCES => "is it executable?",

@@ -140,7 +140,7 @@ fn live(house: &House, number: usize, generation: usize, fault: Fault) -> Life {
 }
 
 /// Waits until it `holds`: whether it did before it has `ended`, or took too long.
-fn within(ended: impl Fn() -> bool, mut holds: impl FnMut() -> bool) -> bool {
+pub fn within(ended: impl Fn() -> bool, mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
         if holds() {
@@ -183,10 +183,10 @@ fn zombies(first: Pid) -> Option<String> {
 }
 
 /// One after the other, from a fixed beginning (xorshift64).
-struct Choice(u64);
+pub struct Choice(pub u64);
 
 impl Choice {
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -295,7 +295,7 @@ fn a_service_survives_calls_that_fail_on_its_way() {
 }
 
 /// What a container's command sees of its isolation: the same whatever failed on the way, or there is no command.
-const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
+pub const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
                     ls /proc/self/fd /sys/class/net /dev; cat /proc/self/oom_score_adj; hostname; pwd; env; umask";
 
 fn look(house: &House, number: usize, generation: usize, fault: Fault) -> (Traced, String, String) {

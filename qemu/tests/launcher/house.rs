@@ -241,7 +241,7 @@ impl House {
     }
 }
 
-fn found(variable: &str, path: &str, script: &str) -> Result<PathBuf, String> {
+pub fn found(variable: &str, path: &str, script: &str) -> Result<PathBuf, String> {
     let given = env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let path = given.unwrap_or_else(|| target().join(path));
     if path.exists() {
@@ -251,7 +251,7 @@ fn found(variable: &str, path: &str, script: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn name_skip(why: &str) {
+pub fn name_skip(why: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: cannot run: {why}");
     let _ = std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes());

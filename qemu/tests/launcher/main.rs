@@ -2,6 +2,7 @@
 //! do, and that nothing is left behind, whether it worked or not.
 
 mod asked;
+mod attack;
 mod clients;
 mod confined;
 mod devices;

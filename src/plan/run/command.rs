@@ -233,7 +233,14 @@ fn look_up(path: &CStr, needed: bool, each: &mut dyn FnMut(&mut [u8]) -> bool) -
     }
     let Ok(file) = fs::open(path, fs::READ | fs::NON_BLOCK) else { return Ok(()) };
     let mut buffer = [0u8; 1024];
-    match lines::each(&mut buffer, &mut |buffer| file.read(buffer), each) {
+    // A terabyte of holes takes no room in an image, and an hour to read.
+    let mut left = limits::TABLE_BYTES;
+    let mut read = |buffer: &mut [u8]| {
+        let count = file.read(buffer)?;
+        left = left.checked_sub(count).ok_or(Error::new(Call::Read, libc::EFBIG))?;
+        Ok(count)
+    };
+    match lines::each(&mut buffer, &mut read, each) {
         Err(Stop::Read(error)) => Err(error),
         // Longer lines than that are nobody's.
         _ => Ok(()),
