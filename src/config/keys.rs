@@ -41,6 +41,8 @@ pub enum Type {
     /// What is added to the badness of the OOM killer (proc_pid_oom_score_adj(5)).
     OomScore,
     Log,
+    /// `tmpfs[:SIZE]` or a path.
+    Overlay,
     Network,
     WatchdogStop,
     Kind,
@@ -162,6 +164,7 @@ keys! {
     Container {
         ContainerRoot "root" Type::Path,
         ContainerReadOnly "read-only" Type::Boolean,
+        Overlay "overlay" Type::Overlay,
         Volumes "volumes" Type::List(Item::Volume),
         Tmpfs "tmpfs" Type::List(Item::Tmpfs),
         ContainerHostname "hostname" Type::HostName,
@@ -195,7 +198,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices seccomp userns";
+pub const LATER: &str = "ip devices seccomp userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.

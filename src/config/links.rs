@@ -120,6 +120,9 @@ impl<'a> Parser<'a, '_> {
         if lacks(Field::ContainerReadOnly) {
             own.read_only = model.read_only;
         }
+        if lacks(Field::Overlay) {
+            own.overlay = model.overlay;
+        }
         if lacks(Field::Volumes) {
             own.volumes = model.volumes;
         }

@@ -24,6 +24,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Init => (is_init(text), Wrong::Path),
         Type::Source if is_tag(text) => (false, Wrong::Later),
         Type::Source => (is_source(text), Wrong::Source),
+        Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
@@ -116,7 +117,8 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Ulimit => (ulimit::parse(text).is_some(), Wrong::Ulimit),
         Item::Cgroup => (is_cgroup_setting(text), Wrong::Cgroup),
         Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
-        Item::Volume => (volume(text).is_some(), Wrong::Volume),
+        // A path of whoever types it, which a file has none of.
+        Item::Volume => (is_path(text) && volume(text).is_some(), Wrong::Volume),
         Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
         Item::Address => (address::parse(text).is_some(), Wrong::Address),
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
@@ -141,7 +143,8 @@ pub struct Volume<'a> {
     pub read_only: bool,
 }
 
-/// `SRC:DST[:ro|:rw]`: the source with a `/` or a `.` first, the target absolute and below the root.
+/// `SRC:DST[:OPTIONS]`: the source with a `/` or a `.` first, the target absolute and below the root, the options `ro` or
+/// `rw`.
 pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
     let (source, rest) = cut(text, b':');
     let (target, mode) = cut(rest?, b':');
@@ -158,6 +161,15 @@ pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
 pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (path, options) = cut(text, b':');
     is_mount_point(path).then_some((path, options.unwrap_or_default()))
+}
+
+/// `tmpfs[:SIZE]`: the size in bytes, 0 without one.
+pub fn tmpfs_size(text: &[u8]) -> Option<u64> {
+    match cut(text, b':') {
+        (b"tmpfs", None) => Some(0),
+        (b"tmpfs", Some(size)) => amount(Type::Memory, size, true),
+        _ => None,
+    }
 }
 
 /// A place in a container that something of the user's can be mounted on: not the root itself, which the container

@@ -67,6 +67,7 @@ texts!(Wrong {
     Setting = "\"%2\" is no setting; write \"NAME=VALUE\", as \"kernel.panic=5\"",
     Volume = "\"%2\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
     NamedVolume = "\"%2\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
+    Overlay = "\"%2\" is no overlay; write %1 = \"tmpfs:64M\", or the path of a directory",
     Tmpfs = "\"%2\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\"",
     Capability = "\"%2\" is no capability; write a name of capabilities(7), or ALL",
     Address = "\"%2\" is no address; write \"tcp:PORT\", \"udp:PORT\" or \"unix:/PATH\"",

@@ -184,7 +184,11 @@ fn enter<'c>(
     // Modes below are meant to the letter.
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
-    plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
+    let read_only = container.read_only;
+    match container.overlay {
+        None => plan.push(Step::Root { path: container.root, read_only, devices }),
+        Some(layers) => plan.extend(&[Step::Lower(container.root), Step::Overlay { layers, read_only, devices }]),
+    }
     plan.push(Step::Devices);
     if container.read_only {
         for target in &[b"/tmp".as_slice(), b"/run"] {

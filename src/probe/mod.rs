@@ -14,3 +14,4 @@
 pub mod keyed;
 pub mod modules;
 pub mod mountinfo;
+pub mod superblock;

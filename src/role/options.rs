@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::config::keys::{Field, Type};
+use crate::config::keys::{Field, Item, Type};
 use crate::config::value;
 use crate::config::{Config, Container, List};
 use crate::limits;
@@ -14,11 +14,11 @@ use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
-const SHORT: &[u8] = b"\0\0eh\0\0uvw";
+const LONG: &str = "cap-add cap-drop env hostname network overlay tmpfs user volume workdir init privileged read-only help";
+const SHORT: &[u8] = b"\0\0eh\0\0\0uvw";
 const ENV: usize = 2;
-const INIT: usize = 9;
-const HELP: usize = 12;
+const INIT: usize = 10;
+const HELP: usize = 13;
 
 /// The key of a config that each stands for, in the same order.
 static FIELDS: [Field; HELP] = [
@@ -27,6 +27,7 @@ static FIELDS: [Field; HELP] = [
     Field::Env,
     Field::ContainerHostname,
     Field::Network,
+    Field::Overlay,
     Field::Tmpfs,
     Field::User,
     Field::Volumes,
@@ -38,12 +39,13 @@ static FIELDS: [Field; HELP] = [
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
 const CALLED: Packed =
-    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
+    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\noverlay\ntmpfs\nuser\nvolume\nworkdir\ninit");
 const WANTED: Packed = packed!(
     "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
     variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
+    overlay; write tmpfs, tmpfs:64M, /DIR or ./DIR\n\
     tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
-    volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
+    volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes\nabsolute path\ntrue or false"
 );
 
 /// Words of one list option: more volumes than that are no container any more.
@@ -133,6 +135,8 @@ fn passed_on(number: usize, value: &'static CStr, args: &Args) -> Option<&'stati
 fn check(number: usize, field: Field, value: &[u8]) -> Option<u64> {
     match field.kind() {
         Type::List(_) if number == ENV && !value.is_empty() && !has(value, b'=') => Some(0),
+        Type::List(Item::Volume) => value::volume(value).map(|_| 0),
+        Type::Overlay if value.starts_with(b".") => Some(0),
         Type::List(kind) => value::check_item(kind, false, value).ok().map(|()| 0),
         Type::Boolean => names::position("false true", value).map(|index| index as u64),
         kind => value::check(kind, value).ok(),

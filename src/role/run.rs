@@ -27,6 +27,7 @@ const USAGE: Packed = packed!(
   -w, --workdir PATH          start in PATH (/)
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
+      --overlay tmpfs[:SIZE]|DIR  write there, and leave ROOTFS as it is
       --read-only             make the root read-only, with tmpfs on /tmp and /run
       --cap-add, --cap-drop NAME|ALL
       --init=false            run COMMAND as PID 1, without the reaper

@@ -32,6 +32,7 @@ pub enum Call {
     Bind,
     Capset,
     Chdir,
+    Chown,
     Chroot,
     Clone,
     Clone3,
@@ -91,7 +92,7 @@ pub enum Call {
 }
 
 /// In the order of [`Call`].
-const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
+const CALLS: &str = "accept4 access bind capset chdir chown chroot clone clone3 connect dup3 execve execveat fchdir fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg send \
                           setgroups sethostname setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
@@ -221,6 +222,23 @@ errnos! {
     123 "no medium",
     126 "key not available",
     129 "key was rejected",
+    // What `probe::superblock` says of a file.
+    200 "no loop device",
+    201 "an image that cannot be written to",
+    202 "a LUKS container",
+    203 "an xfs file system",
+    204 "an f2fs file system",
+    205 "gzip data",
+    206 "xz data",
+    207 "zstd data",
+    208 "a tar archive",
+    209 "a cpio archive",
+    210 "a qcow2 disk",
+    211 "a program",
+    212 "a disk with partitions",
+    213 "a disk with partitions, of an old kind",
+    214 "text",
+    215 "no file system known here",
 }
 
 impl Errno {

@@ -7,6 +7,7 @@
 use core::ffi::CStr;
 
 use super::Place;
+use super::bind::{bind, restrict};
 use super::machine::NODES;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
@@ -27,28 +28,6 @@ fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
 pub fn make_private(place: &mut Place) -> Result<()> {
     place.launch = fs::open(c".", fs::PLACE | fs::DIRECTORY).ok();
     mount::mount(c"none", c"/", c"", mount::RECURSIVE | mount::PRIVATE, c"")
-}
-
-/// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
-pub fn take_root(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
-    place.old_root = Some(fs::open(c"/", fs::PLACE | fs::DIRECTORY)?);
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let source = fs::open_at(from, path, fs::PLACE | fs::DIRECTORY)?;
-    let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
-    mount::attach(&tree, At::Dir(&source), c"")?;
-    restrict(&tree, read_only, devices)?;
-    (place.source, place.root) = (Some(source), Some(tree));
-    Ok(())
-}
-
-/// What holds for a mount and all under it. An image may ship the nodes of disks: without `devices` none of them opens.
-fn restrict(tree: &Fd, read_only: bool, devices: bool) -> Result<()> {
-    let read_only = if read_only { mount::SET_READ_ONLY } else { 0 };
-    let no_dev = if devices { 0 } else { mount::SET_NO_DEV };
-    match read_only | no_dev {
-        0 => Ok(()),
-        set => mount::set_attributes(At::Dir(tree), c"", true, set),
-    }
 }
 
 fn root<'f>(place: &'f Place) -> Result<&'f Fd> {
@@ -120,13 +99,13 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
 }
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.
-pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &Place) -> Result<()> {
+pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     let mut buffer = Path::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let tree = mount::clone_tree(from, path(source, &mut buffer)?, true)?;
-    restrict(&tree, read_only, devices)?;
-    let directory = fs::file_status(&tree)?.is_directory();
-    mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
+    let source = path(source, &mut buffer)?;
+    let target = mount_point(target, fs::status(from, source)?.is_directory(), place)?;
+    let tree = bind(from, source, &target, true, &mut place.spot)?;
+    restrict(&tree, read_only, devices)
 }
 
 /// A fresh tmpfs on `target` of the root.
@@ -223,6 +202,9 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
 /// pivot_root(2) left the old root lying over the new one. Detached, it is gone for everyone in this namespace.
 pub fn drop_old_root(place: &mut Place) -> Result<()> {
     let old = place.old_root.take().ok_or(Error::new(Call::Umount, libc::EBADF))?;
+    // Over it, or its own turn would take this instead.
+    place.spot.leave()?;
+    place.spot.is_brief = true;
     fs::enter(&old)?;
     mount::unmount(c".", true)?;
     fs::change_directory(c"/")
@@ -237,7 +219,7 @@ fn covered(path: &CStr, place: &Place) -> Result<Option<Fd>> {
 }
 
 /// An empty read-only directory over a directory, the null device over a file.
-pub fn mask(path: &CStr, place: &Place) -> Result<()> {
+pub fn mask(path: &CStr, place: &mut Place) -> Result<()> {
     let Some(target) = covered(path, place)? else { return Ok(()) };
     if fs::file_status(&target)?.is_directory() {
         fs::enter(&target)?;
@@ -247,13 +229,12 @@ pub fn mask(path: &CStr, place: &Place) -> Result<()> {
     if !fs::file_status(null)?.is_device(1, 3) {
         return Err(Error::new(Call::Open, libc::ESTALE));
     }
-    mount::attach(&mount::clone_tree(At::Dir(null), c"", false)?, At::Dir(&target), c"")
+    bind(At::Dir(null), c"", &target, false, &mut place.spot).map(drop)
 }
 
 /// A read-only bind mount of `path` over itself.
-pub fn make_read_only(path: &CStr, place: &Place) -> Result<()> {
+pub fn make_read_only(path: &CStr, place: &mut Place) -> Result<()> {
     let Some(target) = covered(path, place)? else { return Ok(()) };
-    let tree = mount::clone_tree(At::Dir(&target), c"", true)?;
-    restrict(&tree, true, true)?;
-    mount::attach(&tree, At::Dir(&target), c"")
+    let tree = bind(At::Dir(&target), c"", &target, true, &mut place.spot)?;
+    restrict(&tree, true, true)
 }

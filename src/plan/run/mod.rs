@@ -4,11 +4,13 @@
 //! pipe, and the parent, which has the same plan, says it. A last record says that execve is next: after it, a pipe that
 //! closes means that execve succeeded; without it, that the child has died.
 
+mod bind;
 mod command;
 mod environment;
 mod handed;
 mod isolation;
 pub mod machine;
+mod root;
 
 use core::cell::Cell;
 
@@ -45,6 +47,7 @@ pub struct Place<'p> {
     null: Option<Fd>,
     root: Option<Fd>,
     old_root: Option<Fd>,
+    spot: bind::Spot,
     identity: command::Identity,
     /// Of files.
     variables: environment::Variables,
@@ -268,7 +271,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::CloseFiles => handed::close_files(place),
 
         Step::PrivateMounts => isolation::make_private(place),
-        Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
+        Step::Root { path, read_only, devices } => root::take(path, read_only, devices, place),
+        Step::Lower(path) => root::lower(path, false, place),
+        Step::Overlay { layers, read_only, devices } => root::overlay(layers, read_only, devices, place),
         Step::Volume { source, target, read_only, devices } => {
             isolation::volume(source, target, read_only, devices, place)
         }
