@@ -14,7 +14,8 @@ use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network overlay tmpfs user volume workdir init privileged read-only help";
+const LONG: &str =
+    "cap-add cap-drop env hostname network overlay tmpfs user volume workdir init privileged read-only help";
 const SHORT: &[u8] = b"\0\0eh\0\0\0uvw";
 const ENV: usize = 2;
 const INIT: usize = 10;
@@ -38,8 +39,9 @@ static FIELDS: [Field; HELP] = [
 ];
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
-const CALLED: Packed =
-    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\noverlay\ntmpfs\nuser\nvolume\nworkdir\ninit");
+const CALLED: Packed = packed!(
+    "cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\noverlay\ntmpfs\nuser\nvolume\nworkdir\ninit"
+);
 const WANTED: Packed = packed!(
     "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
     variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\

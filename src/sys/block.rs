@@ -67,8 +67,7 @@ pub fn attach<'n>(file: &Fd, writable: bool, name: &'n mut Name) -> Result<(Fd, 
 
 /// LOOP_CONFIGURE; Linux < 5.8: in two steps, between which a kill leaves a device that stays.
 fn configure(device: &Fd, file: &Fd, writable: bool) -> Result<()> {
-    let mut config =
-        Config { file: file.raw() as u32, block_size: 0, info: [0; 58], reserved: [0; 8] };
+    let mut config = Config { file: file.raw() as u32, block_size: 0, info: [0; 58], reserved: [0; 8] };
     config.info[FLAGS] = AUTOCLEAR | if writable { 0 } else { READ_ONLY };
     match ioctl(device, CONFIGURE, &raw const config as usize) {
         // The loop driver's word for what it does not know is EINVAL.

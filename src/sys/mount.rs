@@ -14,6 +14,7 @@ pub const BIND: u64 = libc::MS_BIND as u64;
 pub const MOVE: u64 = libc::MS_MOVE as u64;
 pub const RECURSIVE: u64 = libc::MS_REC as u64;
 pub const PRIVATE: u64 = libc::MS_PRIVATE as u64;
+pub const UNBINDABLE: u64 = libc::MS_UNBINDABLE as u64;
 pub const REMOUNT: u64 = libc::MS_REMOUNT as u64;
 const NO_ATIME: u64 = libc::MS_NOATIME as u64;
 const NO_DIRATIME: u64 = libc::MS_NODIRATIME as u64;

@@ -69,7 +69,7 @@ fn a_missing_mount_point_is_made_in_the_image() {
     let said = house.run(&[&volume(&source, "/../../../h")], &["/bin/true"]);
     said.fails(
         125,
-        &format!("run: --volume: {}:/../../../h is no volume; write /SRC:/DST or /SRC:/DST:ro", source.display()),
+        &format!("run: --volume: {}:/../../../h is no volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes", source.display()),
     );
     assert!(!house.beside("h").exists() && !Path::new("/h").exists());
 }
@@ -115,7 +115,7 @@ fn source_and_target_are_of_one_kind() {
     house.clean(|| ended(house.host(&dot))).says("file\n");
     house
         .run(&["-v", relative], &["/bin/true"])
-        .fails(125, "run: --volume: data:/tmp is no volume; write /SRC:/DST or /SRC:/DST:ro");
+        .fails(125, "run: --volume: data:/tmp is no volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes");
 }
 
 /// A place outside that no image may reach, with a look at it before and after.

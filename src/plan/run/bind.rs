@@ -30,6 +30,8 @@ impl Spot {
         if self.directory.is_none() {
             let flags = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
             mount::mount(c"tmpfs", c"/", c"tmpfs", flags, c"mode=700,size=64k")?;
+            // Who takes all of the host's root as theirs would take this along.
+            mount::mount(c"none", c"/..", c"", mount::UNBINDABLE, c"")?;
             self.directory = Some(fs::open(c"/..", fs::PLACE | fs::DIRECTORY)?);
         }
         self.directory.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))
