@@ -6,15 +6,29 @@ use std::{io, os::unix::process::CommandExt, process::Command};
 
 use nix::{errno::Errno, libc};
 
+/// An ioctl(2) is its request above the number of the call; loop(4) answers EINVAL to what it does not know.
+pub const LOOP_CONFIGURE: libc::c_long = 0x4c0a << 32 | libc::SYS_ioctl;
+
 /// `command`, and all that it starts, has none of `calls`.
 pub fn without(command: &mut Command, calls: &[libc::c_long]) {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    // The number of the call is the first word of `struct seccomp_data`.
-    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    // Of `struct seccomp_data`: the number of the call, and the low half of its second argument.
+    let (number, second) = (0, 24);
+    let load = |offset: u32| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
+    let unless = |value: u32, skip: u8| libc::sock_filter {
+        jf: skip,
+        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value)
+    };
+    let refuse = |errno: Errno| statement(libc::BPF_RET, libc::SECCOMP_RET_ERRNO | errno as u32);
+    let mut program = Vec::new();
     for &call in calls {
-        let is_it = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-        program.push(libc::sock_filter { jf: 1, ..statement(is_it, call as u32) });
-        program.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ERRNO | Errno::ENOSYS as u32));
+        program.push(load(number));
+        match (call >> 32) as u32 {
+            0 => program.extend([unless(call as u32, 1), refuse(Errno::ENOSYS)]),
+            request => {
+                program.extend([unless(call as u32, 3), load(second), unless(request, 1), refuse(Errno::EINVAL)])
+            }
+        }
     }
     program.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ALLOW));
     // SAFETY: one system call between fork and execve, with a program that lives in the closure.

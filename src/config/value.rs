@@ -167,7 +167,8 @@ pub fn tmpfs(text: &[u8]) -> Option<(&[u8], &[u8])> {
 pub fn tmpfs_size(text: &[u8]) -> Option<u64> {
     match cut(text, b':') {
         (b"tmpfs", None) => Some(0),
-        (b"tmpfs", Some(size)) => amount(Type::Memory, size, true),
+        // Less than a page would be none at all.
+        (b"tmpfs", Some(size)) => size::parse(size).filter(|size| (4096..=i64::MAX as u64).contains(size)),
         _ => None,
     }
 }

@@ -133,8 +133,7 @@ steps! {
 macro_rules! hints {
     ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
         static HINTS: &[(u64, [u8; 4])] = {
-            use libc::*;
-            use superblock::*;
+            use {libc::*, superblock::*};
             &[$(($(1 << Name::$step as u8)|+, errnos(&[$($errno),+]))),*]
         };
         const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
@@ -153,7 +152,7 @@ const fn errnos(list: &[i32]) -> [u8; 4] {
 }
 
 hints! {
-    Mount | MountRoot, ENODEV => "is the file system built in or its module listed?",
+    Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",
@@ -164,13 +163,11 @@ hints! {
     Root | Lower, ENOENT | ENOTDIR | FOREIGN => "the root must be a directory, or a file with squashfs, erofs or ext4",
     Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
     Root | Lower, NO_LOOP => "modprobe loop",
-    Root | Lower, ENODEV => "is its file system built in or its module loaded?",
-    Root | Lower, EBUSY => "another container has it to write to",
+    Root | Lower | Overlay, EBUSY => "another container has it to write to",
     Root | Lower, EINVAL | EUCLEAN => "is it whole?",
     Overlay, ENODEV => "modprobe overlay",
     Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
     Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",
-    Overlay, EBUSY => "another container has it",
     Overlay, ESTALE => "it belongs to another root",
     Volume, ENOENT => "a volume's source must exist",
     Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",

@@ -37,19 +37,19 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
 }
 
 /// As many links as the kernel follows in one path.
-const LINKS: usize = 40;
+const LINKS: u8 = 40;
+
+const TOO_LONG: Error = Error::new(Call::Openat2, libc::ENAMETOOLONG);
+const LOOP: Error = Error::new(Call::Openat2, libc::ELOOP);
 
 /// The same name by name. No name is followed that is a link, and `..` goes back to `root` and down again: a directory
 /// that is moved meanwhile has no `..` that leads out.
 #[inline(never)]
 fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
-    const TOO_LONG: Error = Error::new(Call::Openat2, libc::ENAMETOOLONG);
-    const LOOP: Error = Error::new(Call::Openat2, libc::ELOOP);
-    let step = |from: &Fd, name: &CStr| fs::open_at(At::Dir(from), name, fs::PLACE | fs::NO_FOLLOW);
-    // Names without links from the root to `here`, each with a NUL behind it; the names to come; those behind a link.
+    // Names without links from the root to `here`, each with a NUL behind it; the path to come; a link's.
     let (mut done, mut rest, mut link) = (Path::new(), Path::new(), Path::new());
-    rest.extend_from_slice(path.to_bytes()).map_err(|_| TOO_LONG)?;
-    let mut here = step(root, c".")?;
+    append(&mut rest, path.to_bytes())?;
+    let mut here = step(root, b".\0")?;
     let (mut at, mut links) = (0, 0);
     // Behind a last slash is an empty name.
     while at <= rest.len() {
@@ -57,16 +57,16 @@ fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
         at += name.len() + 1;
         if matches!(name, b"" | b".") {
             // Both stand for a directory.
-            if !fs::file_status(&here)?.is_directory() {
-                return Err(Error::new(Call::Openat2, libc::ENOTDIR));
-            }
+            is_directory(&here)?;
             continue;
         }
+        let start = done.len();
         if name == b".." {
-            let above = done.get(..done.len().saturating_sub(1)).and_then(|names| names.iter().rposition(|&b| b == 0));
-            done.truncate(above.map_or(0, |end| end + 1));
-            here = step(root, c".")?;
-            for name in done.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated) {
+            is_directory(&here)?;
+            let names = done.get(..start.saturating_sub(1)).unwrap_or_default();
+            done.truncate(names.iter().rposition(|&byte| byte == 0).map_or(0, |end| end + 1));
+            here = step(root, b".\0")?;
+            for name in done.split_inclusive(|&byte| byte == 0) {
                 here = step(&here, name)?;
                 if fs::file_status(&here)?.is_link() {
                     return Err(LOOP);
@@ -74,10 +74,9 @@ fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
             }
             continue;
         }
-        let start = done.len();
-        done.extend_from_slice(name).map_err(|_| TOO_LONG)?;
-        done.push(0).map_err(|_| TOO_LONG)?;
-        let next = step(&here, done.get(start..).and_then(bytes::terminated).ok_or(TOO_LONG)?)?;
+        append(&mut done, name)?;
+        append(&mut done, b"\0")?;
+        let next = step(&here, done.get(start..).unwrap_or_default())?;
         if !fs::file_status(&next)?.is_link() {
             here = next;
             continue;
@@ -85,24 +84,48 @@ fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
         links += 1;
         done.truncate(start);
         link.resize_default(limits::PATH_BYTES).map_err(|_| TOO_LONG)?;
-        let target = fs::read_link(At::Dir(&next), c"", &mut link)?.len();
-        link.truncate(target);
-        let absolute = link.starts_with(b"/");
-        // What procfs calls absolute is a magic link, or says where one leads.
-        if links > LINKS || absolute && fs::file_system(&next)?.is_kernels() {
+        let length = fs::read_link(At::Dir(&next), c"", &mut link)?.len();
+        link.truncate(length);
+        if link.starts_with(b"/") {
+            // What procfs calls absolute is a magic link, or says where one leads.
+            if fs::file_system(&next)?.is_kernels() {
+                return Err(LOOP);
+            }
+            done.clear();
+            here = step(root, b".\0")?;
+        }
+        if links > LINKS {
             return Err(LOOP);
         }
-        if absolute {
-            done.clear();
-            here = step(root, c".")?;
-        }
         if at <= rest.len() {
-            link.push(b'/').map_err(|_| TOO_LONG)?;
+            append(&mut link, b"/")?;
         }
-        link.extend_from_slice(rest.get(at..).unwrap_or_default()).map_err(|_| TOO_LONG)?;
+        append(&mut link, rest.get(at..).unwrap_or_default())?;
         core::mem::swap(&mut rest, &mut link);
         at = 0;
     }
-    let directory = flags & fs::DIRECTORY == 0 || fs::file_status(&here)?.is_directory();
-    if directory { Ok(here) } else { Err(Error::new(Call::Openat2, libc::ENOTDIR)) }
+    if flags & fs::DIRECTORY != 0 {
+        is_directory(&here)?;
+    }
+    Ok(here)
 }
+
+#[inline(never)]
+fn append(path: &mut Path, text: &[u8]) -> Result<()> {
+    path.extend_from_slice(text).map_err(|_| TOO_LONG)
+}
+
+/// `name` has a NUL behind it.
+#[inline(never)]
+fn step(from: &Fd, name: &[u8]) -> Result<Fd> {
+    fs::open_at(At::Dir(from), bytes::terminated(name).ok_or(TOO_LONG)?, fs::PLACE | fs::NO_FOLLOW)
+}
+
+#[inline(never)]
+fn is_directory(place: &Fd) -> Result<()> {
+    if fs::file_status(place)?.is_directory() { Ok(()) } else { Err(Error::new(Call::Openat2, libc::ENOTDIR)) }
+}
+
+#[cfg(test)]
+#[path = "inside_tests.rs"]
+mod tests;

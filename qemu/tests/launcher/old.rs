@@ -6,7 +6,7 @@ use std::{
 };
 
 use nix::libc::{SYS_clone3, SYS_close_range, SYS_mount_setattr, SYS_move_mount, SYS_open_tree, SYS_openat2, c_long};
-use tinyo_qemu::refuse::without;
+use tinyo_qemu::refuse::{LOOP_CONFIGURE, without};
 
 use crate::house::House;
 
@@ -41,7 +41,8 @@ fn holds(tests: &[&str], calls: &[c_long]) {
 /// Linux 4.19.
 #[test]
 fn all_of_it_without_any_newer_call() {
-    let calls = [SYS_clone3, SYS_close_range, SYS_mount_setattr, SYS_move_mount, SYS_open_tree, SYS_openat2];
+    let calls =
+        [SYS_clone3, SYS_close_range, SYS_mount_setattr, SYS_move_mount, SYS_open_tree, SYS_openat2, LOOP_CONFIGURE];
     holds(&ALL, &calls);
 }
 

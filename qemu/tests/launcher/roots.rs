@@ -258,7 +258,10 @@ fn an_overlay_can_be_kept() {
     command.env("layers", &layers);
     let said = house.clean_but_tree(|| ended(command));
     assert_eq!(said.out, "125\n", "{said:?}");
-    assert!(said.err.ends_with(" over it (nodev): device or resource busy; another container has it\n"), "{said:?}");
+    assert!(
+        said.err.ends_with(" over it (nodev): device or resource busy; another container has it to write to\n"),
+        "{said:?}"
+    );
     // Nor for another root.
     let other = house.directory("other");
     let words = ["run", &option, other.to_str().unwrap(), "/bin/true"];

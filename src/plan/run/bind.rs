@@ -25,8 +25,9 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// It, made if need be.
-    pub fn directory(&mut self) -> Result<&Fd> {
+    /// Makes it the current directory, and makes it if need be: names in it are ours alone.
+    #[inline(never)]
+    pub fn enter(&mut self) -> Result<()> {
         if self.directory.is_none() {
             let flags = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
             mount::mount(c"tmpfs", c"/", c"tmpfs", flags, c"mode=700,size=64k")?;
@@ -34,17 +35,7 @@ impl Spot {
             mount::mount(c"none", c"/..", c"", mount::UNBINDABLE, c"")?;
             self.directory = Some(fs::open(c"/..", fs::PLACE | fs::DIRECTORY)?);
         }
-        self.directory.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))
-    }
-
-    /// A new directory in it.
-    pub fn make(&mut self, name: &CStr) -> Result<()> {
-        fs::make_directory(At::Dir(self.directory()?), name, 0o700)
-    }
-
-    /// What is mounted on a name in it, by now.
-    pub fn open(&mut self, name: &CStr) -> Result<Fd> {
-        fs::open_at(At::Dir(self.directory()?), name, fs::PLACE)
+        self.directory.as_ref().map_or(Ok(()), fs::enter)
     }
 
     /// Takes it away, and what is still mounted in it.
@@ -78,15 +69,15 @@ fn bind_by_name(at: At, path: &CStr, target: &Fd, recursive: bool, spot: &mut Sp
     };
     let directory = fs::file_status(source)?.is_directory();
     let name = if directory { c"directory" } else { c"file" };
+    spot.enter()?;
     if directory {
-        spot.make(name)?;
+        fs::make_directory(At::Cwd, name, 0o700)?;
     } else {
-        fs::open_at(At::Dir(spot.directory()?), name, fs::WRITE | fs::CREATE)?;
+        fs::open(name, fs::WRITE | fs::CREATE)?;
     }
-    fs::enter(spot.directory()?)?;
     let recursive = if recursive { mount::RECURSIVE } else { 0 };
     mount::mount(text(&source.name()), name, c"", mount::BIND | recursive, c"")?;
-    let tree = spot.open(name)?;
+    let tree = fs::open(name, fs::PLACE)?;
     mount::mount(text(&tree.name()), text(&target.name()), c"", mount::MOVE, c"")?;
     if spot.is_brief {
         spot.leave()?;

@@ -66,26 +66,27 @@ fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
     }
     let mut name = block::Name::new();
     let (_disk, name) = block::attach(&file, writable, &mut name)?;
-    place.spot.make(c"image")?;
-    fs::enter(place.spot.directory()?)?;
+    place.spot.enter()?;
+    fs::make_directory(At::Cwd, c"image", 0o700)?;
     let flags = if writable { 0 } else { mount::READ_ONLY };
     // An image may say that its errors are to stop the machine.
     let data = if fstype == EXT4 { c"errors=remount-ro" } else { c"" };
     mount::mount(name, c"image", fstype, flags, data)?;
-    place.spot.open(c"image")
+    fs::open(c"image", fs::PLACE)
 }
 
 /// What is written goes to `layers` (`tmpfs[:SIZE]`, or a directory of the host's), and the root below stays as it is.
 #[inline(never)]
 pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     let lower = place.source.take().ok_or(Error::new(Call::Open, libc::EBADF))?;
-    place.spot.make(c"layers")?;
-    place.spot.make(c"root")?;
+    place.spot.enter()?;
+    for name in &[c"layers", c"root"] {
+        fs::make_directory(At::Cwd, name, 0o700)?;
+    }
     let mut data = heapless::Vec::<u8, 128>::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let index = match value::tmpfs_size(layers.to_bytes()) {
         Some(size) => {
-            fs::enter(place.spot.directory()?)?;
             put!(&mut data, "mode=700");
             // 0 is without a bound for tmpfs; the kernel's own is half the memory.
             if size > 0 {
@@ -98,13 +99,12 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
         }
         None => {
             let directory = fs::open_at(from, layers, fs::PLACE | fs::DIRECTORY)?;
-            let spot = place.spot.open(c"layers")?;
-            bind(At::Dir(&directory), c"", &spot, false, &mut place.spot)?;
+            bind(At::Dir(&directory), c"", &fs::open(c"layers", fs::PLACE)?, false, &mut place.spot)?;
             // The kernel then refuses what another overlay has in use, and what belongs to another root.
             ",index=on"
         }
     };
-    let top = place.spot.open(c"layers")?;
+    let top = fs::open(c"layers", fs::PLACE)?;
     let status = fs::file_status(&lower)?;
     // The root's own owner and mode are those of its upper layer.
     if fs::link_status(At::Dir(&top), c"upper").is_err() {
@@ -114,11 +114,10 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
         }
     }
     fs::make_directory(At::Dir(&top), c"work", 0o700)?;
-    fs::enter(place.spot.directory()?)?;
     // Names of our own: a path could have what overlayfs reads as its separators.
     let number = lower.number() as u32;
     put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir=layers/upper,workdir=layers/work{}\0", number, index);
     mount::mount(c"overlay", c"root", c"overlay", 0, terminated(&data).unwrap_or_default())?;
-    place.source = Some(place.spot.open(c"root")?);
+    place.source = Some(fs::open(c"root", fs::PLACE)?);
     lay(read_only, devices, place)
 }
