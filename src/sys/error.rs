@@ -302,6 +302,23 @@ mod tests {
         assert_eq!(names::name(CALLS, Call::Write as usize + 1), None);
     }
 
+    /// Those of `probe::superblock`, which has the kinds in this order.
+    #[test]
+    fn what_is_no_image_has_a_name() {
+        use crate::probe::superblock::{FOREIGN, NEVER_WRITTEN, NO_LOOP};
+        for (reason, name) in [
+            (NO_LOOP, "no loop device"),
+            (NEVER_WRITTEN, "an image that cannot be written to"),
+            (FOREIGN, "a LUKS container"),
+            (FOREIGN + 3, "gzip data"),
+            (FOREIGN + 10, "a disk with partitions"),
+            (FOREIGN + 12, "text"),
+            (FOREIGN + 13, "no file system known here"),
+        ] {
+            assert_eq!(shown(&Errno(reason as u16)), name);
+        }
+    }
+
     #[test]
     fn no_errno_is_named_twice() {
         for (i, number) in NUMBERS.iter().enumerate() {
