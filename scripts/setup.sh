@@ -145,7 +145,7 @@ for arch; do
     rust_target "$arch-unknown-linux-musl"
     [ -z "$rust_only" ] || continue
     [ -n "${QEMU:-}" ] || host_packages "$qemu"
-    host_packages mkfs.ext4:e2fsprogs
+    host_packages mkfs.ext4:e2fsprogs mksquashfs:squashfs-tools mkfs.erofs:erofs-utils
     kernel "$arch" "$deb"
     busybox "$arch" "$deb"
 done

@@ -11,5 +11,6 @@ pub mod fault;
 pub mod guest;
 pub mod image;
 pub mod kit;
+pub mod refuse;
 pub mod suite;
 pub mod vm;

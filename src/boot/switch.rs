@@ -17,11 +17,7 @@ const DEEPEST: usize = 40;
 /// There is a program at `init` of the new root, its links followed inside it.
 pub fn check_init(init: &CStr) -> Result<()> {
     let root = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
-    let file = match fs::open_in(&root, init, fs::PLACE) {
-        // Linux < 5.6: looked up by its name alone, so an absolute link would be misread; exec will tell.
-        Err(error) if error.is(libc::ENOSYS) => return Ok(()),
-        done => done?,
-    };
+    let file = fs::open_in(&root, init, fs::PLACE)?;
     let status = fs::file_status(&file)?;
     if !status.is_regular() {
         return Err(Error::new(Call::Stat, libc::EISDIR));

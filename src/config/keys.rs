@@ -47,6 +47,8 @@ pub enum Type {
     /// How many of them, from the first on.
     Files,
     Log,
+    /// `tmpfs[:SIZE]` or a path.
+    Overlay,
     Network,
     Seccomp,
     WatchdogStop,
@@ -172,6 +174,7 @@ keys! {
     Container {
         ContainerRoot "root" Type::Path,
         ContainerReadOnly "read-only" Type::Boolean,
+        Overlay "overlay" Type::Overlay,
         Volumes "volumes" Type::List(Item::Volume),
         Tmpfs "tmpfs" Type::List(Item::Tmpfs),
         Devices "devices" Type::List(Item::Device),
@@ -218,7 +221,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay userns";
+pub const LATER: &str = "ip userns";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.

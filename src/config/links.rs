@@ -124,6 +124,7 @@ impl<'a> Parser<'a, '_> {
         inherit! {
             ContainerRoot root
             ContainerReadOnly read_only
+            Overlay overlay
             Volumes volumes
             Tmpfs tmpfs
             ContainerHostname hostname

@@ -244,6 +244,8 @@ impl<'a> Mount<'a> {
 pub struct Container<'a> {
     pub root: &'a CStr,
     pub read_only: bool,
+    /// Where what is written goes instead of the root: `tmpfs[:SIZE]`, or a directory.
+    pub overlay: Option<&'a CStr>,
     /// `SRC:DST[:ro|:rw]` words.
     pub volumes: List,
     /// `PATH[:OPTIONS]` words.
@@ -278,6 +280,7 @@ impl<'a> Container<'a> {
         Container {
             root,
             read_only: false,
+            overlay: None,
             volumes: List::EMPTY,
             tmpfs: List::EMPTY,
             devices: List::EMPTY,

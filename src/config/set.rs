@@ -129,6 +129,7 @@ impl<'a> Config<'a> {
         match field {
             Field::ContainerRoot => container.root = text,
             Field::ContainerReadOnly => container.read_only = yes,
+            Field::Overlay => container.overlay = Some(text),
             Field::Volumes => container.volumes = list,
             Field::Tmpfs => container.tmpfs = list,
             Field::Devices => container.devices = list,

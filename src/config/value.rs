@@ -24,6 +24,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Init => (is_init(text), Wrong::Path),
         Type::Source if is_tag(text) => (false, Wrong::Later),
         Type::Source => (is_source(text), Wrong::Source),
+        Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
@@ -128,7 +129,8 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Ulimit => (ulimit::parse(text).is_some(), Wrong::Ulimit),
         Item::Cgroup => (is_cgroup_setting(text), Wrong::Cgroup),
         Item::Volume if !matches!(text, [b'/' | b'.', ..]) => (false, Wrong::NamedVolume),
-        Item::Volume => (volume(text).is_some(), Wrong::Volume),
+        // A path of whoever types it, which a file has none of.
+        Item::Volume => (is_path(text) && volume(text).is_some(), Wrong::Volume),
         Item::Tmpfs => (tmpfs(text).is_some(), Wrong::Tmpfs),
         Item::Device => return device(text).map(drop),
         Item::Address => (address::parse(text).is_some(), Wrong::Address),
@@ -154,7 +156,8 @@ pub struct Volume<'a> {
     pub read_only: bool,
 }
 
-/// `SRC:DST[:ro|:rw]`: the source with a `/` or a `.` first, the target absolute and below the root.
+/// `SRC:DST[:OPTIONS]`: the source with a `/` or a `.` first, the target absolute and below the root, the options `ro` or
+/// `rw`.
 pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
     let (source, rest) = cut(text, b':');
     let (target, mode) = cut(rest?, b':');
@@ -199,6 +202,16 @@ pub fn device(text: &[u8]) -> Result<Device<'_>, Wrong> {
         b"rw" | b"rwm" => Ok(Device { source, target }),
         [b'r' | b'w' | b'm', ..] => Err(Wrong::DeviceAccess),
         _ => Err(Wrong::Device),
+    }
+}
+
+/// `tmpfs[:SIZE]`: the size in bytes, 0 without one.
+pub fn tmpfs_size(text: &[u8]) -> Option<u64> {
+    match cut(text, b':') {
+        (b"tmpfs", None) => Some(0),
+        // Less than a page would be none at all.
+        (b"tmpfs", Some(size)) => size::parse(size).filter(|size| (4096..=i64::MAX as u64).contains(size)),
+        _ => None,
     }
 }
 

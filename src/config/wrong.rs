@@ -70,6 +70,7 @@ texts!(Wrong {
     SharedSetting = "\"%2\" is of a network that is not the container's own; write it where that is made",
     Volume = "\"%2\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
     NamedVolume = "\"%2\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
+    Overlay = "\"%2\" is no overlay; write %1 = \"tmpfs:64M\", or the path of a directory",
     Tmpfs = "\"%2\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\"",
     Device = "\"%2\" is no device; write \"/dev/NAME\" or \"/SOURCE:/dev/TARGET\"",
     DeviceTarget = "\"%2\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\"",

@@ -36,7 +36,7 @@ pub fn raise(args: &Args) -> Result<()> {
         return Ok(());
     }
     let clone = match mount::clone_tree(At::Cwd, SELF, false) {
-        Ok(tree) => match mount::set_attributes(At::Dir(&tree), c"", false, mount::SET_READ_ONLY) {
+        Ok(tree) => match mount::set_attributes(At::Dir(&tree), c"", false, mount::READ_ONLY) {
             Ok(()) => tree,
             Err(error) if error.is(libc::ENOSYS) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
             Err(error) => return Err(error),

@@ -256,7 +256,9 @@ fn enter<'c>(
     }
     plan.push(Step::PrivateMounts);
     let volumes = config.list(container.volumes);
-    if volumes.iter().any(|volume| !volume.to_bytes().starts_with(b"/")) {
+    let relative = |path: &CStr| !path.to_bytes().starts_with(b"/");
+    let layers = container.overlay.is_some_and(|layers| layers.to_bytes().starts_with(b"."));
+    if relative(container.root) || layers || volumes.iter().any(|volume| relative(volume)) {
         plan.push(Step::HoldDirectory);
     }
     if parent == Parent::Launcher {
@@ -266,7 +268,11 @@ fn enter<'c>(
     // Modes below are meant to the letter.
     plan.push(Step::ModeMask(0));
     let devices = container.privileged;
-    plan.push(Step::Root { path: container.root, read_only: container.read_only, devices });
+    let read_only = container.read_only;
+    match container.overlay {
+        None => plan.push(Step::Root { path: container.root, read_only, devices }),
+        Some(layers) => plan.extend(&[Step::Lower(container.root), Step::Overlay { layers, read_only, devices }]),
+    }
     plan.push(Step::Devices { guarded: !devices && capabilities & capabilities::MKNOD != 0 });
     if parent == Parent::Launcher && service.kind == Kind::Console {
         plan.push(Step::Pty);

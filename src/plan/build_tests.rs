@@ -260,7 +260,14 @@ fn who_is_entered_sees_nothing_that_it_has_not() {
     let mut config = Config::new();
     config.add_service(b"x").unwrap().container = Some(Container::new(c"web"));
     let mut plan = Plan::default();
-    let rights = Rights { user: Some(c"7:8"), groups: &[c"9"], capabilities: 1, bounding: 3, no_new_privileges: true };
+    let rights = Rights {
+        user: Some(c"7:8"),
+        groups: &[c"9"],
+        capabilities: 1,
+        bounding: 3,
+        no_new_privileges: true,
+        filtered: true,
+    };
     exec(&mut plan, &config, &config.services[0], &rights, None);
     let steps: Vec<_> = plan.steps.iter().map(|step| shown(step)).collect();
     let order = [
@@ -276,6 +283,7 @@ fn who_is_entered_sees_nothing_that_it_has_not() {
         "umask 0022",
         "change directory to /",
         "no new privileges",
+        "seccomp default (97 instructions)",
         "go into its pid namespace",
         // It has another parent now.
         "die with the parent",

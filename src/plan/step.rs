@@ -7,6 +7,7 @@ use crate::config::{Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
 use crate::limits;
+use crate::probe::superblock;
 use crate::put;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -104,6 +105,10 @@ steps! {
     HoldDirectory = "hold the current directory",
     /// Without `devices` no device node in it can be opened.
     Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
+    /// The root under an overlay, which stays as it is.
+    Lower(&'a CStr) = "take root %1 as the lower layer",
+    /// `tmpfs[:SIZE]`, or a directory.
+    Overlay { layers: &'a CStr, read_only: bool, devices: bool } = "lay overlay %1 over it%(",
     Volume { source: &'a [u8], target: &'a [u8], read_only: bool, devices: bool } = "bind %1 on %2%(",
     Tmpfs { target: &'a [u8], options: &'a [u8] } = "mount tmpfs on %1%(",
     /// `guarded`: a node that somebody makes there does not open.
@@ -150,7 +155,10 @@ steps! {
 /// What to try when one of these steps fails with one of these errors, each at most four below 256.
 macro_rules! hints {
     ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
-        static HINTS: &[(u64, [u8; 4])] = &[$(($(1 << Name::$step as u8)|+, errnos(&[$(libc::$errno),+]))),*];
+        static HINTS: &[(u64, [u8; 4])] = {
+            use {libc::*, superblock::*};
+            &[$(($(1 << Name::$step as u8)|+, errnos(&[$($errno),+]))),*]
+        };
         const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
     };
 }
@@ -167,7 +175,7 @@ const fn errnos(list: &[i32]) -> [u8; 4] {
 }
 
 hints! {
-    Mount | MountRoot, ENODEV => "is the file system built in or its module listed?",
+    Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",
@@ -175,8 +183,15 @@ hints! {
     Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
     Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
     Watchdog, ENOENT => "is its driver built in or among modules?",
-    Root, ENOENT | ENOTDIR => "the root must be a directory",
-    Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
+    Root | Lower, ENOENT | ENOTDIR | FOREIGN => "the root must be a directory, or a file with squashfs, erofs or ext4",
+    Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
+    Root | Lower, NO_LOOP => "modprobe loop",
+    Root | Lower | Overlay, EBUSY => "another container has it to write to",
+    Root | Lower, EINVAL | EUCLEAN => "is it whole?",
+    Overlay, ENODEV => "modprobe overlay",
+    Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
+    Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",
+    Overlay, ESTALE => "it belongs to another root",
     Join, ESRCH | ENOENT => "it has ended",
     Inside, ENOMEM => "it is ending",
     Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
@@ -214,6 +229,8 @@ impl Step<'_> {
     /// What to try when this step fails with `errno`.
     pub fn hint(&self, errno: i32) -> Packed {
         let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
+        // Whatever else it is.
+        let errno = if (superblock::FOREIGN..256).contains(&errno) { superblock::FOREIGN } else { errno };
         let fits = |(steps, errnos): &(u64, [u8; 4])| {
             steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
         };
@@ -257,7 +274,7 @@ impl<'a> Step<'a> {
                 [root.source.to_bytes(), of(root.fstype), of(root.options), ro, NONE]
             }
             Step::Link { target, path } => [path.to_bytes(), target.to_bytes(), NONE, NONE, NONE],
-            Step::Root { path, read_only, devices } => {
+            Step::Root { path, read_only, devices } | Step::Overlay { layers: path, read_only, devices } => {
                 let [ro, nodev] = restrictions(read_only, devices);
                 [path.to_bytes(), ro, nodev, NONE, NONE]
             }
@@ -277,6 +294,7 @@ impl<'a> Step<'a> {
             | Step::Module(word)
             | Step::HandOver(word)
             | Step::EnvFile(word)
+            | Step::Lower(word)
             | Step::Ulimit(word)
             | Step::Workdir(word)
             | Step::Mask(word)

@@ -16,3 +16,4 @@ pub mod credentials;
 pub mod keyed;
 pub mod modules;
 pub mod mountinfo;
+pub mod superblock;

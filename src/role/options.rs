@@ -40,6 +40,7 @@ options! {
     "network" 0 Network "network; write none, host, service:NAME or netns:/PATH",
     "no-new-privileges" 0 NoNewPrivileges "true or false",
     "oom-score-adj" 0 OomScore "number from -1000 to 1000",
+    "overlay" 0 Overlay "overlay; write tmpfs, tmpfs:64M, /DIR or ./DIR",
     "pid-file" 0 PidFile "path",
     "pids-limit" 0 PidsLimit "number of processes up to 4194304",
     "preserve-fds" 0 PreserveFds "number of files, which are 3 and up; write 0 to 253",
@@ -55,21 +56,21 @@ options! {
     "umask" 0 Umask "octal number up to 0777",
     "unmask" 0 Unmask "true or false",
     "user" b'u' User "user; write USER or USER:GROUP, each a name or a number",
-    "volume" b'v' Volumes "volume; write /SRC:/DST or /SRC:/DST:ro",
+    "volume" b'v' Volumes "volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes",
     "workdir" b'w' Workdir "absolute path",
 }
 
 /// One screen: 24 lines of 80.
 pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST; --device SRC[:DST] a device
-      --tmpfs PATH[:OPTIONS]  mount a tmpfs on PATH
+  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS]; --device SRC
   -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
   -u, --user USER[:GROUP]     by name or number (0:0); --group-add GROUP
   -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
   -t, --tty                   a terminal of its own; -h, --hostname NAME
       --network none|host|service:NAME|netns:/PATH  (none: lo only)
       --read-only             with tmpfs on /tmp and /run
+      --overlay tmpfs[:SIZE]|DIR  write there, and leave ROOTFS as it is
   -m, --memory SIZE           and --cpus N, --pids-limit N: limits of cgroup v2;
       --cgroup FILE=VALUE     any other of them
       --ulimit NAME=SOFT:HARD of setrlimit(2); --oom-score-adj N
@@ -122,7 +123,7 @@ const INSTEAD: Packed = packed!(
     its cgroup is made below that of tinyo; start tinyo in the one that it shall be\n\
     a container has its own; only --network can be the host's\n\
     input, output and signals are always passed on as they are\n\
-    ROOTFS is a directory; tinyo knows no registry\n"
+    ROOTFS is a directory or an image file; tinyo knows no registry\n"
 );
 
 /// Words of one list option: more volumes than that are no container any more.
@@ -257,6 +258,8 @@ fn check(field: Field, value: &[u8]) -> Option<u64> {
         Type::List(Item::Variable) if !value.is_empty() && !has(value, b'=') => Some(0),
         // Of whoever calls us, from where they are.
         Type::List(Item::EnvFile) => Some(0).filter(|_| !value.is_empty()),
+        Type::List(Item::Volume) => value::volume(value).map(|_| 0),
+        Type::Overlay if value.starts_with(b".") => Some(0),
         Type::List(kind) => value::check_item(kind, false, value).ok().map(|()| 0),
         Type::Boolean => {
             let yes = names::position("false true", value)?;

@@ -118,7 +118,7 @@ fn what_only_docker_has_is_answered() {
         ("-id", "-id is docker's: it stays in the foreground; write & behind the command, or a [service]"),
         ("--name=web", "--name=web is docker's: a container has no name; --pid-file PATH says who it is"),
         ("-p 80:80", "-p is docker's: no port is forwarded; write --network host"),
-        ("--isolation", "--isolation is docker's: ROOTFS is a directory; tinyo knows no registry"),
+        ("--isolation", "--isolation is docker's: ROOTFS is a directory or an image file; tinyo knows no registry"),
         ("--volumes /a:/b", "unknown option --volumes; did you mean --volume"),
         ("--memroy=5m", "unknown option --memroy=5m; did you mean --memory"),
         ("--bogus=1", "unknown option --bogus=1; try tinyo run --help"),

@@ -32,6 +32,7 @@ pub enum Call {
     Bind,
     Capset,
     Chdir,
+    Chown,
     Chroot,
     Clone,
     Clone3,
@@ -97,7 +98,7 @@ pub enum Call {
 }
 
 /// In the order of [`Call`].
-const CALLS: &str = "accept4 access bind capset chdir chroot clone clone3 connect dup3 execve execveat fchdir fchown fcntl \
+const CALLS: &str = "accept4 access bind capset chdir chown chroot clone clone3 connect dup3 execve execveat fchdir fchown fcntl \
                           finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
                           open open_tree openat2 pidfd_open pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
                           seccomp send \
@@ -233,6 +234,23 @@ errnos! {
     123 "no medium",
     126 "key not available",
     129 "key was rejected",
+    // What `probe::superblock` says of a file.
+    200 "no loop device",
+    201 "an image that cannot be written to",
+    202 "a LUKS container",
+    203 "an xfs file system",
+    204 "an f2fs file system",
+    205 "gzip data",
+    206 "xz data",
+    207 "zstd data",
+    208 "a tar archive",
+    209 "a cpio archive",
+    210 "a qcow2 disk",
+    211 "a program",
+    212 "a disk with partitions",
+    213 "a disk with partitions, of an old kind",
+    214 "text",
+    215 "no file system known here",
 }
 
 impl Errno {
@@ -294,6 +312,23 @@ mod tests {
         assert_eq!(names::name(CALLS, Call::PivotRoot as usize), Some("pivot_root"));
         assert_eq!(names::name(CALLS, Call::Write as usize), Some("write"));
         assert_eq!(names::name(CALLS, Call::Write as usize + 1), None);
+    }
+
+    /// Those of `probe::superblock`, which has the kinds in this order.
+    #[test]
+    fn what_is_no_image_has_a_name() {
+        use crate::probe::superblock::{FOREIGN, NEVER_WRITTEN, NO_LOOP};
+        for (reason, name) in [
+            (NO_LOOP, "no loop device"),
+            (NEVER_WRITTEN, "an image that cannot be written to"),
+            (FOREIGN, "a LUKS container"),
+            (FOREIGN + 3, "gzip data"),
+            (FOREIGN + 10, "a disk with partitions"),
+            (FOREIGN + 12, "text"),
+            (FOREIGN + 13, "no file system known here"),
+        ] {
+            assert_eq!(shown(&Errno(reason as u16)), name);
+        }
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
 use super::error::{Call, Result, check_long};
-use core::mem::MaybeUninit;
+use super::fs;
+use crate::put;
+use crate::text::number;
 use core::num::NonZeroI32;
+
+/// `/proc/self/fd/N` and a NUL.
+pub type FdName = heapless::Vec<u8, 32>;
 
 /// An open file. Every one is close-on-exec: what a command shall inherit is put in place by `dup_onto`.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +36,13 @@ impl Fd {
 
     pub(super) const fn raw(&self) -> i32 {
         !self.0.get()
+    }
+
+    /// What it is called in /proc, for calls that take only names. Links of /proc are followed to the file itself.
+    pub fn name(&self) -> FdName {
+        let mut name = FdName::new();
+        put!(&mut name, "/proc/self/fd/{}\0", self.raw() as u32);
+        name
     }
 
     /// The number, for messages and for poll.
@@ -164,7 +176,7 @@ pub fn close_from(first: i32) {
     close_between(first, i32::MAX);
 }
 
-/// close_range(2) from `first` to the one before `end`; Linux < 5.9: one by one up to the limit of open files.
+/// close_range(2) from `first` to the one before `end`; Linux < 5.9: one by one.
 pub fn close_between(first: i32, end: i32) {
     // SAFETY: the caller has no use for these descriptors any more.
     unsafe {
@@ -172,13 +184,28 @@ pub fn close_between(first: i32, end: i32) {
         if first >= end || libc::syscall(libc::SYS_close_range, first, end - 1, 0) == 0 {
             return;
         }
-        let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-        let limit = match libc::prlimit(0, libc::RLIMIT_NOFILE, core::ptr::null(), limit.as_mut_ptr()) {
-            0 => i32::try_from(limit.assume_init().rlim_cur).unwrap_or(i32::MAX).min(1 << 20),
-            _ => 1024,
-        };
-        for number in first..end.min(limit) {
-            libc::close(number);
+        // Where the limit of open files is met, this is a place for one.
+        libc::close(first);
+    }
+    close_listed(first, end);
+}
+
+#[inline(never)]
+fn close_listed(first: i32, end: i32) {
+    // SAFETY: as above.
+    let close = |number| unsafe {
+        libc::close(number);
+    };
+    let Ok(list) = fs::open(c"/proc/self/fd", fs::READ | fs::DIRECTORY) else {
+        // Our limit may have been higher: the kernel's is this, until somebody raises it (fs.nr_open).
+        return (first..end.min(1 << 20)).for_each(close);
+    };
+    let mut names = fs::Names::of(list);
+    let own = names.directory().raw();
+    while let Some((name, _)) = names.next_name() {
+        match number::decimal(name.to_bytes()).map(|number| number as i32) {
+            Some(number) if (first..end).contains(&number) && number != own => close(number),
+            _ => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::error::{Call, Error, Result, check, check_long};
 use super::fd::{Fd, control};
+pub use super::inside::open_in;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
@@ -49,33 +50,6 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     open_at(At::Cwd, path, flags)
 }
 
-/// openat2(2) with `/` and every link of the path read as inside `root` (RESOLVE_IN_ROOT), magic links refused.
-/// Linux 5.6; ENOSYS before.
-pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
-    /// `struct open_how` of openat2(2).
-    #[repr(C)]
-    struct How {
-        flags: u64,
-        mode: u64,
-        resolve: u64,
-    }
-    const NO_MAGICLINKS: u64 = 0x02;
-    const IN_ROOT: u64 = 0x10;
-    // Unlike openat(2) it refuses flags that mean nothing with O_PATH.
-    let no_terminal = if flags & PLACE == 0 { libc::O_NOCTTY } else { 0 };
-    let how = How { flags: (flags | libc::O_CLOEXEC | no_terminal) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
-    loop {
-        // SAFETY: a NUL-terminated path and a structure of the size given.
-        let value =
-            unsafe { libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>()) };
-        match check_long(Call::Openat2, value) {
-            // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
-            Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
-            done => return done.map(|raw| Fd::own(raw as i32)),
-        }
-    }
-}
-
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
@@ -96,6 +70,13 @@ pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Re
     let device = libc::makedev(major, minor);
     // SAFETY: a NUL-terminated path.
     check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+}
+
+/// fchownat(2), of a link itself.
+pub fn set_owner(at: At, path: &CStr, (uid, gid): (u32, u32)) -> Result<()> {
+    // SAFETY: a NUL-terminated path.
+    let value = unsafe { libc::fchownat(at.raw(), path.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) };
+    check(Call::Chown, value).map(drop)
 }
 
 /// symlinkat(2).
@@ -183,6 +164,20 @@ impl Status {
 
     pub fn same_file_system(&self, other: &Status) -> bool {
         self.0.st_dev == other.0.st_dev
+    }
+
+    /// Its permissions.
+    pub fn mode(&self) -> u32 {
+        self.0.st_mode & 0o7777
+    }
+
+    pub fn is_link(&self) -> bool {
+        self.0.st_mode & libc::S_IFMT == libc::S_IFLNK
+    }
+
+    /// Its user and its group.
+    pub fn owner(&self) -> (u32, u32) {
+        (self.0.st_uid, self.0.st_gid)
     }
 
     pub fn inode(&self) -> u64 {

@@ -7,9 +7,11 @@
 #![allow(clippy::unnecessary_cast)]
 
 pub mod args;
+pub mod block;
 pub mod error;
 pub mod fd;
 pub mod fs;
+mod inside;
 pub mod local;
 pub mod memory;
 pub mod mount;

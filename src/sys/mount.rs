@@ -14,7 +14,13 @@ pub const BIND: u64 = libc::MS_BIND as u64;
 pub const MOVE: u64 = libc::MS_MOVE as u64;
 pub const RECURSIVE: u64 = libc::MS_REC as u64;
 pub const PRIVATE: u64 = libc::MS_PRIVATE as u64;
+pub const UNBINDABLE: u64 = libc::MS_UNBINDABLE as u64;
 pub const REMOUNT: u64 = libc::MS_REMOUNT as u64;
+const NO_ATIME: u64 = libc::MS_NOATIME as u64;
+const NO_DIRATIME: u64 = libc::MS_NODIRATIME as u64;
+const RELATIME: u64 = libc::MS_RELATIME as u64;
+/// Those that a remount of one mount sets or takes back: all of them, each time.
+pub const OF_A_MOUNT: u64 = READ_ONLY | NO_SUID | NO_DEV | NO_EXEC | NO_ATIME | NO_DIRATIME | RELATIME;
 
 /// mount(2). An empty `fstype` or `data` is passed as none.
 pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CStr) -> Result<()> {
@@ -72,9 +78,8 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
     check_long(Call::MoveMount, value).map(drop)
 }
 
-/// Attributes of mount_setattr(2).
-pub const SET_READ_ONLY: u64 = 1;
-pub const SET_NO_DEV: u64 = 4;
+// The attributes of mount_setattr(2) have the numbers of mount(2).
+const _: () = assert!(READ_ONLY == 1 && NO_SUID == 2 && NO_DEV == 4 && NO_EXEC == 8);
 
 /// mount_setattr(2): sets attributes of the mount at `at`, and of all under it when `recursive`. Linux 5.12.
 pub fn set_attributes(at: At, path: &CStr, recursive: bool, set: u64) -> Result<()> {

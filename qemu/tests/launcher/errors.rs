@@ -18,11 +18,11 @@ fn run(house: &House, words: &[&str]) -> Ended {
 #[test]
 fn a_bad_rootfs_is_named() {
     let Some(house) = House::build() else { return };
-    let hint = "the root must be a directory";
+    let hint = "the root must be a directory, or a file with squashfs, erofs or ext4";
     let rooted = |path: &str| run(&house, &[path, "/bin/true"]);
     rooted("/not/there").fails(125, &format!("run: take root /not/there (nodev): no such file or directory; {hint}"));
     let tinyo = house.tinyo.display().to_string();
-    rooted(&tinyo).fails(125, &format!("run: take root {tinyo} (nodev): not a directory; {hint}"));
+    rooted(&tinyo).fails(125, &format!("run: take root {tinyo} (nodev): a program; {hint}"));
     rooted("/dev/null").fails(125, &format!("run: take root /dev/null (nodev): not a directory; {hint}"));
     let dangling = house.beside("dangling");
     symlink("/not/there", &dangling).unwrap();
@@ -108,9 +108,10 @@ fn an_unknown_option_is_named() {
 fn a_bad_value_is_named() {
     let Some(house) = House::build() else { return };
     let root = house.root().display().to_string();
-    let volume = "volume; write /SRC:/DST or /SRC:/DST:ro";
+    let volume = "volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes";
     let capability = "capability of capabilities(7), nor ALL";
     let host = "host name of at most 64 letters, digits, - and dots";
+    let overlay = "overlay; write tmpfs, tmpfs:64M, /DIR or ./DIR";
     let long = "h".repeat(65);
     let cases = [
         ("volume", "/a", volume),
@@ -134,6 +135,10 @@ fn a_bad_value_is_named() {
         ("network", "NONE", "network; write none, host, service:NAME or netns:/PATH"),
         ("seccomp", "unconfined", "seccomp profile; write default or none"),
         ("seccomp", "None", "seccomp profile; write default or none"),
+        ("overlay", "up", overlay),
+        ("overlay", "tmpfs:", overlay),
+        ("overlay", "tmpfs:1", overlay),
+        ("overlay", "tmpfs:64X", overlay),
         ("init", "no", "true or false"),
         ("init", "False", "true or false"),
         ("privileged", "1", "true or false"),

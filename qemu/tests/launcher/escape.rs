@@ -91,11 +91,16 @@ fn a_script_run_by_our_own_file_gives_nobody_that_file() {
     }
 }
 
-/// Nothing succeeded.
+/// Nothing succeeded; but on a kernel that gives no read-only clone what is tried on is a copy in memory, whose mode and owner
+/// are nobody's concern.
 #[track_caller]
 pub fn held(said: &Ended) {
+    let harmless = |line: &str| {
+        std::env::var_os(crate::old::MARK).is_some()
+            && ["chmod ", "chown ", "touch "].iter().any(|word| line.starts_with(word))
+    };
     for line in said.out.lines() {
-        assert!(line.starts_with("tried "), "{said:?}");
+        assert!(line.starts_with("tried ") || harmless(line), "{said:?}");
     }
 }
 

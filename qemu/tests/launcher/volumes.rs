@@ -69,7 +69,7 @@ fn a_missing_mount_point_is_made_in_the_image() {
     let said = house.run(&[&volume(&source, "/../../../h")], &["/bin/true"]);
     said.fails(
         125,
-        &format!("run: --volume: {}:/../../../h is no volume; write /SRC:/DST or /SRC:/DST:ro", source.display()),
+        &format!("run: --volume: {}:/../../../h is no volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes", source.display()),
     );
     assert!(!house.beside("h").exists() && !Path::new("/h").exists());
 }
@@ -115,7 +115,7 @@ fn source_and_target_are_of_one_kind() {
     house.clean(|| ended(house.host(&dot))).says("file\n");
     house
         .run(&["-v", relative], &["/bin/true"])
-        .fails(125, "run: --volume: data:/tmp is no volume; write /SRC:/DST or /SRC:/DST:ro");
+        .fails(125, "run: --volume: data:/tmp is no volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes");
 }
 
 /// A place outside that no image may reach, with a look at it before and after.
@@ -308,4 +308,54 @@ fn the_hosts_dev_can_be_a_volume() {
         "1:3\n",
         "/bin/sh: can't create /dev/mine: Permission denied\n",
     );
+}
+
+/// Whatever can be a mount point can be a volume: what it is comes through.
+#[test]
+fn sockets_and_fifos_are_bound() {
+    let Some(house) = House::build() else { return };
+    let (fifo, socket) = (house.beside("fifo"), house.beside("socket"));
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let (to_fifo, to_socket) = (volume(&fifo, "/made/fifo:ro"), volume(&socket, "/made/socket"));
+    house
+        .run_changing(&[&to_fifo, &to_socket], &["/bin/stat", "-c", "%F", "/made/fifo", "/made/socket"])
+        .says("fifo\nsocket\n");
+    // Of a file that stands for a mount point nothing was asked but to be one.
+    assert_eq!(fs::read(house.root().join("made/socket")).unwrap(), b"");
+    let script = "echo through >/made/fifo & read line </made/fifo; echo $line";
+    house.run(&[&to_fifo], &["/bin/sh", "-c", script]).says("through\n");
+    drop(listener);
+}
+
+#[test]
+fn a_relative_source_is_the_callers() {
+    let Some(house) = House::build() else { return };
+    fs::write(house.directory("data").join("file"), "text\n").unwrap();
+    fs::write(house.beside("..x"), "dots\n").unwrap();
+    for (directory, source, target, said) in [
+        ("data", ".", "/tmp", "text\n"),
+        ("", "./data", "/tmp", "text\n"),
+        ("root", "../data", "/tmp", "text\n"),
+        ("data", "./file", "/tmp/file", "text\n"),
+        ("", "..x", "/tmp/file", "dots\n"),
+    ] {
+        let script = format!("cd $root/../{directory}; exec $tinyo run -v {source}:{target} $root /bin/cat /tmp/file");
+        let found = house.clean_but_tree(|| ended(house.host(&script)));
+        found.says(said);
+        let _ = fs::remove_file(house.root().join("tmp/file"));
+    }
+    // A directory that is gone can be none.
+    let script = "mkdir $root.gone; cd $root.gone; rmdir $root.gone; exec $tinyo run -v .:/tmp $root /bin/ls /tmp";
+    let said = house.clean(|| ended(house.host(script)));
+    assert!(said.code == 0 && said.out.is_empty() || said.code == 125 && said.err.lines().count() == 1, "{said:?}");
+}
+
+#[test]
+fn a_tmpfs_has_its_size_and_its_mode() {
+    let Some(house) = House::build() else { return };
+    let script = "stat -c %a /tmp; dd if=/dev/zero of=/tmp/x bs=64k count=32 2>/dev/null; stat -c %s /tmp/x";
+    house.shell(&["--tmpfs=/tmp:size=1m,mode=711"], script).says("711\n1048576\n");
+    let said = house.run(&["--tmpfs=/tmp:size=x"], &["/bin/true"]);
+    assert!(said.code == 125 && said.err.starts_with("tinyo: run: mount tmpfs on /tmp (size=x): "), "{said:?}");
 }

@@ -242,7 +242,8 @@ fn a_container_from_another() {
         [service.a.container]
         root = "/a"
         read-only = true
-        volumes = ["/data:/data", "./x:/y:ro", "/z:/z:rw"]
+        overlay = "tmpfs:4k"
+        volumes = ["/data:/data", "/x:/y:ro", "/z:/z:rw"]
         tmpfs = ["/tmp", "/run:size=1m,noexec"]
         network = "host"
         init = false
@@ -260,7 +261,8 @@ fn a_container_from_another() {
     );
     let container = |name: &[u8]| config.services[config.service(name).unwrap()].container.unwrap();
     let (a, b, c) = (container(b"a"), container(b"b"), container(b"c"));
-    assert_eq!(words(&config, a.volumes), ["/data:/data", "./x:/y:ro", "/z:/z:rw"]);
+    assert_eq!([a.overlay, b.overlay, c.overlay], [Some(c"tmpfs:4k"); 3]);
+    assert_eq!(words(&config, a.volumes), ["/data:/data", "/x:/y:ro", "/z:/z:rw"]);
     assert_eq!(words(&config, a.tmpfs), ["/tmp", "/run:size=1m,noexec"]);
     assert_eq!(words(&config, a.cap_add), ["NET_ADMIN", "cap_sys_time"]);
     assert_eq!(words(&config, a.cap_drop), ["ALL"]);

@@ -76,6 +76,15 @@ fn values_of_a_container() {
             "volumes = ['data:/b']",
             "@12 \"data:/b\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
         ),
+        (
+            "volumes = ['./data:/b']",
+            "@12 \"./data:/b\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
+        ),
+        (
+            "overlay = 'tmpfs:'",
+            "@11 \"tmpfs:\" is no overlay; write overlay = \"tmpfs:64M\", or the path of a directory",
+        ),
+        ("overlay = 'up'", "@11 \"up\" is no overlay; write overlay = \"tmpfs:64M\", or the path of a directory"),
         ("tmpfs = ['tmp']", "@10 \"tmp\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),
         // What the root's own mounts would cover, or the container leaves.
         ("tmpfs = ['/']", "@10 \"/\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\""),

@@ -256,12 +256,7 @@ pub fn work_in(path: &CStr) -> Result<()> {
         return Ok(());
     }
     let root = fs::open(c".", fs::PLACE | fs::DIRECTORY)?;
-    match fs::open_in(&root, path, fs::PLACE | fs::DIRECTORY) {
-        Ok(directory) => fs::enter(&directory)?,
-        // Linux < 5.6: all files but three are closed by now, so there is none that a link could lead to.
-        Err(error) if error.is(libc::ENOSYS) => fs::change_directory(path)?,
-        Err(error) => return Err(error),
-    }
+    fs::enter(&fs::open_in(&root, path, fs::PLACE | fs::DIRECTORY)?)?;
     if fs::is_inside_root() { Ok(()) } else { Err(Error::new(Call::Chdir, libc::EXDEV)) }
 }
 

@@ -7,6 +7,7 @@
 use core::ffi::CStr;
 
 use super::Place;
+use super::bind::{bind, restrict};
 use super::machine::{self, NODES};
 use crate::config::Network;
 use crate::config::value::Device;
@@ -77,26 +78,6 @@ pub fn make_private() -> Result<()> {
 pub fn hold_directory(place: &mut Place) -> Result<()> {
     place.launch = Some(fs::open(c".", fs::PLACE | fs::DIRECTORY)?);
     Ok(())
-}
-
-/// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
-pub fn take_root(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
-    let source = fs::open(path, fs::PLACE | fs::DIRECTORY)?;
-    let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
-    mount::attach(&tree, At::Dir(&source), c"")?;
-    restrict(&tree, read_only, devices)?;
-    (place.source, place.root) = (Some(source), Some(tree));
-    Ok(())
-}
-
-/// What holds for a mount and all under it. An image may ship the nodes of disks: without `devices` none of them opens.
-fn restrict(tree: &Fd, read_only: bool, devices: bool) -> Result<()> {
-    let read_only = if read_only { mount::SET_READ_ONLY } else { 0 };
-    let no_dev = if devices { 0 } else { mount::SET_NO_DEV };
-    match read_only | no_dev {
-        0 => Ok(()),
-        set => mount::set_attributes(At::Dir(tree), c"", true, set),
-    }
 }
 
 fn root<'f>(place: &'f Place) -> Result<&'f Fd> {
@@ -173,19 +154,13 @@ fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option<&Place>) -
 }
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.
-pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &Place) -> Result<()> {
+pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     let mut buffer = Path::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let tree = mount::clone_tree(from, path(source, &mut buffer)?, true)?;
-    restrict(&tree, read_only, devices)?;
-    let directory = fs::file_status(&tree)?.is_directory();
-    mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
-}
-
-/// A bind mount of the file `from` on `to`.
-#[inline(never)]
-fn bind(from: &Fd, to: &Fd) -> Result<()> {
-    mount::attach(&mount::clone_tree(At::Dir(from), c"", false)?, At::Dir(to), c"")
+    let source = path(source, &mut buffer)?;
+    let target = mount_point(target, fs::status(from, source)?.is_directory(), place)?;
+    let tree = bind(from, source, &target, true, &mut place.spot)?;
+    restrict(&tree, read_only, devices)
 }
 
 /// A fresh tmpfs on `target` of the root.
@@ -209,17 +184,19 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     if !fs::file_system(&dev)?.is_tmpfs_of(64 << 10) {
         return Err(Error::new(Call::Open, libc::ESTALE));
     }
+    // Names in this tmpfs are ours alone: nobody else has seen it yet.
+    fs::enter(&dev)?;
     let here = At::Dir(&dev);
     for &(name, major, minor, mode) in NODES {
         fs::make_device(here, name, mode, major, minor)?;
         if guarded {
             // A mount of its own, which is not nodev.
-            let node = fs::open_at(here, name, fs::PLACE | fs::NO_FOLLOW)?;
-            bind(&node, &node)?;
+            mount::mount(name, name, c"", mount::BIND, c"")?;
         }
     }
     if guarded {
-        mount::set_attributes(here, c"", false, mount::SET_NO_DEV)?;
+        let flags = mount::REMOUNT | mount::BIND | mount::NO_SUID | mount::NO_DEV;
+        mount::mount(c"none", c".", c"", flags, c"")?;
     }
     // For masks: a volume may lie over /dev later.
     place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
@@ -232,8 +209,6 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     ] {
         fs::make_link(target, here, name)?;
     }
-    // Names in this tmpfs are ours alone: nobody else has seen it yet.
-    fs::enter(&dev)?;
     for name in &[c"pts", c"shm", c"mqueue"] {
         fs::make_directory(here, name, 0o755)?;
     }
@@ -257,7 +232,7 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
 }
 
 /// Binds a device of the host's, which is no node that anybody makes, on a file of the fresh /dev.
-pub fn device(device: &Device, place: &Place) -> Result<()> {
+pub fn device(device: &Device, place: &mut Place) -> Result<()> {
     let dev = place.dev.as_ref().ok_or(Error::new(Call::Plan, libc::EBADF))?;
     let mut buffer = Path::new();
     let node = fs::open(path(device.source, &mut buffer)?, fs::PLACE)?;
@@ -267,7 +242,7 @@ pub fn device(device: &Device, place: &Place) -> Result<()> {
     let name = device.target.get(b"/dev".len()..).unwrap_or_default();
     make_under(dev, name, false, None)?;
     let target = fs::open_in(dev, path(name, &mut buffer)?, fs::PLACE)?;
-    bind(&node, &target)
+    bind(At::Dir(&node), c"", &target, false, &mut place.spot).map(drop)
 }
 
 /// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
@@ -278,7 +253,7 @@ pub fn terminal(place: &mut Place) -> Result<()> {
     tty::copy_size(&master);
     local::send_file(socket, &master)?;
     let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
-    bind(&slave, &console)?;
+    bind(At::Dir(&slave), c"", &console, false, &mut place.spot)?;
     place.identity.has_terminal = true;
     slave.onto_standard()
 }
@@ -347,7 +322,12 @@ pub fn sys(read_only: bool, place: &mut Place) -> Result<()> {
 
 /// pivot_root(2) left the old root lying over the new one, and so over where we stand. Detached, it is gone for everyone in
 /// this namespace.
-pub fn drop_old_root() -> Result<()> {
+pub fn drop_old_root(place: &mut Place) -> Result<()> {
+    if place.spot.is_there() {
+        // Over the old root, or its own turn would take this instead.
+        place.spot.leave()?;
+        fs::enter(root(place)?)?;
+    }
     mount::unmount(c".", true)
 }
 

@@ -4,11 +4,13 @@
 //! pipe, and the parent, which has the same plan, says it. A last record says that execve is next: after it, a pipe that
 //! closes means that execve succeeded; without it, that the child has died.
 
+mod bind;
 mod command;
 mod environment;
 mod handed;
 mod isolation;
 pub mod machine;
+mod root;
 
 use core::cell::Cell;
 
@@ -54,6 +56,7 @@ pub struct Place<'p> {
     proc: Option<Fd>,
     sys: Option<Fd>,
     inside: i32,
+    spot: bind::Spot,
     identity: command::Identity,
     /// Of files.
     variables: environment::Variables,
@@ -326,7 +329,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
 
         Step::PrivateMounts => isolation::make_private(),
         Step::HoldDirectory => isolation::hold_directory(place),
-        Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
+        Step::Root { path, read_only, devices } => root::take(path, read_only, devices, place),
+        Step::Lower(path) => root::lower(path, false, place),
+        Step::Overlay { layers, read_only, devices } => root::overlay(layers, read_only, devices, place),
         Step::Volume { source, target, read_only, devices } => {
             isolation::volume(source, target, read_only, devices, place)
         }
@@ -339,7 +344,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Sys { read_only } => isolation::sys(read_only, place),
         Step::OwnSysctl(word) => isolation::own_sysctl(word.to_bytes(), place),
         Step::OwnCgroup => isolation::own_cgroup(place),
-        Step::DropOldRoot => isolation::drop_old_root(),
+        Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
         Step::Network(network) => isolation::enter_network(network, place),

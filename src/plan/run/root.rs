@@ -1,0 +1,122 @@
+//! What a container's root can be: a directory, a file with a file system in it, or a layer over either.
+
+use core::ffi::CStr;
+
+use super::Place;
+use super::bind::{bind, restrict};
+use crate::config::value;
+use crate::probe::superblock::{self, EXT4, HEAD_BYTES, NEVER_WRITTEN};
+use crate::put;
+use crate::sys::block;
+use crate::sys::error::{Call, Error, Result};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
+use crate::sys::mount;
+use crate::text::bytes::terminated;
+
+/// Takes what lies at `path` as the root.
+pub fn take(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
+    lower(path, !read_only, place)?;
+    lay(read_only, devices, place)
+}
+
+/// Opens what is to be the root as the host sees it: a directory, or an image, which is mounted out of everybody's way.
+pub fn lower(path: &CStr, writable: bool, place: &mut Place) -> Result<()> {
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+    place.source = Some(match fs::open_at(from, path, fs::PLACE | fs::DIRECTORY) {
+        Err(error) if error.is(libc::ENOTDIR) => image(path, writable, place)?,
+        done => done?,
+    });
+    Ok(())
+}
+
+/// Lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
+fn lay(read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
+    let source = place.source.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    let tree = bind(At::Dir(source), c"", source, true, &mut place.spot)?;
+    restrict(&tree, read_only, devices)?;
+    place.root = Some(tree);
+    Ok(())
+}
+
+/// Mounts the file system in a file. What it is, its first bytes say, not its name, and the kernel is not left to guess.
+#[inline(never)]
+fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+    // Looked at before it is opened: a fifo would block, and opening may start a device.
+    if !fs::file_status(&fs::open_at(from, path, fs::PLACE)?)?.is_regular() {
+        return Err(Error::new(Call::Open, libc::ENOTDIR));
+    }
+    let mut file = fs::open_at(from, path, fs::READ)?;
+    let mut head = [0; HEAD_BYTES];
+    let length = file.read_to_end(&mut head)?;
+    let reason = |reason| Error::new(Call::Mount, reason);
+    let fstype = superblock::recognise(head.get(..length).unwrap_or_default()).map_err(reason)?;
+    if writable {
+        if fstype != EXT4 {
+            return Err(reason(NEVER_WRITTEN));
+        }
+        file = fs::open_at(from, path, fs::READ_WRITE)?;
+    }
+    // Two who write to one file system through a disk each destroy it. The loop device keeps our open file, and with it the
+    // lock, for as long as it is mounted.
+    if !fs::lock(&file, writable) {
+        return Err(reason(libc::EBUSY));
+    }
+    let mut name = block::Name::new();
+    let (_disk, name) = block::attach(&file, writable, &mut name)?;
+    place.spot.enter()?;
+    fs::make_directory(At::Cwd, c"image", 0o700)?;
+    let flags = if writable { 0 } else { mount::READ_ONLY };
+    // An image may say that its errors are to stop the machine.
+    let data = if fstype == EXT4 { c"errors=remount-ro" } else { c"" };
+    mount::mount(name, c"image", fstype, flags, data)?;
+    fs::open(c"image", fs::PLACE)
+}
+
+/// What is written goes to `layers` (`tmpfs[:SIZE]`, or a directory of the host's), and the root below stays as it is.
+#[inline(never)]
+pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
+    let lower = place.source.take().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    place.spot.enter()?;
+    for name in &[c"layers", c"root"] {
+        fs::make_directory(At::Cwd, name, 0o700)?;
+    }
+    let mut data = heapless::Vec::<u8, 128>::new();
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+    let index = match value::tmpfs_size(layers.to_bytes()) {
+        Some(size) => {
+            put!(&mut data, "mode=700");
+            // 0 is without a bound for tmpfs; the kernel's own is half the memory.
+            if size > 0 {
+                put!(&mut data, ",size={}", size);
+            }
+            put!(&mut data, "\0");
+            mount::mount(c"tmpfs", c"layers", c"tmpfs", 0, terminated(&data).unwrap_or_default())?;
+            data.clear();
+            ""
+        }
+        None => {
+            let directory = fs::open_at(from, layers, fs::PLACE | fs::DIRECTORY)?;
+            bind(At::Dir(&directory), c"", &fs::open(c"layers", fs::PLACE)?, false, &mut place.spot)?;
+            // The kernel then refuses what another overlay has in use, and what belongs to another root.
+            ",index=on"
+        }
+    };
+    let top = fs::open(c"layers", fs::PLACE)?;
+    let status = fs::file_status(&lower)?;
+    // The root's own owner and mode are those of its upper layer.
+    if fs::link_status(At::Dir(&top), c"upper").is_err() {
+        fs::make_directory(At::Dir(&top), c"upper", status.mode())?;
+        if status.owner() != (0, 0) {
+            fs::set_owner(At::Dir(&top), c"upper", status.owner())?;
+        }
+    }
+    fs::make_directory(At::Dir(&top), c"work", 0o700)?;
+    // Names of our own: a path could have what overlayfs reads as its separators.
+    let number = lower.number() as u32;
+    put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir=layers/upper,workdir=layers/work{}\0", number, index);
+    mount::mount(c"overlay", c"root", c"overlay", 0, terminated(&data).unwrap_or_default())?;
+    place.source = Some(fs::open(c"root", fs::PLACE)?);
+    lay(read_only, devices, place)
+}

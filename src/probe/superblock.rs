@@ -1,0 +1,180 @@
+//! What a file begins with: a file system that can be a root, or what it is instead.
+
+use core::ffi::CStr;
+
+use crate::text::bytes;
+
+/// As much of a file as it takes to tell: the superblock of ext4 ends at 2 KiB.
+pub const HEAD_BYTES: usize = 2048;
+
+// Why a file is no root, among the kernel's errnos, which end at 133; `sys::error` has their texts.
+/// There is nothing to make a disk of a file.
+pub const NO_LOOP: i32 = 200;
+/// Nobody can write to such an image.
+pub const NEVER_WRITTEN: i32 = 201;
+/// It is something else: so and so many from here.
+pub const FOREIGN: i32 = 202;
+
+struct Magic {
+    at: u16,
+    length: u8,
+    bytes: [u8; 5],
+}
+
+const fn magic<const N: usize>(at: u16, text: &[u8; N]) -> Magic {
+    let mut bytes = [0; 5];
+    let (head, _) = bytes.split_at_mut(N);
+    head.copy_from_slice(text);
+    Magic { at, length: N as u8, bytes }
+}
+
+/// Those that are mounted come first. A table of partitions comes last: its two bytes may end the boot code of a file
+/// system, too.
+static MAGICS: [Magic; 15] = [
+    magic(0, b"hsqs"),
+    magic(1024, b"\xe2\xe1\xf5\xe0"),
+    magic(1080, b"\x53\xef"),
+    magic(0, b"LUKS"),
+    magic(0, b"XFSB"),
+    magic(1024, b"\x10\x20\xf5\xf2"),
+    magic(0, b"\x1f\x8b"),
+    magic(0, b"\xfd7zXZ"),
+    magic(0, b"\x28\xb5\x2f\xfd"),
+    magic(257, b"ustar"),
+    magic(0, b"0707"),
+    magic(0, b"QFI\xfb"),
+    magic(0, b"\x7fELF"),
+    magic(512, b"EFI P"),
+    magic(510, b"\x55\xaa"),
+];
+
+/// In the order of [`MAGICS`].
+static MOUNTED: [&CStr; 3] = [c"squashfs", c"erofs", EXT4];
+
+/// The one of them that can be written to. Its driver takes ext2 and ext3, which have the same magic.
+pub const EXT4: &CStr = c"ext4";
+
+/// The type of the file system in a file that begins with `head`, or the number of what it is instead.
+pub fn recognise(head: &[u8]) -> Result<&'static CStr, i32> {
+    let is = |magic: &Magic| {
+        let (magic, at) = (magic.bytes.get(..magic.length.into()).unwrap_or_default(), usize::from(magic.at));
+        head.get(at..).is_some_and(|rest| rest.starts_with(magic))
+    };
+    let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..);
+    let index = match MAGICS.iter().position(is) {
+        Some(index) => index,
+        None if bytes::all(head, plain) => MAGICS.len(),
+        None => MAGICS.len().saturating_add(1),
+    };
+    MOUNTED.get(index).copied().ok_or(FOREIGN.saturating_add(index.saturating_sub(MOUNTED.len()) as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+    use std::vec::Vec;
+
+    /// What it is, in the words of `sys::error`, whose test has the same table.
+    fn is(head: &[u8]) -> &'static str {
+        const FOREIGNERS: [&str; 14] = [
+            "a LUKS container",
+            "an xfs file system",
+            "an f2fs file system",
+            "gzip data",
+            "xz data",
+            "zstd data",
+            "a tar archive",
+            "a cpio archive",
+            "a qcow2 disk",
+            "a program",
+            "a disk with partitions",
+            "a disk with partitions, of an old kind",
+            "text",
+            "no file system known here",
+        ];
+        match recognise(head) {
+            Ok(fstype) => fstype.to_str().unwrap(),
+            Err(reason) => FOREIGNERS[(reason - FOREIGN) as usize],
+        }
+    }
+
+    /// `text` at `at` among bytes that are nothing.
+    fn head(at: usize, text: &[u8]) -> Vec<u8> {
+        let mut head = std::vec![0; HEAD_BYTES];
+        head[at..at + text.len()].copy_from_slice(text);
+        head
+    }
+
+    #[test]
+    fn each_has_its_name() {
+        for (at, text, name) in [
+            (0, &b"hsqs"[..], "squashfs"),
+            (1024, b"\xe2\xe1\xf5\xe0", "erofs"),
+            (1080, b"\x53\xef", "ext4"),
+            (0, b"LUKS\xba\xbe\0\x02", "a LUKS container"),
+            (0, b"XFSB", "an xfs file system"),
+            (1024, b"\x10\x20\xf5\xf2", "an f2fs file system"),
+            (0, b"\x1f\x8b\x08", "gzip data"),
+            (0, b"\xfd7zXZ\0", "xz data"),
+            (0, b"\x28\xb5\x2f\xfd", "zstd data"),
+            (257, b"ustar\x0000", "a tar archive"),
+            (0, b"070701", "a cpio archive"),
+            (0, b"QFI\xfb", "a qcow2 disk"),
+            (0, b"\x7fELF\x02", "a program"),
+            (512, b"EFI PART", "a disk with partitions"),
+            (510, b"\x55\xaa", "a disk with partitions, of an old kind"),
+            (0, b"", "no file system known here"),
+            (0, b"SQSH", "no file system known here"),
+        ] {
+            assert_eq!(is(&head(at, text)), name);
+        }
+        for text in ["", "#!/bin/sh\nexec true\n", "gr\u{fc}n\r\n\t"] {
+            assert_eq!(is(text.as_bytes()), "text");
+        }
+        // Boot code before a file system ends like a table of partitions.
+        let mut both = head(1080, b"\x53\xef");
+        both[510..512].copy_from_slice(b"\x55\xaa");
+        assert_eq!(is(&both), "ext4");
+    }
+
+    /// Cut anywhere, it is never what lies behind the cut.
+    #[test]
+    fn what_is_cut_off_is_not_there() {
+        let whole = head(1080, b"\x53\xef");
+        for end in 0..whole.len() {
+            assert_eq!(recognise(&whole[..end]).is_ok(), end >= 1082, "{end}");
+        }
+    }
+
+    /// As those programs make them that make such images, as far as they are here.
+    #[test]
+    fn the_real_ones() {
+        let place = std::env::temp_dir().join(std::format!("tinyo-superblock-{}", std::process::id()));
+        let at = |name: &str| std::format!("{}/{name}", place.display());
+        std::fs::create_dir_all(at("tree")).unwrap();
+        for (fstype, program, words) in [
+            ("squashfs", "mksquashfs", std::vec![at("tree"), at("image"), "-quiet".into()]),
+            ("erofs", "mkfs.erofs", std::vec![at("image"), at("tree")]),
+            ("ext4", "mkfs.ext4", std::vec!["-q".into(), at("image"), "1M".into()]),
+            ("gzip data", "sh", std::vec!["-c".into(), std::format!("tar -cz {} >{}", at("tree"), at("image"))]),
+        ] {
+            let _ = std::fs::remove_file(at("image"));
+            let mut command = Command::new(program);
+            command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            match command.output() {
+                Ok(made) if made.status.success() => assert_eq!(is(&std::fs::read(at("image")).unwrap()), fstype),
+                _ => std::eprintln!("skipped: {fstype}: {program} is not here"),
+            }
+        }
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(head in prop::collection::vec(any::<u8>(), 0..HEAD_BYTES)) {
+            let _ = recognise(&head);
+        }
+    }
+}
