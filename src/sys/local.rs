@@ -78,6 +78,54 @@ pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
     check_long(Call::Send, value).map(drop)
 }
 
+/// Two ends of a connection (socketpair(2)) that wait for each other.
+pub fn pair() -> Result<(Fd, Fd)> {
+    let mut ends = [0i32; 2];
+    let kind = CONNECTIONS | libc::SOCK_CLOEXEC;
+    // SAFETY: room for two numbers.
+    let value = unsafe { libc::syscall(libc::SYS_socketpair, libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
+    check_long(Call::Socket, value)?;
+    Ok((Fd::own(ends[0]), Fd::own(ends[1])))
+}
+
+/// Takes an abstract name (unix(7)), which ends with the socket. EADDRINUSE: somebody has it.
+pub fn take_name(name: &[u8]) -> Result<Fd> {
+    let socket = socket(libc::AF_UNIX, PACKETS, 0)?;
+    net::give(Call::Bind, &socket, libc::AF_UNIX, name)?;
+    Ok(socket)
+}
+
+/// `struct cmsghdr` of 64-bit machines and one descriptor: size_t length, int level, int type; then the int.
+const FILE_MESSAGE: [u64; 2] = [20, libc::SOL_SOCKET as u64 | (libc::SCM_RIGHTS as u64) << 32];
+
+/// Sends a number, and a file with it (unix(7) SCM_RIGHTS).
+pub fn send_file(socket: &Fd, number: u16, file: Option<&Fd>) -> Result<()> {
+    let mut packet = number.to_ne_bytes();
+    let mut control = [FILE_MESSAGE[0], FILE_MESSAGE[1], file.map_or(0, |file| file.raw() as u64)];
+    // SAFETY: all zero is a valid header; then it names two buffers with their sizes.
+    let value = unsafe {
+        let mut piece = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
+        let mut header: libc::msghdr = zeroed();
+        header.msg_iov = &raw mut piece;
+        header.msg_iovlen = 1;
+        if file.is_some() {
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = size_of_val(&control) as _;
+        }
+        libc::syscall(libc::SYS_sendmsg, socket.raw(), &raw mut header, libc::MSG_NOSIGNAL)
+    };
+    check_long(Call::Send, value).map(drop)
+}
+
+/// Waits for what [`send_file`] sends. None: the other end is gone.
+pub fn receive_file(socket: &Fd) -> Result<Option<(u16, Option<Fd>)>> {
+    let (mut packet, mut control) = ([0; 2], [0u64; 3]);
+    let (got, _) = receive_with(socket, &mut packet, &mut control)?;
+    let &[low, high] = got else { return Ok(None) };
+    let is_file = control[..2] == FILE_MESSAGE;
+    Ok(Some((u16::from_ne_bytes([low, high]), is_file.then(|| Fd::own(control[2] as u32 as i32)))))
+}
+
 /// The next packet. One that is longer than `buffer` is dropped: it comes as an empty one. Files that come with it are
 /// closed by the kernel, for there is no room for them.
 pub fn receive<'b>(socket: &Fd, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
