@@ -42,6 +42,7 @@ pub enum Type {
     OomScore,
     Log,
     Network,
+    Userns,
     WatchdogStop,
     Kind,
     Restart,
@@ -166,6 +167,7 @@ keys! {
         Tmpfs "tmpfs" Type::List(Item::Tmpfs),
         ContainerHostname "hostname" Type::HostName,
         Network "network" Type::Network,
+        Userns "userns" Type::Userns,
         ContainerInit "init" Type::Boolean,
         Privileged "privileged" Type::Boolean,
         CapAdd "cap-add" Type::List(Item::Capability),
@@ -195,7 +197,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip overlay devices seccomp userns";
+pub const LATER: &str = "ip overlay devices seccomp";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.
@@ -204,6 +206,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Kind => "daemon oneshot console",
         Type::Restart => "always on-failure never",
         Type::Network => "none host",
+        Type::Userns => "host auto",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Ready => "none notify fd:N",

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Wait, WatchdogStop, value};
+use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Userns, Wait, WatchdogStop, value};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -128,6 +128,7 @@ impl<'a> Config<'a> {
             Field::Tmpfs => container.tmpfs = list,
             Field::ContainerHostname => container.hostname = Some(text),
             Field::Network => container.network = if yes { Network::Host } else { Network::None },
+            Field::Userns => container.userns = if yes { Userns::Auto } else { Userns::Host },
             Field::ContainerInit => container.init = yes,
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,

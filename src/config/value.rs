@@ -44,6 +44,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         | Type::Kind
         | Type::Restart
         | Type::Network
+        | Type::Userns
         | Type::WatchdogStop
         | Type::OnFailure
         | Type::OnExit => {

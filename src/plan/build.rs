@@ -2,8 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service};
+use super::{Namespaces, Need, Plan, Step, Users};
+use crate::config::{Config, Container, Kind, Log, Mount, Network, Ready, Root, Service, Userns};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -112,8 +112,8 @@ pub fn service<'c>(
                 plan.push(Step::Bounding(set));
                 kept = Some(set);
             }
-            // Without a word about it a container is root's, and none of the launcher's groups come in.
-            plan.push(Step::User { user: service.user.or(Some(c"0:0")), groups });
+            // None of the launcher's groups come in.
+            plan.push(Step::User { user: Some(user_in_container(service)), groups });
         }
         None => {
             allow(plan, config, service);
@@ -175,7 +175,20 @@ fn enter<'c>(
     command: Command,
     parent: Parent,
 ) {
-    plan.namespaces = Namespaces { container: true, net: container.network == Network::None };
+    let net = container.network == Network::None;
+    // Before anything is looked at or made: a file belongs to an id.
+    let user = match container.userns {
+        Userns::Unset | Userns::Host => Users::Host,
+        Userns::Auto => {
+            plan.push(Step::MapRange);
+            Users::Range
+        }
+        Userns::Caller { uid, gid } => {
+            plan.push(Step::MapCaller { user: user_in_container(service), root: container.root, uid, gid });
+            Users::Caller
+        }
+    };
+    plan.namespaces = Namespaces { container: true, net, user };
     plan.push(Step::PrivateMounts);
     if parent == Parent::Launcher {
         // PID 1 did so for all its children; someone else's shell in an initramfs did not.
@@ -205,13 +218,15 @@ fn enter<'c>(
         plan.push(Step::Volume { source: NOTIFY, target: NOTIFY, read_only: false, devices });
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
-    plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
+    let read_only = !container.privileged;
+    let sys = if net || user == Users::Host { Step::Sys { read_only } } else { Step::HostSys { read_only } };
+    plan.extend(&[Step::Pivot, Step::Proc, sys, Step::DropOldRoot]);
     if !container.privileged {
         cover(plan, MASKED, Step::Mask);
         cover(plan, READ_ONLY, Step::ReadOnly);
     }
     plan.push(Step::Hostname(container.hostname.map_or(service.name.as_bytes(), CStr::to_bytes)));
-    if container.network == Network::None {
+    if net {
         plan.push(Step::Loopback);
     }
     // Its files in /proc are root's once it is undumpable.
@@ -220,8 +235,13 @@ fn enter<'c>(
     close_files(plan, config, service, command);
 }
 
-/// Where PID 1 hears sd_notify(3), inside a container too.
-const NOTIFY: &[u8] = b"/run/tinyo/notify";
+/// Without a word about it a container is root's.
+fn user_in_container<'c>(service: &'c Service) -> &'c CStr {
+    service.user.unwrap_or(c"0:0")
+}
+
+/// Where PID 1 hears sd_notify(3), inside a container too. Its socket is for everybody.
+pub const NOTIFY: &[u8] = b"/run/tinyo/notify";
 
 /// What one process may use. Raising a limit and lowering a score are root's.
 fn allow<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service) {

@@ -91,6 +91,9 @@ steps! {
     ExecGiven { name: &'a CStr, skip: usize } = "run %1",
 
     // A container.
+    /// In its user namespace `user`, as the image in `root` knows them, is who launches it, and there is nobody else.
+    MapCaller { user: &'a CStr, root: &'a CStr, uid: u32, gid: u32 } = "map user %1 to ",
+    MapRange = "map a range of ids of its own",
     PrivateMounts = "make mounts private",
     /// Without `devices` no device node in it can be opened.
     Root { path: &'a CStr, read_only: bool, devices: bool } = "take root %1%(",
@@ -100,6 +103,8 @@ steps! {
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",
     Sys { read_only: bool } = "mount sysfs on /sys%(",
+    /// The host's, where the network namespace is the host's: sysfs shows that, and is its owner's to mount.
+    HostSys { read_only: bool } = "bind the host's /sys on /sys%(",
     DropOldRoot = "detach the old root",
     /// Nothing is readable there: an empty file or directory lies over it.
     Mask(&'a CStr) = "mask %1",
@@ -156,13 +161,20 @@ hints! {
     Root | Volume | Tmpfs | Mask | ReadOnly, ENOSYS => "this needs Linux 5.12",
     Volume, ENOENT => "a volume's source must exist",
     Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
-    Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
-    Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
+    Root | Volume, EPERM => "is it an id map, which only root of the host can make?",
+    Root | Volume, EOPNOTSUPP => "its file system, or one mounted in it, takes no id map; leave userns out",
+    Devices, ENODEV | ENOENT => "the host's /dev lacks one of these",
+    Proc | Sys, EPERM => "the host's /proc or /sys has mounts over it, as in a container; leave those masks out there",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EACCES => "is the root the caller's to read, and to make the mount point in?",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EROFS => "the root is read-only and lacks the mount point",
+    Devices | Proc | Sys | HostSys, ELOOP | ENOTDIR => "the image has something else in its place",
     PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
     Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
     EnvFile, E2BIG | EFBIG => "at most 256 variables and 32 KiB in all files",
     Ulimit, EPERM => "is it over the hard limit, or over fs.nr_open?",
     OomScore, EACCES => "lowering it needs CAP_SYS_RESOURCE",
+    User, EPERM => "is it a single id, which has no other groups? then leave group-add out, or write userns = \"auto\"",
+    User, EINVAL => "is the id in the range of the container?",
     User, E2BIG => "at most 64 groups",
     User, ENOENT => "is it in the passwd or group file there?",
     Exec | ExecGiven, ENOENT => "is it in the image, and its interpreter or loader too?",
@@ -233,6 +245,8 @@ impl<'a> Step<'a> {
                 [source, target, ro, nodev, NONE]
             }
             Step::Tmpfs { target, options } => [target, options, NONE, NONE, NONE],
+            Step::MapCaller { user, .. } => [user.to_bytes(), NONE, NONE, NONE, NONE],
+            Step::HostSys { read_only } => [if read_only { b"ro" } else { NONE }, NONE, NONE, NONE, NONE],
             Step::Sys { read_only } => [b"nosuid,nodev,noexec", if read_only { b"ro" } else { NONE }, NONE, NONE, NONE],
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
@@ -293,6 +307,7 @@ impl<'a> Step<'a> {
                     put!(out, " {}", show::Word(group.to_bytes()));
                 }
             }
+            Step::MapCaller { uid, gid, .. } => put!(out, "{}:{}", uid, gid),
             Step::Readiness(number) => number.write(out),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) | Step::Capabilities(set) => Names(set).write(out),

@@ -28,7 +28,7 @@ impl<'p> Absent<'p> {
                 }
                 Step::Devices => b"/dev",
                 Step::Proc => b"/proc",
-                Step::Sys { .. } => b"/sys",
+                Step::Sys { .. } | Step::HostSys { .. } => b"/sys",
                 Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,
                 _ => continue,
             };

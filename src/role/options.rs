@@ -14,11 +14,12 @@ use crate::text::packed::{Packed, packed};
 use crate::text::show::Word;
 
 /// docker run's names. Those before `init` take a value, `init` only one behind `=`, those after it none.
-const LONG: &str = "cap-add cap-drop env hostname network tmpfs user volume workdir init privileged read-only help";
-const SHORT: &[u8] = b"\0\0eh\0\0uvw";
+const LONG: &str =
+    "cap-add cap-drop env hostname network tmpfs user userns volume workdir init privileged read-only help";
+const SHORT: &[u8] = b"\0\0eh\0\0u\0vw";
 const ENV: usize = 2;
-const INIT: usize = 9;
-const HELP: usize = 12;
+const INIT: usize = 10;
+const HELP: usize = 13;
 
 /// The key of a config that each stands for, in the same order.
 static FIELDS: [Field; HELP] = [
@@ -29,6 +30,7 @@ static FIELDS: [Field; HELP] = [
     Field::Network,
     Field::Tmpfs,
     Field::User,
+    Field::Userns,
     Field::Volumes,
     Field::Workdir,
     Field::ContainerInit,
@@ -37,12 +39,13 @@ static FIELDS: [Field; HELP] = [
 ];
 
 /// How a message about their values calls them, and what it wants instead, in the same order.
-const CALLED: Packed =
-    packed!("cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nvolume\nworkdir\ninit");
+const CALLED: Packed = packed!(
+    "cap-add, --cap-drop\ncap-add, --cap-drop\nenv\nhostname\nnetwork\ntmpfs\nuser\nuserns\nvolume\nworkdir\ninit"
+);
 const WANTED: Packed = packed!(
     "capability of capabilities(7), nor ALL\ncapability of capabilities(7), nor ALL\n\
     variable; write NAME=VALUE or NAME\nhost name of at most 64 letters, digits, - and dots\nnetwork; write none or host\n\
-    tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\n\
+    tmpfs; write /PATH or /PATH:OPTIONS\nuser; write USER or USER:GROUP, each a name or a number\nuser namespace; write host or auto\n\
     volume; write /SRC:/DST or /SRC:/DST:ro\nabsolute path\ntrue or false"
 );
 

@@ -4,11 +4,13 @@ use super::boot::{CONFIG, term};
 use super::exit;
 use super::leftovers::Absent;
 use super::options::{self, Asked};
+use crate::config::Userns;
 use crate::container::reaper::{self, Manner};
 use crate::container::shield;
-use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
+use crate::plan::run::users::Refusal;
 use crate::plan::run::{self, Child, Handed, Report};
+use crate::plan::{Plan, Users};
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::error::Errno;
@@ -27,6 +29,7 @@ const USAGE: Packed = packed!(
   -w, --workdir PATH          start in PATH (/)
   -h, --hostname NAME         set the host name (container)
       --network none|host     lo only, or the host's network (none)
+      --userns host|auto      the host's ids (root), or a range of its own
       --read-only             make the root read-only, with tmpfs on /tmp and /run
       --cap-add, --cap-drop NAME|ALL
       --init=false            run COMMAND as PID 1, without the reaper
@@ -44,20 +47,28 @@ pub fn run(args: Args) -> u8 {
         Some(Asked::Help) => return super::output::print(USAGE),
         None => return exit::LAUNCHER,
     }
-    if !user::is_root() {
-        say!(Failure, "run: this needs root; rootless containers are not in this version of tinyo");
-        return exit::LAUNCHER;
-    }
     signal::block_all();
     signal::take_child_signals();
-    let Some(service) = config.services.first() else { return exit::LAUNCHER };
-    if service.container.as_ref().is_some_and(|container| !container.privileged)
+    let Some(container) = config.services.first_mut().and_then(|service| service.container.as_mut()) else {
+        return exit::LAUNCHER;
+    };
+    // In a range of root's nobody inside could write to it.
+    if !container.privileged
+        && (container.userns != Userns::Auto || !user::is_root())
         && let Err(error) = shield::raise(&args)
     {
         let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
         say!(Failure, "run: shielding the executable: {}{}", error, hint);
         return exit::LAUNCHER;
     }
+    if container.userns != Userns::Auto && !may_mount() {
+        if container.userns == Userns::Host {
+            say!(Failure, "run: --userns host: only root can share the host's ids; leave it out");
+            return exit::LAUNCHER;
+        }
+        container.userns = Userns::Caller { uid: user::effective(), gid: user::effective_group() };
+    }
+    let Some(service) = config.services.first() else { return exit::LAUNCHER };
     let term = term(&args);
     let mut plan = Plan::default();
     build::service(&mut plan, config, service, Command::Exec, Parent::Launcher, term);
@@ -72,6 +83,12 @@ pub fn run(args: Args) -> u8 {
     })
 }
 
+/// Whoever may not is given a user namespace to do so in. Root, too, may lack CAP_SYS_ADMIN.
+fn may_mount() -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    user::is_root() && user::permitted_capabilities() & SYS_ADMIN != 0
+}
+
 /// It never came to its command; why was said.
 pub struct Failed {
     pub status: u8,
@@ -80,11 +97,14 @@ pub struct Failed {
 /// Spawns `plan` and attends to it until it ends.
 #[inline(never)]
 pub fn launch(plan: &Plan, name: &str, manner: Manner) -> Result<u8, Failed> {
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, Handed::default())?, signals)));
+    let attended = signal::open().and_then(|signals| {
+        let handed = Handed { block: run::users::block(plan)?, ..Handed::default() };
+        Ok((run::spawn(plan, handed)?, signals))
+    });
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
-            say!(Failure, "{}: {}", name, error);
+            say!(Failure, "{}: {}", name, Refusal(error, plan.namespaces.user != Users::Host));
             return Err(Failed { status: exit::LAUNCHER });
         }
     };

@@ -11,7 +11,7 @@ use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Users};
 use crate::sys::args::Args;
 use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
@@ -125,7 +125,8 @@ fn write_plans(config: &Config, out: &mut Output) {
         build::service(&mut plan, config, service, Command::Exec, Parent::Init, None);
         if plan.namespaces.container {
             let net = if plan.namespaces.net { " net" } else { "" };
-            put!(out, "  new namespaces: mount pid uts ipc{}\n", net);
+            let user = if plan.namespaces.user == Users::Host { "" } else { " user" };
+            put!(out, "  new namespaces: mount pid uts ipc{}{}\n", net, user);
         }
         write_steps(&plan.steps, out);
     }

@@ -256,7 +256,7 @@ impl Member {
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
-            let mut handed = Handed { log, input, ..Handed::default() };
+            let mut handed = Handed { log, input, block: self.slot.into(), ..Handed::default() };
             if command == Command::Exec {
                 handed.sockets = self.sockets.files();
                 if let Ready::Fd(_) = service.ready {

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::house::{Ended, House, finish, pid};
 
 /// Everything about a file that an attack could change.
-fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
+pub fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
     let status = fs::metadata(path).unwrap();
     let numbers = [
         i64::from(status.mode()),
@@ -23,7 +23,7 @@ fn state(path: &Path) -> (Vec<u8>, [i64; 8]) {
 }
 
 /// Tries to change every program that runs in the container but its own, by its /proc/PID/exe, and says what it tried.
-const ATTACK: &str = r#"#!/bin/sh
+pub const ATTACK: &str = r#"#!/bin/sh
 tried=0
 round=0
 while [ $round -lt 40 ]; do

@@ -24,6 +24,8 @@ fn values_of_a_container() {
             "network = 'netns:/x'",
             "@11 network cannot be \"netns:/x\" in this version of tinyo; write another value, or remove it",
         ),
+        ("userns = 'keep-id'", "@10 userns cannot be \"keep-id\"; write one of host auto"),
+        ("userns = true", "@10 userns cannot be \"true\"; write one of host auto"),
         ("volumes = ['/a']", "@12 \"/a\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only"),
         (
             "volumes = ['/a:b']",

@@ -28,6 +28,8 @@ pub struct Handed<'h> {
     pub sockets: &'h [Fd],
     /// For [`Step::Readiness`](crate::plan::Step::Readiness): the writing end of a pipe.
     pub ready: Option<Fd>,
+    /// The number of its range of ids, where it has one.
+    pub block: u32,
 }
 
 /// What the steps say about it.
@@ -66,8 +68,8 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         own.move_onto(report)?;
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, null, root, old_root, .. } = place;
-    for file in [log, input, source, launch, null, root, old_root] {
+    let Place { log, input, outer, source, launch, null, root, old_root, .. } = place;
+    for file in [log, input, outer, source, launch, null, root, old_root] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);

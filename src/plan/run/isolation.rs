@@ -6,8 +6,9 @@
 
 use core::ffi::CStr;
 
-use super::Place;
 use super::machine::NODES;
+use super::{Place, users};
+use crate::plan::Users;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
@@ -32,13 +33,32 @@ pub fn make_private(place: &mut Place) -> Result<()> {
 /// Opens the root and lays a copy of its mounts over it: what pivot_root needs, and what `read_only` can be said of.
 pub fn take_root(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     place.old_root = Some(fs::open(c"/", fs::PLACE | fs::DIRECTORY)?);
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let source = fs::open_at(from, path, fs::PLACE | fs::DIRECTORY)?;
-    let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
-    mount::attach(&tree, At::Dir(&source), c"")?;
+    let tree = if place.outer.is_some() {
+        // Where it lies is not ours to walk to; over the old root is as good a place for it.
+        let tree = tree(path, place)?;
+        mount::attach(&tree, At::Cwd, c"/")?;
+        place.source = Some(mount::clone_tree(At::Dir(&tree), c"", true)?);
+        tree
+    } else {
+        let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+        let source = fs::open_at(from, path, fs::PLACE | fs::DIRECTORY)?;
+        let tree = mount::clone_tree(At::Dir(&source), c"", true)?;
+        mount::attach(&tree, At::Dir(&source), c"")?;
+        place.source = Some(source);
+        tree
+    };
     restrict(&tree, read_only, devices)?;
-    (place.source, place.root) = (Some(source), Some(tree));
+    place.root = Some(tree);
     Ok(())
+}
+
+/// A detached copy of what the host has at `path`, relative to where the launcher was. In a user namespace of root's it
+/// comes from outside, with its ids mapped.
+fn tree(path: &CStr, place: &Place) -> Result<Fd> {
+    if let Some(outer) = &place.outer {
+        return users::receive(outer)?.ok_or(Error::new(Call::OpenTree, libc::EBADF));
+    }
+    mount::clone_tree(place.launch.as_ref().map_or(At::Cwd, At::Dir), path, true)
 }
 
 /// What holds for a mount and all under it. An image may ship the nodes of disks: without `devices` none of them opens.
@@ -122,8 +142,7 @@ fn make_under(top: &Fd, target: &[u8], directory: bool) -> Result<()> {
 /// Binds `source`, with what is mounted under it, on `target` of the root.
 pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &Place) -> Result<()> {
     let mut buffer = Path::new();
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
-    let tree = mount::clone_tree(from, path(source, &mut buffer)?, true)?;
+    let tree = tree(path(source, &mut buffer)?, place)?;
     restrict(&tree, read_only, devices)?;
     let directory = fs::file_status(&tree)?.is_directory();
     mount::attach(&tree, At::Dir(&mount_point(target, directory, place)?), c"")
@@ -150,8 +169,12 @@ pub fn devices(place: &mut Place) -> Result<()> {
         return Err(Error::new(Call::Open, libc::ESTALE));
     }
     let here = At::Dir(&dev);
-    for &(name, major, minor, mode) in NODES {
-        fs::make_device(here, name, mode, major, minor)?;
+    if place.users == Users::Host {
+        for &(name, major, minor, mode) in NODES {
+            fs::make_device(here, name, mode, major, minor)?;
+        }
+    } else {
+        bind_nodes(here, place)?;
     }
     // For masks: a volume may lie over /dev later.
     place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
@@ -169,19 +192,33 @@ pub fn devices(place: &mut Place) -> Result<()> {
     for name in &[c"pts", c"shm", c"mqueue"] {
         fs::make_directory(here, name, 0o755)?;
     }
-    mount::mount(
-        c"devpts",
-        c"pts",
-        c"devpts",
-        mount::NO_SUID | mount::NO_EXEC,
-        c"newinstance,ptmxmode=0666,mode=620,gid=5",
-    )?;
+    // 5 is the group tty on every distribution, but nobody where one id is all there are.
+    let pts = match place.users {
+        Users::Caller => c"newinstance,ptmxmode=0666,mode=620",
+        _ => c"newinstance,ptmxmode=0666,mode=620,gid=5",
+    };
+    mount::mount(c"devpts", c"pts", c"devpts", mount::NO_SUID | mount::NO_EXEC, pts)?;
     mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
     match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
         // A kernel without POSIX message queues.
         Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
         done => done,
     }
+}
+
+/// In a user namespace mknod(2) is EPERM: the host's nodes lie over empty files.
+fn bind_nodes(here: At, place: &Place) -> Result<()> {
+    let old_root = place.old_root.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    let dev = fs::open_at(At::Dir(old_root), c"dev", fs::PLACE | fs::DIRECTORY)?;
+    for &(name, major, minor, _) in NODES {
+        let node = mount::clone_tree(At::Dir(&dev), name, false)?;
+        if !fs::file_status(&node)?.is_device(major, minor) {
+            return Err(Error::new(Call::Open, libc::ENODEV));
+        }
+        fs::make_file(here, name)?;
+        mount::attach(&node, here, name)?;
+    }
+    Ok(())
 }
 
 pub fn pivot(place: &Place) -> Result<()> {
@@ -217,6 +254,15 @@ pub fn sys(read_only: bool, place: &Place) -> Result<()> {
         }
         done => done?,
     }
+    kernels_own(place, c"sys")
+}
+
+/// The host's own, with all that is mounted in it.
+pub fn host_sys(read_only: bool, place: &Place) -> Result<()> {
+    let old_root = place.old_root.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
+    let tree = mount::clone_tree(At::Dir(old_root), c"sys", true)?;
+    restrict(&tree, read_only, true)?;
+    mount::attach(&tree, At::Dir(&own_directory(place, c"sys")?), c"")?;
     kernels_own(place, c"sys")
 }
 

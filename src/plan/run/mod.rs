@@ -9,12 +9,13 @@ mod environment;
 mod handed;
 mod isolation;
 pub mod machine;
+pub mod users;
 
 use core::cell::Cell;
 
 pub use handed::Handed;
 
-use super::{Namespaces, Plan, Step};
+use super::{Namespaces, Plan, Step, Users};
 use crate::container::reaper::{self, Manner};
 use crate::say;
 use crate::sys::error::LINES;
@@ -22,7 +23,7 @@ use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
-use crate::sys::{args, fs, poll, signal};
+use crate::sys::{args, fs, local, poll, signal};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use crate::text::ulimit;
@@ -38,6 +39,9 @@ pub struct Place<'p> {
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
+    users: Users,
+    /// Where the outer process (see `users`) sends what it did for us.
+    outer: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
     /// The launcher's current directory, and our own null device.
@@ -82,8 +86,17 @@ const HEAD_START: Millis = Millis(2);
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
+    let users = plan.namespaces.user;
+    let (outer, ours) =
+        if users == Users::Range { local::pair().map(|(a, b)| (Some(a), Some(b)))? } else { (None, None) };
     match process::fork(flags(plan.namespaces), handed.cgroup)? {
         Forked::Parent(pid) => {
+            drop(writer);
+            if let Some(socket) = ours {
+                // Whose other end is the child's alone: without its outer process that sees its end, and ends.
+                drop(outer);
+                users::serve(plan, pid, socket, handed.block)?;
+            }
             // The first of many services would wait until the last one is forked, for the one processor is ours until
             // we sleep. An execve from a disk that hangs is not waited for.
             if process::has_one_processor() {
@@ -92,9 +105,9 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
             Ok(Child { pid, report: reader, armed: Cell::new(false) })
         }
         Forked::Child => {
-            drop(reader);
+            drop((reader, ours));
             let Handed { log, input, sockets, ready, .. } = handed;
-            child(plan, Place { log, input, sockets, ready, report: Some(writer), ..Place::default() })
+            child(plan, Place { log, input, sockets, ready, report: Some(writer), users, outer, ..Place::default() })
         }
     }
 }
@@ -106,6 +119,9 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
     }
     if namespaces.net {
         flags |= process::NEW_NET;
+    }
+    if namespaces.user != Users::Host {
+        flags |= process::NEW_USER;
     }
     process::Namespaces(flags)
 }
@@ -183,7 +199,10 @@ impl Child {
 
 /// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself. Past the errnos are lines of the step's file.
 pub fn say_failure(who: &[u8], step: &Step, errno: Errno) {
-    let hint = step.hint(i32::from(errno.0));
+    let hint = match step {
+        Step::MapCaller { .. } | Step::MapRange => users::hint(Some(step), errno),
+        _ => step.hint(i32::from(errno.0)),
+    };
     let after_who = if who.is_empty() { "" } else { ": " };
     let (before_errno, before_hint) = match i32::from(errno.0) {
         LINES.. => (":", ": "),
@@ -225,7 +244,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         // The config's words were checked.
         Step::Ulimit(word) => ulimit::parse(word.to_bytes()).map_or(Ok(()), process::set_limit),
         Step::OomScore(score) => command::set_oom_score(score),
-        Step::User { user, groups } => command::become_user(user, groups, &mut place.identity),
+        Step::User { user, groups } => command::become_user(user, groups, place.users, &mut place.identity),
         Step::Capabilities(set) => command::keep(set, &place.identity),
         Step::Workdir(path) => command::work_in(path),
         Step::ResetSignals => {
@@ -245,7 +264,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             parent_lives(place)
         }
         Step::Keyring => process::new_keyring(),
-        Step::Undumpable => process::make_undumpable(),
+        Step::Undumpable => process::make_dumpable(false),
         Step::NoNewPrivileges => process::no_new_privileges(),
         Step::Reaper => {
             if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
@@ -267,6 +286,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         }
         Step::CloseFiles => handed::close_files(place),
 
+        Step::MapCaller { user, root, uid, gid } => users::map_caller(user, root, uid, gid),
+        Step::MapRange => users::take_range(place),
         Step::PrivateMounts => isolation::make_private(place),
         Step::Root { path, read_only, devices } => isolation::take_root(path, read_only, devices, place),
         Step::Volume { source, target, read_only, devices } => {
@@ -277,6 +298,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
+        Step::HostSys { read_only } => isolation::host_sys(read_only, place),
         Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),
