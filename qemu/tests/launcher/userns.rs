@@ -15,7 +15,7 @@ use std::{
 use nix::libc;
 
 use crate::{
-    first::{first, played_with},
+    first::played_with,
     house::{Ended, House, ended, finish, soon},
     rootless::{CALLER, GROUP, as_caller, owned},
 };
@@ -66,12 +66,16 @@ fn root_gives_a_container_a_range_of_its_own() {
 /// Starts `sleep` and waits for it: the container's PID 1 as the host numbers it, and the range.
 fn sleeping(house: &House) -> (Child, u64) {
     let child = house.command(&["--userns=auto", "--init=false"], &["/bin/sleep", "1000"]).spawn().unwrap();
+    let mut status = String::new();
     soon("it sleeps", || {
         let list = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
-        list.split_whitespace()
-            .any(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.starts_with(b"/bin/sleep")))
+        // The process outside may still be there.
+        let command =
+            |pid: &&str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.starts_with(b"/bin/sleep"));
+        let found = list.split_whitespace().find(command);
+        status = found.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok()).unwrap_or_default();
+        !status.is_empty()
     });
-    let status = fs::read_to_string(format!("/proc/{}/status", first(&child))).unwrap();
     let id = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().split_whitespace().next().unwrap();
     let id = id.parse().unwrap();
     (child, id)
