@@ -3,8 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 pure='src/text src/probe src/config src/limits.rs src/request.rs src/wire.rs src/plan/step.rs src/plan/build.rs src/plan/limit.rs src/plan/wall.rs
-src/supervise/service.rs src/supervise/order.rs src/supervise/ring.rs src/container/queue.rs src/role/choose.rs src/role/tini.rs
-src/role/options.rs'
+src/supervise/service.rs src/supervise/order.rs src/supervise/ring.rs src/container/queue.rs src/container/idmap.rs src/role/choose.rs
+src/role/tini.rs src/role/options.rs'
 values='sys::process::Exit|sys::signal::(LAST|realtime)|sys::signal;'
 order=$(sed -n 's/^pub mod \([a-z]*\);/\1/p' src/lib.rs)
 failed=0

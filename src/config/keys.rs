@@ -51,6 +51,7 @@ pub enum Type {
     Overlay,
     Network,
     Seccomp,
+    Userns,
     WatchdogStop,
     Kind,
     Restart,
@@ -180,6 +181,7 @@ keys! {
         Devices "devices" Type::List(Item::Device),
         ContainerHostname "hostname" Type::HostName,
         Network "network" Type::Network,
+        Userns "userns" Type::Userns,
         ContainerInit "init" Type::Boolean,
         Privileged "privileged" Type::Boolean,
         CapAdd "cap-add" Type::List(Item::Capability),
@@ -221,7 +223,7 @@ impl Table {
 }
 
 /// Keys of a later version, of any table.
-pub const LATER: &str = "ip userns";
+pub const LATER: &str = "ip";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.
@@ -231,6 +233,7 @@ pub const fn words(kind: Type) -> &'static str {
         Type::Restart => "always on-failure never",
         Type::Network => "none host",
         Type::Seccomp => "default none",
+        Type::Userns => "host auto",
         Type::OnFailure => "none rescue reboot poweroff halt panic",
         Type::OnExit => "none poweroff reboot halt",
         Type::Ready => "none notify fd:N",

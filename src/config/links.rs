@@ -129,6 +129,7 @@ impl<'a> Parser<'a, '_> {
             Tmpfs tmpfs
             ContainerHostname hostname
             Network network
+            Userns userns
             ContainerInit init
             Privileged privileged
             CapAdd cap_add

@@ -255,6 +255,7 @@ pub struct Container<'a> {
     /// None: the service's name.
     pub hostname: Option<&'a CStr>,
     pub network: Network<'a>,
+    pub userns: Userns,
     /// Run our reaper as the container's PID 1.
     pub init: bool,
     pub privileged: bool,
@@ -286,6 +287,7 @@ impl<'a> Container<'a> {
             devices: List::EMPTY,
             hostname: None,
             network: Network::None,
+            userns: Userns::Unset,
             init: true,
             privileged: false,
             cap_add: List::EMPTY,
@@ -347,6 +349,23 @@ pub enum Seccomp {
     Default,
     /// All.
     None,
+}
+
+/// Whose ids those of a container are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Userns {
+    /// Not written: the host's.
+    #[default]
+    Unset,
+    Host,
+    /// A range that is nobody else's.
+    Auto,
+    /// Its user is whoever launches it, by these ids, and there is nobody else. No config says so: it is what `tinyo run`
+    /// makes of the default where it may not do more.
+    Caller {
+        uid: u32,
+        gid: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 use core::ffi::CStr;
 
 use super::keys::Field;
-use super::{Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Seccomp, Wait, WatchdogStop, value};
+use super::{
+    Config, Kind, List, Log, Network, OnExit, OnFailure, Ready, Restart, Seccomp, Userns, Wait, WatchdogStop, value,
+};
 use crate::text::duration::Millis;
 
 impl<'a> Config<'a> {
@@ -143,6 +145,7 @@ impl<'a> Config<'a> {
                     _ => Network::Netns(word),
                 };
             }
+            Field::Userns => container.userns = if yes { Userns::Auto } else { Userns::Host },
             Field::ContainerInit => container.init = yes,
             Field::Privileged => container.privileged = yes,
             Field::CapAdd => container.cap_add = list,

@@ -49,6 +49,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         | Type::Restart
         | Type::Network
         | Type::Seccomp
+        | Type::Userns
         | Type::WatchdogStop
         | Type::OnFailure
         | Type::OnExit => {

@@ -3,13 +3,14 @@
 //! A script in an image that starts with `#!/proc/self/exe` makes the kernel run *our* file inside the container, by a
 //! process that anyone there may look at; through its /proc/PID/exe the host's file could then be written, or given
 //! another owner or mode (CVE-2019-5736). So whoever makes containers first runs itself anew from a bind mount of that
-//! file, read-only and attached nowhere; before Linux 5.12, from a sealed copy in memory (memfd_create(2)).
+//! file, read-only and attached nowhere; before Linux 5.12, or without the right to mount, from a sealed copy in memory
+//! (memfd_create(2)). A file that its caller could not write to needs neither where nobody but the caller is inside.
 
 use crate::sys::args::Args;
 use crate::sys::error::{Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
-use crate::sys::process;
+use crate::sys::{process, user};
 
 const SELF: &core::ffi::CStr = c"/proc/self/exe";
 
@@ -29,8 +30,14 @@ pub fn is_up() -> Result<bool> {
     }
 }
 
-/// Makes this process one that runs from such a clone. Returns when it does already; otherwise the process begins anew,
-/// with the same words, or the reason is returned.
+/// The file is not the caller's to write to, nor to give itself the right.
+fn is_others() -> Result<bool> {
+    Ok(fs::status(At::Cwd, SELF)?.owner().0 != user::effective()
+        && fs::may_write(SELF).is_err_and(|error| error.is(libc::EACCES)))
+}
+
+/// Makes this process one that runs from such a clone. Returns when it does already, or has no need to; otherwise the
+/// process begins anew, with the same words, or the reason is returned.
 pub fn raise(args: &Args) -> Result<()> {
     if is_up()? {
         return Ok(());
@@ -41,8 +48,11 @@ pub fn raise(args: &Args) -> Result<()> {
             Err(error) if error.is(libc::ENOSYS) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
             Err(error) => return Err(error),
         },
-        // Not there (Linux < 5.2), or not ours to clone (a file of a mount that is not in this namespace).
-        Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => fs::sealed_copy(&fs::open(SELF, fs::READ)?)?,
+        Err(error) if error.is(libc::EPERM) && is_others()? => return Ok(()),
+        // Not there (Linux < 5.2), or not ours to clone (no right to mount, a file of a mount that is not in this namespace).
+        Err(error) if [libc::ENOSYS, libc::EINVAL, libc::EPERM].iter().any(|&errno| error.is(errno)) => {
+            fs::sealed_copy(&fs::open(SELF, fs::READ)?)?
+        }
         Err(error) => return Err(error),
     };
     Err::<(), Error>(process::execute_file(&clone, args))

@@ -51,7 +51,7 @@ impl Relay {
 
     fn make() -> Result<(Relay, Fd)> {
         Modes::get()?;
-        let (socket, theirs) = local::pair()?;
+        let (socket, theirs) = local::pair(false)?;
         // Opened anew: not to wait in it is for us alone, and not for whoever shares the caller's. Where that is not allowed
         // (after su) a full screen makes us wait. A pipe takes what poll(2) says, and a file has a place of its own.
         let again = |number, path, flags| match tty::is_terminal_at(number) {
@@ -68,6 +68,7 @@ impl Relay {
     #[inline(never)]
     pub fn attend(mut self, child: Pid, signals: &Fd) -> Exit {
         self.line = local::receive_file(&self.socket)
+            .and_then(|got| got.and_then(|(_, file)| file).ok_or(Error::new(Call::Recvmsg, libc::ENOTCONN)))
             .and_then(|master| tty::open_peer(&master).map(|slave| (master, slave)))
             .inspect_err(|error| say!(Failure, "--tty: {}", *error))
             .ok();

@@ -2,8 +2,10 @@
 
 use core::ffi::CStr;
 
-use super::{Namespaces, Need, Plan, Step};
-use crate::config::{Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, value};
+use super::{Namespaces, Need, Plan, Step, Users};
+use crate::config::{
+    Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
+};
 use crate::container::capabilities;
 use crate::text::bytes;
 use crate::text::duration::Millis;
@@ -121,8 +123,8 @@ pub fn service<'c>(
                 }
                 kept = Some((set, ambient));
             }
-            // Without a word about it a container is root's, and none of the launcher's groups come in.
-            plan.push(Step::User { user: service.user.or(Some(c"0:0")), groups });
+            // None of the launcher's groups come in.
+            plan.push(Step::User { user: Some(user_in_container(service)), groups });
         }
         None => {
             allow(plan, config, service);
@@ -249,7 +251,20 @@ fn enter<'c>(
     parent: Parent,
     capabilities: u64,
 ) {
-    plan.namespaces = Namespaces { container: true, net: matches!(container.network, Network::None) };
+    let net = matches!(container.network, Network::None);
+    // Before anything is looked at or made: a file belongs to an id.
+    let user = match container.userns {
+        Userns::Unset | Userns::Host => Users::Host,
+        Userns::Auto => {
+            plan.push(Step::MapRange);
+            Users::Range
+        }
+        Userns::Caller { uid, gid } => {
+            plan.push(Step::MapCaller { user: user_in_container(service), root: container.root, uid, gid });
+            Users::Caller
+        }
+    };
+    plan.namespaces = Namespaces { container: true, net, user };
     // First: a path is the host's, and sysfs shows the network of whoever mounts it.
     if !matches!(container.network, Network::Host) {
         plan.push(Step::Network(container.network));
@@ -302,7 +317,16 @@ fn enter<'c>(
         plan.push(Step::Volume { source: NOTIFY, target: NOTIFY, read_only: false, devices });
     }
     // A user namespace may mount proc and sysfs only while it sees full ones: the old root is still there.
-    plan.extend(&[Step::Pivot, Step::Proc, Step::Sys { read_only: !container.privileged }, Step::DropOldRoot]);
+    let read_only = !container.privileged;
+    let hosts_sys = user != Users::Host && matches!(container.network, Network::Host);
+    if hosts_sys {
+        plan.push(Step::HostSys { read_only });
+    }
+    plan.extend(&[Step::Pivot, Step::Proc]);
+    if !hosts_sys {
+        plan.push(Step::Sys { read_only });
+    }
+    plan.push(Step::DropOldRoot);
     if parent == Parent::Launcher && service.limits != Limits::NONE {
         // A service's processes are a level below its limits: there would be nothing to see.
         plan.push(Step::OwnCgroup);
@@ -326,8 +350,13 @@ fn enter<'c>(
     close_files(plan, config, service, command);
 }
 
-/// Where PID 1 hears sd_notify(3), inside a container too.
-const NOTIFY: &[u8] = b"/run/tinyo/notify";
+/// Without a word about it a container is root's.
+fn user_in_container<'c>(service: &'c Service) -> &'c CStr {
+    service.user.unwrap_or(c"0:0")
+}
+
+/// Where PID 1 hears sd_notify(3), inside a container too. Its socket is for everybody.
+pub const NOTIFY: &[u8] = b"/run/tinyo/notify";
 
 /// What one process may use. Raising a limit and lowering a score are root's.
 fn allow<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service) {

@@ -27,6 +27,40 @@ fn position(steps: &[String], start: &str) -> usize {
     at
 }
 
+/// Its ids are mapped before anything is looked at that depends on who looks.
+#[test]
+fn ids_are_mapped_first() {
+    for (userns, network, map, sys) in [
+        ("auto", "none", "map a range of ids of its own", "mount sysfs on /sys (nosuid,nodev,noexec, ro)"),
+        ("auto", "host", "map a range of ids of its own", "bind the host's /sys on /sys (ro)"),
+        ("host", "host", "", "mount sysfs on /sys (nosuid,nodev,noexec, ro)"),
+    ] {
+        let text = format!("{HARDENED}userns = \"{userns}\"\nnetwork = \"{network}\"\n");
+        let steps = steps(&text, Parent::Launcher);
+        position(&steps, sys);
+        match map {
+            "" => assert!(!steps.iter().any(|step| step.starts_with("map "))),
+            map => {
+                let order = ["read variables of /env", map, "make mounts private"];
+                assert!(order.map(|start| position(&steps, start)).is_sorted());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_caller_is_a_user_of_the_image() {
+    let mut bytes = HARDENED.as_bytes().to_vec();
+    let mut config = Config::new();
+    file::parse(&mut bytes, &mut config, &mut |_| {});
+    config.services[0].container.as_mut().unwrap().userns = Userns::Caller { uid: 7, gid: 8 };
+    let mut plan = Plan::default();
+    service(&mut plan, &config, &config.services[0], Command::Exec, Parent::Launcher, None);
+    assert_eq!(plan.namespaces.user, Users::Caller);
+    let step = Step::MapCaller { user: c"app", root: c"/srv", uid: 7, gid: 8 };
+    assert_eq!((shown(&step).as_str(), plan.steps.contains(&step)), ("map user app to 7:8", true));
+}
+
 const HARDENED: &str = "[service.web]\nexec = [\"/bin/web\"]\nuser = \"app\"\nlog = \"/log\"\nenv-file = [\"/env\"]\n\
                         umask = '077'\nulimit = [\"core=0\", \"nofile=5:6\"]\noom-score = -5\ngroup-add = [\"a\", \"7\"]\n\
                         [service.web.container]\nroot = \"/srv\"\nread-only = true\nsysctl = ['kernel.shmmax=1']\nvolumes = [\"/a:/b:ro\"]\n";

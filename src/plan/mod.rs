@@ -15,6 +15,18 @@ pub struct Namespaces {
     /// Mount, pid, uts, ipc and cgroup: what every container has.
     pub container: bool,
     pub net: bool,
+    pub user: Users,
+}
+
+/// Whose the ids of a process are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    #[default]
+    Host,
+    /// A user namespace with one id, the caller's.
+    Caller,
+    /// A user namespace with a range of them.
+    Range,
 }
 
 /// Steps in order, and the namespaces they are taken in.

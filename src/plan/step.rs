@@ -100,6 +100,9 @@ steps! {
     Inside = "go into its pid namespace",
     /// Its network: the one it had before, if it has been here; a new one has `lo`, which comes up.
     Network(Network<'a>) = "",
+    /// In its user namespace `user`, as the image in `root` knows them, is who launches it, and there is nobody else.
+    MapCaller { user: &'a CStr, root: &'a CStr, uid: u32, gid: u32 } = "map user %1 to ",
+    MapRange = "map a range of ids of its own",
     PrivateMounts = "make mounts private",
     /// For volumes whose source is relative to it.
     HoldDirectory = "hold the current directory",
@@ -123,6 +126,8 @@ steps! {
     OwnSysctl(&'a CStr) = "set sysctl %1",
     /// The one that it was born into is the root of what it sees of them: its limits, and nobody else's.
     OwnCgroup = "mount cgroup2 on /sys/fs/cgroup, its own and below (ro,nosuid,nodev,noexec, if there)",
+    /// The host's, where the network namespace is the host's: sysfs shows that, and is its owner's to mount.
+    HostSys { read_only: bool } = "bind the host's /sys on /sys%(",
     DropOldRoot = "detach the old root",
     /// Nothing is readable there: an empty file lies over it, or an empty directory over what has a slash behind it.
     Mask(&'a CStr) = "mask %1",
@@ -200,13 +205,20 @@ hints! {
     Device, ENOENT => "is it there, and its driver loaded?",
     Device, EINVAL => "the source must be a device",
     Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
-    Volume | Tmpfs | Devices | Proc | Sys, EROFS => "the root is read-only and lacks the mount point",
-    Devices | Proc | Sys, ELOOP | ENOTDIR => "the image has something else in its place",
+    Root | Volume, EPERM => "is it an id map, which only root of the host can make?",
+    Root | Volume, EOPNOTSUPP => "its file system, or one mounted in it, takes no id map; leave userns out",
+    Devices, ENODEV | ENOENT => "the host's /dev lacks one of these",
+    Proc | Sys, EPERM => "the host's /proc or /sys has mounts over it, as in a container; leave those masks out there",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EACCES => "is the root the caller's to read, and to make the mount point in?",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EROFS => "the root is read-only and lacks the mount point",
+    Devices | Proc | Sys | HostSys, ELOOP | ENOTDIR => "the image has something else in its place",
     PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
     Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
     EnvFile, E2BIG | EFBIG => "at most 256 variables and 32 KiB in all files",
     Ulimit, EPERM => "is it over the hard limit, or over fs.nr_open?",
     OomScore, EACCES => "lowering it needs CAP_SYS_RESOURCE",
+    User, EPERM => "is it a single id, which has no other groups? then leave group-add out, or write userns = \"auto\"",
+    User, EINVAL => "is the id in the range of the container?",
     User, E2BIG => "at most 64 groups",
     User, EFBIG => "at most 16 MiB of users, and of groups",
     User, ENOENT => "is it in the passwd or group file there?",
@@ -284,6 +296,8 @@ impl<'a> Step<'a> {
             }
             Step::Device(Device { source, target }) => [source, target, NONE, NONE, NONE],
             Step::Tmpfs { target, options } => [target, options, NONE, NONE, NONE],
+            Step::MapCaller { user, .. } => [user.to_bytes(), NONE, NONE, NONE, NONE],
+            Step::HostSys { read_only } => [if read_only { b"ro" } else { NONE }, NONE, NONE, NONE, NONE],
             Step::Sys { read_only } => [b"nosuid,nodev,noexec", if read_only { b"ro" } else { NONE }, NONE, NONE, NONE],
             Step::Hostname(name) => [name, NONE, NONE, NONE, NONE],
             Step::Terminal(tty) => [tty.unwrap_or(c"console").to_bytes(), NONE, NONE, NONE, NONE],
@@ -355,6 +369,7 @@ impl<'a> Step<'a> {
                 }
             }
             Step::Readiness(number) | Step::Preserve(number) => number.write(out),
+            Step::MapCaller { uid, gid, .. } => put!(out, "{}:{}", uid, gid),
             Step::Notify(Some(every)) => put!(out, ", watched every {}", Waiting(Wait::For(every))),
             Step::Bounding(set) => Names(set).write(out),
             Step::Capabilities { set, ambient } => {

@@ -62,7 +62,7 @@ fn mount_point<'p>(step: &Step<'p>) -> Option<&'p [u8]> {
     Some(match *step {
         Step::Devices { .. } => b"/dev",
         Step::Proc => b"/proc",
-        Step::Sys { .. } => b"/sys",
+        Step::Sys { .. } | Step::HostSys { .. } => b"/sys",
         Step::Tmpfs { target, .. } | Step::Volume { target, .. } => target,
         _ => return None,
     })

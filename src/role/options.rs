@@ -56,6 +56,7 @@ options! {
     "umask" 0 Umask "octal number up to 0777",
     "unmask" 0 Unmask "true or false",
     "user" b'u' User "user; write USER or USER:GROUP, each a name or a number",
+    "userns" 0 Userns "user namespace; write host or auto",
     "volume" b'v' Volumes "volume; write /SRC:/DST, or ./SRC:/DST:ro for read-only; there are no named volumes",
     "workdir" b'w' Workdir "absolute path",
 }
@@ -63,16 +64,17 @@ options! {
 /// One screen: 24 lines of 80.
 pub const USAGE: Packed = packed!(
     "usage: tinyo run [OPTIONS] ROOTFS [--] COMMAND [ARGUMENTS]
-  -v, --volume SRC:DST[:ro]   bind SRC on DST; --tmpfs PATH[:OPTIONS]; --device SRC
+  -v, --volume SRC:DST[:ro]   bind SRC on DST; --device SRC[:DST] a device
   -e, --env NAME[=VALUE]      set NAME, or pass it on; --env-file FILE
   -u, --user USER[:GROUP]     by name or number (0:0); --group-add GROUP
+      --userns host|auto      the host's ids (root), or a range of its own
   -w, --workdir PATH          start in PATH (/); --umask OCTAL (0022)
   -t, --tty                   a terminal of its own; -h, --hostname NAME
       --network none|host|service:NAME|netns:/PATH  (none: lo only)
-      --read-only             with tmpfs on /tmp and /run
+      --read-only             tmpfs on /tmp and /run; --tmpfs PATH[:OPTIONS]
       --overlay tmpfs[:SIZE]|DIR  write there, and leave ROOTFS as it is
   -m, --memory SIZE           and --cpus N, --pids-limit N: limits of cgroup v2;
-      --cgroup FILE=VALUE     any other of them
+                              --cgroup FILE=VALUE for any other
       --ulimit NAME=SOFT:HARD of setrlimit(2); --oom-score-adj N
       --sysctl NAME=VALUE     of the container's own namespaces
       --cap-add, --cap-drop NAME|ALL; --cap-ambient NAME for any user

@@ -8,13 +8,14 @@ use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use super::told::{self, Told};
 use super::{client, exec, exit};
-use crate::config::{Config, Container, Kind, Network, Service};
+use crate::config::{Config, Container, Kind, Network, Service, Userns};
 use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
 use crate::container::terminal::Relay;
-use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
+use crate::plan::run::users::Refusal;
 use crate::plan::run::{self, Child, Handed, Made, Report};
+use crate::plan::{Plan, Users};
 use crate::say;
 use crate::supervise::cgroup::Cgroup;
 use crate::sys::args::Args;
@@ -37,22 +38,34 @@ pub fn run(args: Args, exec: bool) -> u8 {
         Some(Asked::Help) => return super::output::print(if exec { exec::USAGE } else { options::USAGE }),
         None => return exit::LAUNCHER,
     };
-    if !user::is_root() {
-        say!(Failure, "{}: this needs root; rootless containers are not in this version of tinyo", word);
+    if exec && !may_mount() {
+        say!(Failure, "exec: this needs root, with CAP_SYS_ADMIN");
         return exit::LAUNCHER;
     }
-    let Some(service) = config.services.first() else { return exit::LAUNCHER };
-    let preserved = service.container.map_or(0, |container| container.preserved);
+    let Some(container) = config.services.first_mut().and_then(|service| service.container.as_mut()) else {
+        return exit::LAUNCHER;
+    };
+    let preserved = container.preserved;
     if !told::are_open(&told, preserved) {
         return exit::LAUNCHER;
     }
-    if service.container.as_ref().is_some_and(|container| !container.privileged)
+    // In a range of root's nobody inside could write to it.
+    if !container.privileged
+        && (container.userns != Userns::Auto || !user::is_root())
         && let Err(error) = shield::raise(&args)
     {
         let hint = if error.is(libc::ENOENT) { "; is /proc mounted?" } else { "" };
         say!(Failure, "{}: shielding the executable: {}{}", word, error, hint);
         return exit::LAUNCHER;
     }
+    if !exec && container.userns != Userns::Auto && !may_mount() {
+        if container.userns == Userns::Host {
+            say!(Failure, "run: --userns host: only root can share the host's ids; leave it out");
+            return exit::LAUNCHER;
+        }
+        container.userns = Userns::Caller { uid: user::effective(), gid: user::effective_group() };
+    }
+    let Some(service) = config.services.first() else { return exit::LAUNCHER };
     signal::block_all();
     signal::ignore_none();
     let term = term(&args);
@@ -119,6 +132,12 @@ fn network(service: &Service) -> Result<Option<Fd>, ()> {
     Err(())
 }
 
+/// Whoever may not is given a user namespace to do so in. Root, too, may lack CAP_SYS_ADMIN.
+fn may_mount() -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    user::is_root() && user::permitted_capabilities() & SYS_ADMIN != 0
+}
+
 /// It never came to its command; why was said.
 pub struct Failed {
     pub status: u8,
@@ -145,11 +164,14 @@ pub fn launch(
         let Some((ours, theirs)) = Relay::open(name) else { return Err(Failed { status: exit::LAUNCHER }) };
         (relay, handed.terminal) = (Some(ours), Some(theirs));
     }
-    let attended = signal::open().and_then(|signals| Ok((run::spawn(plan, handed)?, signals)));
+    let attended = signal::open().and_then(|signals| {
+        handed.block = run::users::block(plan)?;
+        Ok((run::spawn(plan, handed)?, signals))
+    });
     let (child, mut signals) = match attended {
         Ok(made) => made,
         Err(error) => {
-            say!(Failure, "{}: {}", name, error);
+            say!(Failure, "{}: {}", name, Refusal(error, plan.namespaces.user != Users::Host));
             return Err(Failed { status: exit::LAUNCHER });
         }
     };

@@ -13,7 +13,7 @@ use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
-use crate::plan::{Plan, Step, wall};
+use crate::plan::{Plan, Step, Users, wall};
 use crate::sys::args::Args;
 use crate::text::packed::{Packed, packed};
 use crate::text::put::{Piece, Word};
@@ -159,7 +159,8 @@ fn write_service(config: &Config, service: &Service, parent: Parent, out: &mut O
     build::service(&mut plan, config, service, Command::Exec, parent, None);
     if plan.namespaces.container {
         let net = if plan.namespaces.net { " net" } else { "" };
-        put!(out, "  new namespaces: mount pid uts ipc cgroup{}\n", net);
+        let user = if plan.namespaces.user == Users::Host { "" } else { " user" };
+        put!(out, "  new namespaces: mount pid uts ipc cgroup{}{}\n", net, user);
     }
     write_steps(&plan.steps, out);
 }

@@ -263,7 +263,8 @@ impl Member {
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
             let own = self.network.as_ref().filter(|_| plan.namespaces.net);
             let network = pipes.network.as_ref().or(own);
-            let mut handed = Handed { log, input, network, keeps_network: true, alone: set.alone, ..Handed::default() };
+            let given = Handed { network, keeps_network: true, block: self.slot.into(), ..Handed::default() };
+            let mut handed = Handed { log, input, alone: set.alone, ..given };
             if command == Command::Exec {
                 handed.sockets = self.sockets.files();
                 if let Ready::Fd(_) = service.ready {

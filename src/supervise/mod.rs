@@ -24,8 +24,9 @@ pub use finish::end;
 pub use reload::text_of;
 pub use words::How;
 
-use crate::config::{Config, Log, OnExit, OnFailure, Service};
+use crate::config::{Config, Log, OnExit, OnFailure, Service, Userns};
 use crate::limits;
+use crate::plan::run::users::Refusal;
 use crate::request::{self, Ending};
 use crate::say;
 use crate::sys::error::Error;
@@ -249,7 +250,8 @@ impl<'s> Loop<'s> {
         if action == Action::Spawn {
             if let Err(problem) = self.start(index, service) {
                 if let Some(error) = problem {
-                    say!(Failure, "{}: {}", service.name, error);
+                    let mapped = service.container.is_some_and(|container| container.userns == Userns::Auto);
+                    say!(Failure, "{}: {}", service.name, Refusal(error, mapped));
                 }
                 self.handle(index, Event::NotSpawned);
             }

@@ -1,6 +1,6 @@
 //! Sockets under a path (unix(7)): packets with their ends kept, and the kernel's word about who sent them.
 
-use super::error::{Call, Error, Result, check_long};
+use super::error::{Call, Result, check_long};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::net::{self, socket};
@@ -32,48 +32,6 @@ pub fn bind(path: &CStr, kind: i32, mode: u32) -> Result<Fd> {
         net::queue(&socket, 64)?;
     }
     Ok(socket)
-}
-
-/// socketpair(2): two connected sockets of whole packets, without a name; they never block.
-pub fn pair() -> Result<(Fd, Fd)> {
-    let mut ends = [0i32; 2];
-    let kind = CONNECTIONS | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: room for two numbers.
-    let value = unsafe { libc::syscall(libc::SYS_socketpair, libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
-    check_long(Call::Socket, value).map(|_| (Fd::own(ends[0]), Fd::own(ends[1])))
-}
-
-/// What a control message is of, as [`receive_from`] reads it: `int` level, `int` type.
-const fn kind(kind: i32) -> u64 {
-    libc::SOL_SOCKET as u64 | (kind as u64) << 32
-}
-
-/// Sends an open file as a packet of one byte (unix(7) SCM_RIGHTS).
-pub fn send_file(socket: &Fd, file: &Fd) -> Result<()> {
-    // A header and one descriptor, aligned; its length is that without the padding.
-    let mut control = [16 + 4, kind(libc::SCM_RIGHTS), file.raw() as u64];
-    let mut byte = [0u8];
-    // SAFETY: all zero is a valid header; then it names two buffers with their sizes.
-    let value = unsafe {
-        let mut piece = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
-        let mut header: libc::msghdr = zeroed();
-        header.msg_iov = &raw mut piece;
-        header.msg_iovlen = 1;
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = size_of_val(&control) as _;
-        libc::syscall(libc::SYS_sendmsg, socket.raw(), &raw const header, libc::MSG_NOSIGNAL)
-    };
-    check_long(Call::Send, value).map(drop)
-}
-
-/// The open file that the next packet brings. EAGAIN: there is none; ENOTCONN: nobody is there to send one.
-pub fn receive_file(socket: &Fd) -> Result<Fd> {
-    let mut control = [0u64; 3];
-    let (_, filled) = receive_with(socket, &mut [0], &mut control)?;
-    if filled >= 20 && control[1] == kind(libc::SCM_RIGHTS) {
-        return Ok(Fd::own(control[2] as u32 as i32));
-    }
-    Err(Error::new(Call::Recvmsg, libc::ENOTCONN))
 }
 
 /// A connection to the socket at `path`. It does not block: EAGAIN when its queue is full.
@@ -118,6 +76,59 @@ pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
         libc::syscall(libc::SYS_sendto, socket.raw(), packet.as_ptr(), packet.len(), libc::MSG_NOSIGNAL, 0usize, 0usize)
     };
     check_long(Call::Send, value).map(drop)
+}
+
+/// Two ends of a connection of whole packets (socketpair(2)), which wait for each other or do not.
+pub fn pair(wait: bool) -> Result<(Fd, Fd)> {
+    let mut ends = [0i32; 2];
+    let kind = CONNECTIONS | libc::SOCK_CLOEXEC | if wait { 0 } else { libc::SOCK_NONBLOCK };
+    // SAFETY: room for two numbers.
+    let value = unsafe { libc::syscall(libc::SYS_socketpair, libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
+    check_long(Call::Socket, value)?;
+    Ok((Fd::own(ends[0]), Fd::own(ends[1])))
+}
+
+/// Takes an abstract name (unix(7)), which ends with the socket. EADDRINUSE: somebody has it.
+pub fn take_name(name: &[u8]) -> Result<Fd> {
+    let socket = socket(libc::AF_UNIX, PACKETS, 0)?;
+    net::give(Call::Bind, &socket, libc::AF_UNIX, name)?;
+    Ok(socket)
+}
+
+/// What a control message is of, as [`receive_from`] reads it: `int` level, `int` type.
+const fn kind(kind: i32) -> u64 {
+    libc::SOL_SOCKET as u64 | (kind as u64) << 32
+}
+
+/// `struct cmsghdr` of 64-bit machines and one descriptor: size_t length, int level, int type; then the int.
+const FILE_MESSAGE: [u64; 2] = [20, kind(libc::SCM_RIGHTS)];
+
+/// Sends a number, and a file with it (unix(7) SCM_RIGHTS).
+pub fn send_file(socket: &Fd, number: u16, file: Option<&Fd>) -> Result<()> {
+    let mut packet = number.to_ne_bytes();
+    let mut control = [FILE_MESSAGE[0], FILE_MESSAGE[1], file.map_or(0, |file| file.raw() as u64)];
+    // SAFETY: all zero is a valid header; then it names two buffers with their sizes.
+    let value = unsafe {
+        let mut piece = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
+        let mut header: libc::msghdr = zeroed();
+        header.msg_iov = &raw mut piece;
+        header.msg_iovlen = 1;
+        if file.is_some() {
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = size_of_val(&control) as _;
+        }
+        libc::syscall(libc::SYS_sendmsg, socket.raw(), &raw mut header, libc::MSG_NOSIGNAL)
+    };
+    check_long(Call::Send, value).map(drop)
+}
+
+/// Waits for what [`send_file`] sends. None: the other end is gone.
+pub fn receive_file(socket: &Fd) -> Result<Option<(u16, Option<Fd>)>> {
+    let (mut packet, mut control) = ([0; 2], [0u64; 3]);
+    let (got, _) = receive_with(socket, &mut packet, &mut control)?;
+    let &[low, high] = got else { return Ok(None) };
+    let is_file = control[..2] == FILE_MESSAGE;
+    Ok(Some((u16::from_ne_bytes([low, high]), is_file.then(|| Fd::own(control[2] as u32 as i32)))))
 }
 
 /// The next packet. One that is longer than `buffer` is dropped: it comes as an empty one. Files that come with it are

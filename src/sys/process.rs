@@ -74,9 +74,9 @@ pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
 pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
 pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
 pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
-pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
 pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
 pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
 
 /// Which side of a fork we are on.
 pub enum Forked {
@@ -367,14 +367,20 @@ pub fn die_with_parent(signal: u8) -> Result<()> {
     prctl(Call::Prctl, libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal))
 }
 
-/// prctl(2) PR_SET_DUMPABLE 0: /proc/PID becomes root's, and ptrace needs CAP_SYS_PTRACE over us.
-pub fn make_undumpable() -> Result<()> {
-    prctl(Call::Prctl, libc::PR_SET_DUMPABLE, 0)
+/// prctl(2) PR_SET_DUMPABLE: unless we are, /proc/PID is root's, and ptrace needs CAP_SYS_PTRACE over us.
+pub fn make_dumpable(dumpable: bool) -> Result<()> {
+    prctl(Call::Prctl, libc::PR_SET_DUMPABLE, dumpable.into())
 }
 
 /// prctl(2) PR_SET_NO_NEW_PRIVS.
 pub fn no_new_privileges() -> Result<()> {
     prctl(Call::Prctl, libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// prctl(2) PR_GET_SECCOMP: a filter decides over our system calls.
+pub fn is_filtered() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) == 2 }
 }
 
 /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.

@@ -34,10 +34,17 @@ pub fn is_elevated() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The effective user that this program was started as: getauxval(3) AT_EUID, which asks nobody.
+/// The effective user as this program was started (getauxval(3) AT_EUID): a user namespace entered since then changes
+/// nothing about who that is.
 pub fn effective() -> u32 {
     // SAFETY: no pointers.
     unsafe { libc::getauxval(libc::AT_EUID) as u32 }
+}
+
+/// The effective group, likewise.
+pub fn effective_group() -> u32 {
+    // SAFETY: no pointers.
+    unsafe { libc::getauxval(libc::AT_EGID) as u32 }
 }
 
 pub fn is_root() -> bool {

@@ -26,7 +26,10 @@ use nix::{
 };
 use tinyo_qemu::fault::{ERRNOS, Fault, Traced, Watch, can_fail, name, trace};
 
-use crate::house::House;
+use crate::{
+    house::House,
+    rootless::{as_caller, give},
+};
 
 /// Far more than any part of a life takes.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -298,11 +301,19 @@ fn a_service_survives_calls_that_fail_on_its_way() {
 pub const LOOK: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp|Groups|Uid|Gid|SigBlk|SigIgn)' /proc/self/status; cut -d' ' -f4-6 /proc/self/mountinfo; \
                     ls /proc/self/fd /sys/class/net /dev; cat /proc/self/oom_score_adj; hostname; pwd; env; umask";
 
-fn look(house: &House, number: usize, generation: usize, fault: Fault) -> (Traced, String, String) {
+fn look(house: &House, users: Users, number: usize, generation: usize, fault: Fault) -> (Traced, String, String) {
     let directory = house.directory(&format!("run-{number}"));
-    let script = "read go; exec $tinyo run $root /bin/sh -c \"$look\" >$dir/out 2>$dir/said </dev/null";
+    let script = "read go; exec $tinyo run $options $root /bin/sh -c \"$look\" >$dir/out 2>$dir/said </dev/null";
     let mut launcher = house.host(script);
     launcher.env("dir", &directory).env("look", LOOK);
+    match users {
+        Users::Host => {}
+        Users::Range => drop(launcher.env("options", "--userns=auto")),
+        Users::Caller => {
+            give(&directory);
+            launcher = as_caller(launcher);
+        }
+    }
     let watch = Watch::default();
     let traced = thread::scope(|scope| {
         let tracer = scope.spawn(|| trace(launcher, &house.tinyo, generation, fault, &watch));
@@ -315,19 +326,45 @@ fn look(house: &House, number: usize, generation: usize, fault: Fault) -> (Trace
     (traced, read("out"), read("said"))
 }
 
-/// The launcher, the container's PID 1, its command.
+/// Whose ids the container's are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Users {
+    Host,
+    Caller,
+    Range,
+}
+
 #[test]
 fn a_launch_with_calls_that_fail_is_whole_or_none() {
+    whole_or_none(Users::Host);
+}
+
+#[test]
+fn so_is_that_of_an_ordinary_user() {
+    whole_or_none(Users::Caller);
+}
+
+/// The process outside is of the second generation too.
+#[test]
+fn so_is_that_of_a_range_of_ids() {
+    whole_or_none(Users::Range);
+}
+
+/// The launcher, the container's PID 1, its command.
+fn whole_or_none(users: Users) {
     let Some(house) = House::build() else { return };
+    if users == Users::Caller {
+        give(&house.root());
+    }
     let mut number = 0;
     let mut failures = Vec::new();
     house.clean(|| {
         for generation in 0..3 {
-            let (plain, usual, said) = look(&house, number, generation, Fault::None);
+            let (plain, usual, said) = look(&house, users, number, generation, Fault::None);
             assert!(plain.code == 0 && said.is_empty() && usual.len() > 500, "{} {said} {usual}", plain.code);
             for fault in faults(&plain.calls, 50, 0x2545_f491_4f6c_dd1d + generation as u64) {
                 number += 1;
-                let (traced, out, said) = look(&house, number, generation, fault);
+                let (traced, out, said) = look(&house, users, number, generation, fault);
                 let is_well = match traced.code {
                     0 => out == usual,
                     125..=127 => out.is_empty() && said.starts_with("tinyo: ") && said.lines().count() == 1,
@@ -340,7 +377,7 @@ fn a_launch_with_calls_that_fail_is_whole_or_none() {
                     };
                     let (gone, come) = (only(&usual, &out), only(&out, &usual));
                     failures.push(format!(
-                        "generation {generation}, {fault:?}, {failed}: status {}, {said:?}, gone: {gone}, come: {come}",
+                        "{users:?} generation {generation}, {fault:?}, {failed}: status {}, {said:?}, gone: {gone}, come: {come}",
                         traced.code
                     ));
                 }

@@ -59,6 +59,8 @@ fn values_of_a_container() {
             "network = 'service:bd'",
             "@11 network names \"bd\", which is no service; write [service.bd] too, or correct the name",
         ),
+        ("userns = 'keep-id'", "@10 userns cannot be \"keep-id\"; write one of host auto"),
+        ("userns = true", "@10 userns cannot be \"true\"; write one of host auto"),
         ("volumes = ['/a']", "@12 \"/a\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only"),
         (
             "volumes = ['/a:b']",

@@ -141,7 +141,7 @@ fn keys() {
     ]);
     told_of_container(&[
         ("user = 'app'", "@1 user does not belong here; write it under [service.x]"),
-        ("userns = false", "@1 userns is not in this version of tinyo; remove it"),
+        ("userns = false", "@10 userns cannot be \"false\"; write one of host auto"),
     ]);
 }
 

@@ -7,6 +7,7 @@ use super::{Place, environment};
 use crate::config::Log;
 use crate::container::{capabilities, seccomp};
 use crate::limits;
+use crate::plan::Users;
 use crate::plan::step::Signed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::{self, Fd};
@@ -143,13 +144,46 @@ pub fn filter_calls(set: u64) -> Result<()> {
 /// `USER[:GROUP]`, by name or number, looked up where we stand. Without a group it is the user's own with the
 /// supplementary ones; a number that nobody has is fine, and is in no group but the one of its own number. `added` groups
 /// come to those, or, without a user, to those that are there.
-pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity) -> Result<()> {
+pub fn become_user(word: Option<&CStr>, added: &[&CStr], users: Users, identity: &mut Identity) -> Result<()> {
+    let mut groups = Groups::new();
+    let ids = find(word, added, None, identity, &mut groups)?;
+    if users != Users::Caller {
+        if ids.is_none() {
+            let mut own = [0; 64];
+            groups.extend_from_slice(user::groups(&mut own)?).map_err(|_| Error::new(Call::Getgroups, libc::E2BIG))?;
+        }
+        user::set_groups(&groups)?;
+    } else if !added.is_empty() {
+        // A user namespace without rights outside has none over groups (user_namespaces(7), setgroups). Those that the
+        // image has for the user stay out, and the caller's in.
+        return Err(Error::new(Call::Setgroups, libc::EPERM));
+    }
+    let Some((uid, gid)) = ids else { return Ok(()) };
+    if identity.has_terminal && uid != 0 {
+        tty::give(uid)?;
+    }
+    user::become_user(uid, gid)?;
+    identity.uid = uid;
+    Ok(())
+}
+
+/// Supplementary groups.
+pub type Groups = heapless::Vec<u32, 64>;
+
+/// Who that is in the tables below `top`, or where we stand: the ids and the groups.
+pub fn find(
+    word: Option<&CStr>,
+    added: &[&CStr],
+    top: Option<&Fd>,
+    identity: &mut Identity,
+    groups: &mut Groups,
+) -> Result<Option<(u32, u32)>> {
     let missing = Error::new(Call::Lookup, libc::ENOENT);
     let (name, group) = bytes::cut(word.map_or(b"", CStr::to_bytes), b':');
     let mut ids = passwd::id(name).map(|uid| (uid, uid));
     let mut login = heapless::Vec::<u8, 256>::new();
     if word.is_some() {
-        look_up(c"/etc/passwd", true, &mut |line| {
+        look_up(top, c"/etc/passwd", true, &mut |line| {
             let found = passwd::user(line).filter(|user| user.is(name));
             if let Some(user) = &found {
                 ids = Some((user.uid, user.gid));
@@ -162,7 +196,6 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
         ids.ok_or(missing)?;
     }
     // The config's first: an image's must not crowd them out.
-    let mut groups = heapless::Vec::<u32, 64>::new();
     for group in added {
         groups
             .push(passwd::id(group.to_bytes()).unwrap_or(NOBODYS))
@@ -171,9 +204,9 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
     let mut wanted = group.map(passwd::id);
     // A group by its number has no name to look for, nor has a user without a name groups to be in.
     let names = groups.contains(&NOBODYS) || wanted == Some(None) || group.is_none() && !login.is_empty();
-    look_up(c"/etc/group", names, &mut |line| {
+    look_up(top, c"/etc/group", names, &mut |line| {
         let Some(entry) = passwd::group(line) else { return true };
-        for (name, gid) in added.iter().zip(&mut groups) {
+        for (name, gid) in added.iter().zip(&mut *groups) {
             if *gid == NOBODYS && entry.is(name.to_bytes()) {
                 *gid = entry.gid;
             }
@@ -188,26 +221,15 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], identity: &mut Identity
         }
         true
     })?;
-    for gid in &groups {
+    for gid in groups {
         if *gid == NOBODYS {
             return Err(missing);
         }
     }
-    let Some((uid, mut gid)) = ids else {
-        let mut own = [0; 64];
-        groups.extend_from_slice(user::groups(&mut own)?).map_err(|_| Error::new(Call::Getgroups, libc::E2BIG))?;
-        return user::set_groups(&groups);
-    };
-    if let Some(wanted) = wanted {
-        gid = wanted.ok_or(missing)?;
+    match (ids, wanted) {
+        (Some((uid, _)), Some(wanted)) => Ok(Some((uid, wanted.ok_or(missing)?))),
+        _ => Ok(ids),
     }
-    if identity.has_terminal && uid != 0 {
-        tty::give(uid)?;
-    }
-    user::set_groups(&groups)?;
-    user::become_user(uid, gid)?;
-    identity.uid = uid;
-    Ok(())
 }
 
 /// No group has this id: [`passwd::id`] refuses it.
@@ -220,18 +242,23 @@ pub fn set_oom_score(score: i16) -> Result<()> {
     fs::write_file(At::Cwd, c"/proc/self/oom_score_adj", &text)
 }
 
-/// Gives `each` the lines of a table of users or groups, if it is `needed`. An image without one has no names, and that is all.
-fn look_up(path: &CStr, needed: bool, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
+/// Gives `each` the lines of a table of users, groups or their ids, if it is `needed`. An image without one has no names, and
+/// that is all.
+pub fn look_up(top: Option<&Fd>, path: &CStr, needed: bool, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
     // Looked at before it is opened: an image may have a fifo there, a device that opening starts, or a link to what the
     // kernel lets root read once (/proc/kmsg).
     let is_table = |place: Fd| {
         let regular = fs::file_status(&place).is_ok_and(|status| status.is_regular());
         regular && fs::file_system(&place).is_ok_and(|system| !system.is_kernels())
     };
-    if !needed || !fs::open(path, fs::PLACE).is_ok_and(is_table) {
+    let open = |flags| match top {
+        Some(top) => fs::open_in(top, path, flags),
+        None => fs::open(path, flags),
+    };
+    if !needed || !open(fs::PLACE).is_ok_and(is_table) {
         return Ok(());
     }
-    let Ok(file) = fs::open(path, fs::READ | fs::NON_BLOCK) else { return Ok(()) };
+    let Ok(file) = open(fs::READ | fs::NON_BLOCK) else { return Ok(()) };
     let mut buffer = [0u8; 1024];
     // A terabyte of holes takes no room in an image, and an hour to read.
     let mut left = limits::TABLE_BYTES;
@@ -315,7 +342,7 @@ pub fn execute_given(program: &CStr, skip: usize) -> Error {
 }
 
 /// Gives `execute` what `program` may stand for, until it works. It only returns to say why none did.
-fn search(program: &CStr, path: Option<&[u8]>, execute: &mut dyn FnMut(&CStr) -> Error) -> Error {
+pub fn search(program: &CStr, path: Option<&[u8]>, execute: &mut dyn FnMut(&CStr) -> Error) -> Error {
     let name = program.to_bytes();
     // execve(2) knows no empty name, and no directory of the PATH has one.
     if name.is_empty() {

@@ -38,6 +38,8 @@ pub struct Handed<'h> {
     pub process: Option<(Pid, &'h Fd)>,
     /// Who makes it wants to have the one that is made for it.
     pub keeps_network: bool,
+    /// The number of its range of ids, where it has one.
+    pub block: u32,
 }
 
 /// What the steps say about it.
@@ -79,8 +81,8 @@ pub fn close_files(place: &mut Place) -> Result<()> {
         core::mem::replace(own, moved).leak();
     }
     // Their numbers are closed below, all at once.
-    let Place { log, input, source, launch, dev, null, root, proc, sys, terminal, .. } = place;
-    for file in [log, input, source, launch, dev, null, root, proc, sys, terminal] {
+    let Place { log, input, outer, source, launch, dev, null, root, proc, sys, terminal, .. } = place;
+    for file in [log, input, outer, source, launch, dev, null, root, proc, sys, terminal] {
         file.take().map(Fd::leak);
     }
     fd::close_between(behind, readiness);

@@ -6,11 +6,12 @@
 
 use core::ffi::CStr;
 
-use super::Place;
 use super::bind::{bind, restrict};
 use super::machine::{self, NODES};
+use super::{Place, users};
 use crate::config::Network;
 use crate::config::value::Device;
+use crate::plan::Users;
 use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
@@ -156,10 +157,21 @@ fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option<&Place>) -
 /// Binds `source`, with what is mounted under it, on `target` of the root.
 pub fn volume(source: &[u8], target: &[u8], read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     let mut buffer = Path::new();
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let source = path(source, &mut buffer)?;
-    let target = mount_point(target, fs::status(from, source)?.is_directory(), place)?;
-    let tree = bind(from, source, &target, true, &mut place.spot)?;
+    let tree = match &place.outer {
+        // In a user namespace of root's it comes from outside, with its ids mapped.
+        Some(outer) => {
+            let tree = users::receive_tree(outer)?;
+            let target = mount_point(target, fs::file_status(&tree)?.is_directory(), place)?;
+            mount::attach(&tree, At::Dir(&target), c"")?;
+            tree
+        }
+        None => {
+            let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+            let target = mount_point(target, fs::status(from, source)?.is_directory(), place)?;
+            bind(from, source, &target, true, &mut place.spot)?
+        }
+    };
     restrict(&tree, read_only, devices)
 }
 
@@ -187,16 +199,10 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     // Names in this tmpfs are ours alone: nobody else has seen it yet.
     fs::enter(&dev)?;
     let here = At::Dir(&dev);
-    for &(name, major, minor, mode) in NODES {
-        fs::make_device(here, name, mode, major, minor)?;
-        if guarded {
-            // A mount of its own, which is not nodev.
-            mount::mount(name, name, c"", mount::BIND, c"")?;
-        }
-    }
-    if guarded {
-        let flags = mount::REMOUNT | mount::BIND | mount::NO_SUID | mount::NO_DEV;
-        mount::mount(c"none", c".", c"", flags, c"")?;
+    if place.users == Users::Host {
+        make_nodes(here, guarded)?;
+    } else {
+        bind_nodes(here)?;
     }
     // For masks: a volume may lie over /dev later.
     place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
@@ -212,13 +218,12 @@ pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
     for name in &[c"pts", c"shm", c"mqueue"] {
         fs::make_directory(here, name, 0o755)?;
     }
-    mount::mount(
-        c"devpts",
-        c"pts",
-        c"devpts",
-        mount::NO_SUID | mount::NO_EXEC,
-        c"newinstance,ptmxmode=0666,mode=620,gid=5",
-    )?;
+    // 5 is the group tty on every distribution, but nobody where one id is all there are.
+    let pts = match place.users {
+        Users::Caller => c"newinstance,ptmxmode=0666,mode=620",
+        _ => c"newinstance,ptmxmode=0666,mode=620,gid=5",
+    };
+    mount::mount(c"devpts", c"pts", c"devpts", mount::NO_SUID | mount::NO_EXEC, pts)?;
     mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
     let done = match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
         // A kernel without POSIX message queues.
@@ -251,11 +256,38 @@ pub fn terminal(place: &mut Place) -> Result<()> {
     let (dev, socket) = (place.dev.as_ref().ok_or(missing)?, place.terminal.as_ref().ok_or(missing)?);
     let (master, slave) = tty::open_pair(At::Dir(dev), c"pts/ptmx")?;
     tty::copy_size(&master);
-    local::send_file(socket, &master)?;
+    local::send_file(socket, 0, Some(&master))?;
     let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
     bind(At::Dir(&slave), c"", &console, false, &mut place.spot)?;
     place.identity.has_terminal = true;
     slave.onto_standard()
+}
+
+/// Those that programs expect. `guarded`: none but these opens.
+fn make_nodes(here: At, guarded: bool) -> Result<()> {
+    for &(name, major, minor, mode) in NODES {
+        fs::make_device(here, name, mode, major, minor)?;
+        if guarded {
+            // A mount of its own, which is not nodev.
+            mount::mount(name, name, c"", mount::BIND, c"")?;
+        }
+    }
+    let flags = mount::REMOUNT | mount::BIND | mount::NO_SUID | mount::NO_DEV;
+    if guarded { mount::mount(c"none", c".", c"", flags, c"") } else { Ok(()) }
+}
+
+/// In a user namespace mknod(2) is EPERM: the host's nodes lie over empty files.
+fn bind_nodes(here: At) -> Result<()> {
+    let dev = fs::open(c"/dev", fs::PLACE | fs::DIRECTORY)?;
+    for &(name, major, minor, _) in NODES {
+        let node = mount::clone_tree(At::Dir(&dev), name, false)?;
+        if !fs::file_status(&node)?.is_device(major, minor) {
+            return Err(Error::new(Call::Open, libc::ENODEV));
+        }
+        fs::make_file(here, name)?;
+        mount::attach(&node, here, name)?;
+    }
+    Ok(())
 }
 
 /// We stand in the root from here on.
@@ -282,6 +314,10 @@ fn kernels(name: &CStr, fstype: &CStr, flags: u64, place: &Place) -> Result<Fd> 
         }
         done => done?,
     }
+    kernels_own(name, place)
+}
+
+fn kernels_own(name: &CStr, place: &Place) -> Result<Fd> {
     let top = fs::open_at(At::Dir(root(place)?), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
     if fs::file_system(&top)?.is_kernels() { Ok(top) } else { Err(Error::new(Call::Open, libc::ESTALE)) }
 }
@@ -292,6 +328,15 @@ pub fn own_sysctl(word: &[u8], place: &Place) -> Result<()> {
     let mut buffer = Path::new();
     let (path, value) = machine::setting(b"sys/", word, &mut buffer)?;
     fs::open_in(proc, path, fs::WRITE)?.write(value).map(drop)
+}
+
+/// The host's own, with all that is mounted in it, while we still stand outside.
+pub fn host_sys(read_only: bool, place: &mut Place) -> Result<()> {
+    let tree = mount::clone_tree(At::Cwd, c"/sys", true)?;
+    restrict(&tree, read_only, true)?;
+    mount::attach(&tree, At::Dir(&own_directory(place, c"sys")?), c"")?;
+    place.sys = Some(kernels_own(c"sys", place)?);
+    Ok(())
 }
 
 /// What programs read to find how much memory and how many CPUs they have. clone3(2) makes a cgroup namespace of where the

@@ -11,12 +11,13 @@ mod handed;
 mod isolation;
 pub mod machine;
 mod root;
+pub mod users;
 
 use core::cell::Cell;
 
 pub use handed::Handed;
 
-use super::{Namespaces, Plan, Step};
+use super::{Namespaces, Plan, Step, Users};
 use crate::container::reaper::{self, Manner, Stops};
 use crate::limits;
 use crate::say;
@@ -25,7 +26,7 @@ use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
-use crate::sys::{args, fs, poll, signal, user};
+use crate::sys::{args, fs, local, poll, signal, user};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use crate::text::ulimit;
@@ -44,6 +45,9 @@ pub struct Place<'p> {
     told: handed::Told<'p>,
     /// Where a child's report goes.
     report: Option<Fd>,
+    users: Users,
+    /// Where the outer process (see `users`) sends what it did for us.
+    outer: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
     /// The launcher's current directory, and our own null device.
@@ -105,13 +109,22 @@ const HEAD_START: Millis = Millis(2);
 /// Forks a child that carries `plan` out. Signals must be blocked: the child unblocks them by its own step.
 pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
     let (reader, writer) = fd::pipe(libc::O_NONBLOCK)?;
+    let users = plan.namespaces.user;
+    let (outer, ours) =
+        if users == Users::Range { local::pair(true).map(|(a, b)| (Some(a), Some(b)))? } else { (None, None) };
     // One of a namespace that is there costs next to nothing, one to make is half of a launch.
     let namespaces = Namespaces { net: plan.namespaces.net && handed.network.is_none(), ..plan.namespaces };
     match process::fork(flags(namespaces), handed.cgroup)? {
         Forked::Parent(pid) => {
+            drop(writer);
             // Before the child may have ended: a zombie is in none.
             let network =
                 if namespaces.net && handed.keeps_network { process::open(pid, "ns/net", fs::READ).ok() } else { None };
+            if let Some(socket) = ours {
+                // Whose other end is the child's alone: without its outer process that sees its end, and ends.
+                drop(outer);
+                users::serve(plan, pid, socket, handed.block)?;
+            }
             // The first of many services would wait until the last one is forked, for the one processor is ours until
             // we sleep. An execve from a disk that hangs is not waited for.
             if handed.alone {
@@ -122,9 +135,10 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         Forked::Child => {
             // Closed with the rest, or by execve.
             reader.leak();
+            ours.map(Fd::leak);
             let Handed { log, input, sockets, ready, terminal, network, process, .. } = handed;
-            let report = Some(writer);
-            child(plan, Place { log, input, sockets, ready, terminal, network, process, report, ..Place::default() })
+            let (report, given) = (Some(writer), Place { network, process, users, outer, ..Place::default() });
+            child(plan, Place { log, input, sockets, ready, terminal, report, ..given })
         }
     }
 }
@@ -136,6 +150,9 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
     }
     if namespaces.net {
         flags |= process::NEW_NET;
+    }
+    if namespaces.user != Users::Host {
+        flags |= process::NEW_USER;
     }
     process::Namespaces(flags)
 }
@@ -236,7 +253,10 @@ impl Child {
 
 /// `tinyo: WHO: STEP: REASON; HINT`; an empty `who` is the machine itself. Past the errnos are lines of the step's file.
 pub fn say_failure(who: &[u8], step: &Step, errno: Errno) {
-    let hint = step.hint(i32::from(errno.0));
+    let hint = match step {
+        Step::MapCaller { .. } | Step::MapRange => users::hint(Some(step), errno),
+        _ => step.hint(i32::from(errno.0)),
+    };
     let after_who = if who.is_empty() { "" } else { ": " };
     let (before_errno, before_hint) = match i32::from(errno.0) {
         LINES.. => (":", ": "),
@@ -278,7 +298,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         // The config's words were checked.
         Step::Ulimit(word) => ulimit::parse(word.to_bytes()).map_or(Ok(()), process::set_limit),
         Step::OomScore(score) => command::set_oom_score(score),
-        Step::User { user, groups } => command::become_user(user, groups, &mut place.identity),
+        Step::User { user, groups } => command::become_user(user, groups, place.users, &mut place.identity),
         Step::KeepCapabilities => user::keep_capabilities(),
         Step::Capabilities { set, ambient } => command::keep(set, ambient, &place.identity),
         Step::Workdir(path) => command::work_in(path),
@@ -298,7 +318,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         // Who has died before this step is met where the child says that it is armed.
         Step::DieWithParent => process::die_with_parent(libc::SIGKILL as u8),
         Step::Keyring => process::new_keyring(),
-        Step::Undumpable => process::make_undumpable(),
+        Step::Undumpable => process::make_dumpable(false),
         Step::NoNewPrivileges => process::no_new_privileges(),
         Step::Seccomp(set) => command::filter_calls(set),
         // Its pid namespace is for children: as in a new one, whoever made it stays outside of the command's way.
@@ -327,6 +347,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         }
         Step::CloseFiles => handed::close_files(place),
 
+        Step::MapCaller { user, root, uid, gid } => users::map_caller(user, root, uid, gid),
+        Step::MapRange => users::take_range(place),
         Step::PrivateMounts => isolation::make_private(),
         Step::HoldDirectory => isolation::hold_directory(place),
         Step::Root { path, read_only, devices } => root::take(path, read_only, devices, place),
@@ -344,6 +366,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Sys { read_only } => isolation::sys(read_only, place),
         Step::OwnSysctl(word) => isolation::own_sysctl(word.to_bytes(), place),
         Step::OwnCgroup => isolation::own_cgroup(place),
+        Step::HostSys { read_only } => isolation::host_sys(read_only, place),
         Step::DropOldRoot => isolation::drop_old_root(place),
         Step::Mask(path) => isolation::mask(path, place),
         Step::ReadOnly(path) => isolation::make_read_only(path, place),

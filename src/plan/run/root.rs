@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use super::Place;
 use super::bind::{bind, restrict};
+use super::users;
 use crate::config::value;
 use crate::probe::superblock::{self, EXT4, HEAD_BYTES, NEVER_WRITTEN};
 use crate::put;
@@ -16,12 +17,26 @@ use crate::text::bytes::terminated;
 
 /// Takes what lies at `path` as the root.
 pub fn take(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
-    lower(path, !read_only, place)?;
-    lay(read_only, devices, place)
+    let Some(outer) = &place.outer else {
+        lower(path, !read_only, place)?;
+        return lay(read_only, devices, place);
+    };
+    // In a user namespace of root's it comes from outside, with its ids mapped. Where it lies there is not ours to walk to;
+    // over the old root is as good a place for it.
+    let tree = users::receive_tree(outer)?;
+    mount::attach(&tree, At::Cwd, c"/")?;
+    place.source = Some(mount::clone_tree(At::Dir(&tree), c"", true)?);
+    restrict(&tree, read_only, devices)?;
+    place.root = Some(tree);
+    Ok(())
 }
 
 /// Opens what is to be the root as the host sees it: a directory, or an image, which is mounted out of everybody's way.
 pub fn lower(path: &CStr, writable: bool, place: &mut Place) -> Result<()> {
+    if place.outer.is_some() {
+        // Overlayfs takes no layer with mapped ids before Linux 5.19, and none of ours yet.
+        return Err(Error::new(Call::OpenTree, libc::EOPNOTSUPP));
+    }
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     place.source = Some(match fs::open_at(from, path, fs::PLACE | fs::DIRECTORY) {
         Err(error) if error.is(libc::ENOTDIR) => image(path, writable, place)?,
