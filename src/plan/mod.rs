@@ -1,6 +1,7 @@
 //! What a process will do, as data: built by pure functions, printed by `tinyo plan`, carried out by one interpreter.
 
 pub mod build;
+mod hint;
 pub mod limit;
 pub mod run;
 pub mod step;

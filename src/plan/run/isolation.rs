@@ -7,23 +7,20 @@
 use core::ffi::CStr;
 
 use super::bind::{bind, restrict};
-use super::machine::{self, NODES};
+use super::machine;
 use super::{Place, users};
 use crate::config::Network;
-use crate::config::value::Device;
-use crate::plan::Users;
-use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{local, mount, net, process, tty};
+use crate::sys::{mount, net, process};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
-const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
+pub(super) const HARMLESS: u64 = mount::NO_SUID | mount::NO_DEV | mount::NO_EXEC;
 
 /// `bytes` with a NUL behind them.
-fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
+pub(super) fn path<'b>(bytes: &[u8], buffer: &'b mut Path) -> Result<&'b CStr> {
     bytes::path(&[bytes], buffer).ok_or(Error::new(Call::Open, libc::ENAMETOOLONG))
 }
 
@@ -81,12 +78,12 @@ pub fn hold_directory(place: &mut Place) -> Result<()> {
     Ok(())
 }
 
-fn root<'f>(place: &'f Place) -> Result<&'f Fd> {
+pub(super) fn root<'f>(place: &'f Place) -> Result<&'f Fd> {
     place.root.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))
 }
 
 /// Opens a directory of the root by its own name, made if it is missing. A link in its place is refused.
-fn own_directory(place: &Place, name: &CStr) -> Result<Fd> {
+pub(super) fn own_directory(place: &Place, name: &CStr) -> Result<Fd> {
     let root = root(place)?;
     let flags = fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW;
     match fs::open_at(At::Dir(root), name, flags) {
@@ -121,7 +118,7 @@ fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
 
 /// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
 /// under the descriptor of the one before.
-fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option<&Place>) -> Result<()> {
+pub(super) fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option<&Place>) -> Result<()> {
     let mut buffer = Path::new();
     let (mut end, mut told) = (0, false);
     while end < target.len() {
@@ -182,112 +179,6 @@ pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
     fs::enter(&mount_point(target, true, place)?)?;
     let flags = parsed.flags | mount::NO_SUID | mount::NO_DEV;
     mount::mount(c"tmpfs", c".", c"tmpfs", flags, options::text(&data))
-}
-
-/// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
-pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
-    let root = root(place)?;
-    let under = own_directory(place, c"dev")?;
-    fs::enter(&under)?;
-    mount::mount(c"tmpfs", c".", c"tmpfs", mount::NO_SUID, c"mode=755,size=64k")?;
-    // By its name again, to stand in the tmpfs: whoever may write to the image could have put something else there. An image
-    // in a tmpfs of that size would have no room for a program.
-    let dev = fs::open_at(At::Dir(root), c"dev", fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)?;
-    if !fs::file_system(&dev)?.is_tmpfs_of(64 << 10) {
-        return Err(Error::new(Call::Open, libc::ESTALE));
-    }
-    // Names in this tmpfs are ours alone: nobody else has seen it yet.
-    fs::enter(&dev)?;
-    let here = At::Dir(&dev);
-    if place.users == Users::Host {
-        make_nodes(here, guarded)?;
-    } else {
-        bind_nodes(here)?;
-    }
-    // For masks: a volume may lie over /dev later.
-    place.null = Some(fs::open_at(here, c"null", fs::PLACE | fs::NO_FOLLOW)?);
-    for &(name, target) in &[
-        (c"fd", c"/proc/self/fd"),
-        (c"stdin", c"/proc/self/fd/0"),
-        (c"stdout", c"/proc/self/fd/1"),
-        (c"stderr", c"/proc/self/fd/2"),
-        (c"ptmx", c"pts/ptmx"),
-    ] {
-        fs::make_link(target, here, name)?;
-    }
-    for name in &[c"pts", c"shm", c"mqueue"] {
-        fs::make_directory(here, name, 0o755)?;
-    }
-    // 5 is the group tty on every distribution, but nobody where one id is all there are.
-    let pts = match place.users {
-        Users::Caller => c"newinstance,ptmxmode=0666,mode=620",
-        _ => c"newinstance,ptmxmode=0666,mode=620,gid=5",
-    };
-    mount::mount(c"devpts", c"pts", c"devpts", mount::NO_SUID | mount::NO_EXEC, pts)?;
-    mount::mount(c"shm", c"shm", c"tmpfs", HARMLESS, c"mode=1777,size=64m")?;
-    let done = match mount::mount(c"mqueue", c"mqueue", c"mqueue", HARMLESS, c"") {
-        // A kernel without POSIX message queues.
-        Err(error) if error.is(libc::ENODEV) => fs::remove(here, c"mqueue", true),
-        done => done,
-    };
-    place.dev = Some(dev);
-    // Closed with the rest.
-    under.leak();
-    done
-}
-
-/// Binds a device of the host's, which is no node that anybody makes, on a file of the fresh /dev.
-pub fn device(device: &Device, place: &mut Place) -> Result<()> {
-    let dev = place.dev.as_ref().ok_or(Error::new(Call::Plan, libc::EBADF))?;
-    let mut buffer = Path::new();
-    let node = fs::open(path(device.source, &mut buffer)?, fs::PLACE)?;
-    if !fs::file_status(&node)?.is_any_device() {
-        return Err(Error::new(Call::Open, libc::EINVAL));
-    }
-    let name = device.target.get(b"/dev".len()..).unwrap_or_default();
-    make_under(dev, name, false, None)?;
-    let target = fs::open_in(dev, path(name, &mut buffer)?, fs::PLACE)?;
-    bind(At::Dir(&node), c"", &target, false, &mut place.spot).map(drop)
-}
-
-/// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
-pub fn terminal(place: &mut Place) -> Result<()> {
-    let missing = Error::new(Call::Plan, libc::EBADF);
-    let (dev, socket) = (place.dev.as_ref().ok_or(missing)?, place.terminal.as_ref().ok_or(missing)?);
-    let (master, slave) = tty::open_pair(At::Dir(dev), c"pts/ptmx")?;
-    tty::copy_size(&master);
-    local::send_file(socket, 0, Some(&master))?;
-    let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
-    bind(At::Dir(&slave), c"", &console, false, &mut place.spot)?;
-    place.identity.has_terminal = true;
-    slave.onto_standard()
-}
-
-/// Those that programs expect. `guarded`: none but these opens.
-fn make_nodes(here: At, guarded: bool) -> Result<()> {
-    for &(name, major, minor, mode) in NODES {
-        fs::make_device(here, name, mode, major, minor)?;
-        if guarded {
-            // A mount of its own, which is not nodev.
-            mount::mount(name, name, c"", mount::BIND, c"")?;
-        }
-    }
-    let flags = mount::REMOUNT | mount::BIND | mount::NO_SUID | mount::NO_DEV;
-    if guarded { mount::mount(c"none", c".", c"", flags, c"") } else { Ok(()) }
-}
-
-/// In a user namespace mknod(2) is EPERM: the host's nodes lie over empty files.
-fn bind_nodes(here: At) -> Result<()> {
-    let dev = fs::open(c"/dev", fs::PLACE | fs::DIRECTORY)?;
-    for &(name, major, minor, _) in NODES {
-        let node = mount::clone_tree(At::Dir(&dev), name, false)?;
-        if !fs::file_status(&node)?.is_device(major, minor) {
-            return Err(Error::new(Call::Open, libc::ENODEV));
-        }
-        fs::make_file(here, name)?;
-        mount::attach(&node, here, name)?;
-    }
-    Ok(())
 }
 
 /// We stand in the root from here on.
@@ -374,52 +265,4 @@ pub fn drop_old_root(place: &mut Place) -> Result<()> {
         fs::enter(root(place)?)?;
     }
     mount::unmount(c".", true)
-}
-
-/// Where `path` lies under one of our own mounts of proc and sysfs, which we stand in from here on: names in there are the
-/// kernel's, whatever becomes of those in the image.
-fn covered<'c>(path: &'c CStr, place: &mut Place) -> Result<&'c CStr> {
-    let bytes = path.to_bytes_with_nul();
-    let (mount, name) = match bytes::after(bytes, b"/proc/") {
-        Some(name) => (&place.proc, name),
-        None => (&place.sys, bytes::after(bytes, b"/sys/").unwrap_or_default()),
-    };
-    let mount = mount.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
-    if place.inside != mount.number() {
-        fs::enter(mount)?;
-        place.inside = mount.number();
-    }
-    Ok(bytes::terminated(name).unwrap_or_default())
-}
-
-/// This kernel may have no such thing.
-fn if_there(done: Result<()>) -> Result<bool> {
-    match done {
-        Err(error) if error.is(libc::ENOENT) => Ok(false),
-        done => done.map(|()| true),
-    }
-}
-
-/// An empty read-only directory over a directory (which has a slash behind it), our own null device over a file of /proc.
-pub fn mask(path: &CStr, place: &mut Place) -> Result<()> {
-    let name = covered(path, place)?;
-    if name.to_bytes().ends_with(b"/") {
-        let flags = HARMLESS | mount::READ_ONLY;
-        return if_there(mount::mount(c"tmpfs", name, c"tmpfs", flags, c"mode=555")).map(drop);
-    }
-    let null = place.null.as_ref().ok_or(Error::new(Call::Open, libc::EBADF))?;
-    let mut source = heapless::Vec::<u8, 24>::new();
-    // Of the proc that we stand in; a number has ten digits.
-    put!(&mut source, "self/fd/{}\0", null.number() as u32);
-    let source = bytes::terminated(&source).unwrap_or_default();
-    if_there(mount::mount(source, name, c"", mount::BIND, c"")).map(drop)
-}
-
-/// A read-only bind mount of `path` over itself.
-pub fn make_read_only(path: &CStr, place: &mut Place) -> Result<()> {
-    let name = covered(path, place)?;
-    if if_there(mount::mount(name, name, c"", mount::BIND, c""))? {
-        mount::mount(c"none", name, c"", mount::REMOUNT | mount::BIND | mount::READ_ONLY | HARMLESS, c"")?;
-    }
-    Ok(())
 }

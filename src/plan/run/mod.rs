@@ -6,8 +6,11 @@
 
 mod bind;
 mod command;
+mod cover;
+mod devices;
 mod environment;
 mod handed;
+mod identity;
 mod isolation;
 pub mod machine;
 mod root;
@@ -61,7 +64,7 @@ pub struct Place<'p> {
     sys: Option<Fd>,
     inside: i32,
     spot: bind::Spot,
-    identity: command::Identity,
+    identity: identity::Identity,
     /// Of files.
     variables: environment::Variables,
     /// Our reaper has this child to end with.
@@ -293,14 +296,14 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             fs::set_mode_mask(mask);
             Ok(())
         }
-        Step::Bounding(set) => command::bound(set),
+        Step::Bounding(set) => identity::bound(set),
         Step::EnvFile(path) => place.variables.read(path),
         // The config's words were checked.
         Step::Ulimit(word) => ulimit::parse(word.to_bytes()).map_or(Ok(()), process::set_limit),
         Step::OomScore(score) => command::set_oom_score(score),
-        Step::User { user, groups } => command::become_user(user, groups, place.users, &mut place.identity),
+        Step::User { user, groups } => identity::become_user(user, groups, place.users, &mut place.identity),
         Step::KeepCapabilities => user::keep_capabilities(),
-        Step::Capabilities { set, ambient } => command::keep(set, ambient, &place.identity),
+        Step::Capabilities { set, ambient } => identity::keep(set, ambient, &place.identity),
         Step::Workdir(path) => command::work_in(path),
         // None is ignored: whoever made this process saw to that (`signal::ignore_none`).
         Step::ResetSignals => {
@@ -358,9 +361,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
             isolation::volume(source, target, read_only, devices, place)
         }
         Step::Tmpfs { target, options } => isolation::tmpfs(target, options, place),
-        Step::Devices { guarded } => isolation::devices(guarded, place),
-        Step::Device(device) => isolation::device(&device, place),
-        Step::Pty => isolation::terminal(place),
+        Step::Devices { guarded } => devices::devices(guarded, place),
+        Step::Device(device) => devices::device(&device, place),
+        Step::Pty => devices::terminal(place),
         Step::Pivot => isolation::pivot(place),
         Step::Proc => isolation::proc(place),
         Step::Sys { read_only } => isolation::sys(read_only, place),
@@ -368,8 +371,8 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::OwnCgroup => isolation::own_cgroup(place),
         Step::HostSys { read_only } => isolation::host_sys(read_only, place),
         Step::DropOldRoot => isolation::drop_old_root(place),
-        Step::Mask(path) => isolation::mask(path, place),
-        Step::ReadOnly(path) => isolation::make_read_only(path, place),
+        Step::Mask(path) => cover::mask(path, place),
+        Step::ReadOnly(path) => cover::make_read_only(path, place),
         Step::Network(network) => isolation::enter_network(network, place),
     }
 }

@@ -9,7 +9,8 @@
 use core::ffi::CStr;
 
 use super::Place;
-use super::command::{self, Groups, Identity, look_up};
+use super::command;
+use super::identity::{self, Groups, Identity, look_up};
 use crate::container::idmap::{self, Map};
 use crate::limits;
 use crate::plan::build::NOTIFY;
@@ -34,7 +35,7 @@ pub fn map_caller(user: &CStr, root: &CStr, uid: u32, gid: u32) -> Result<()> {
         _ => match fs::open(root, fs::PLACE | fs::DIRECTORY) {
             Ok(top) => {
                 let (mut identity, mut groups) = (Identity::default(), Groups::new());
-                command::find(Some(user), &[], Some(&top), &mut identity, &mut groups)?.unwrap_or_default()
+                identity::find(Some(user), &[], Some(&top), &mut identity, &mut groups)?.unwrap_or_default()
             }
             // Taking the root fails next, and says so.
             Err(_) => (0, 0),

@@ -1,0 +1,105 @@
+//! What to try when a step fails.
+
+use super::Step;
+use super::step::Name;
+use crate::config::Log;
+use crate::limits;
+use crate::probe::superblock;
+use crate::text::packed::{Packed, packed};
+
+/// What to try when one of these steps fails with one of these errors, each at most four below 256.
+macro_rules! hints {
+    ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
+        static HINTS: &[(u64, [u8; 4])] = {
+            use {libc::*, superblock::*};
+            &[$(($(1 << Name::$step as u8)|+, errnos(&[$($errno),+]))),*]
+        };
+        const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
+    };
+}
+
+const fn errnos(list: &[i32]) -> [u8; 4] {
+    let mut errnos = [0; 4];
+    let mut at = 0;
+    while at < list.len() {
+        assert!(list[at] < 256);
+        errnos[at] = list[at] as u8;
+        at += 1;
+    }
+    errnos
+}
+
+hints! {
+    Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
+    Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
+    Mount | MountRoot, ENOTBLK => "the source must be a block device",
+    Module, ENOENT => "is it in modules.dep, and its file in the image?",
+    Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
+    Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
+    Watchdog, ENOENT => "is its driver built in or among modules?",
+    Root | Lower, ENOENT | ENOTDIR | FOREIGN => "the root must be a directory, or a file with squashfs, erofs or ext4",
+    Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
+    Root | Lower, NO_LOOP => "modprobe loop",
+    Root | Lower | Overlay, EBUSY => "another container has it to write to",
+    Root | Lower, EINVAL | EUCLEAN => "is it whole?",
+    Overlay, ENODEV => "modprobe overlay",
+    Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
+    Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",
+    Overlay, ESTALE => "it belongs to another root",
+    Join, ESRCH | ENOENT => "it has ended",
+    Inside, ENOMEM => "it is ending",
+    Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
+    Network, EPERM => "is it of another user namespace?",
+    Volume, ENOENT => "a volume's source must exist",
+    Device, ENOENT => "is it there, and its driver loaded?",
+    Device, EINVAL => "the source must be a device",
+    Volume, ENOTDIR | EINVAL => "source and target must both be directories, or both files",
+    Root | Volume, EPERM => "is it an id map, which only root of the host can make?",
+    Root | Volume, EOPNOTSUPP => "its file system, or one mounted in it, takes no id map; leave userns out",
+    Devices, ENODEV | ENOENT => "the host's /dev lacks one of these",
+    Proc | Sys, EPERM => "the host's /proc or /sys has mounts over it, as in a container; leave those masks out there",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EACCES => "is the root the caller's to read, and to make the mount point in?",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EROFS => "the root is read-only and lacks the mount point",
+    Devices | Proc | Sys | HostSys, ELOOP | ENOTDIR => "the image has something else in its place",
+    PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
+    Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
+    EnvFile, E2BIG | EFBIG => "at most 256 variables and 32 KiB in all files",
+    Ulimit, EPERM => "is it over the hard limit, or over fs.nr_open?",
+    OomScore, EACCES => "lowering it needs CAP_SYS_RESOURCE",
+    User, EPERM => "is it a single id, which has no other groups? then leave group-add out, or write userns = \"auto\"",
+    User, EINVAL => "is the id in the range of the container?",
+    User, E2BIG => "at most 64 groups",
+    User, EFBIG => "at most 16 MiB of users, and of groups",
+    User, ENOENT => "is it in the passwd or group file there?",
+    Exec | ExecGiven, ENOENT => "is it in the image, and its interpreter or loader too?",
+    Exec | ExecGiven, EACCES => "is it executable?",
+    Exec | ExecGiven, ENOEXEC => "a script needs a #! line",
+    Workdir, EXDEV => "it leads out of the root",
+    Terminal, EIO | ENXIO | ENODEV | ENOENT => "is there such a terminal?",
+    Sysctl | OwnSysctl, ENOENT => "is it in this kernel?",
+    Reaper, EAGAIN => "is pids-limit below 2?",
+    CloseFiles, EINVAL | EMFILE => "is the limit of open files above them?",
+    Stdio, ENOENT => "is its directory there?",
+    Seccomp, EINVAL | ENOSYS => "does this kernel have CONFIG_SECCOMP_FILTER? write seccomp = \"none\"",
+}
+
+// The numbers in the hints above.
+const _: () = assert!(limits::LIST == 256 && limits::ENV_FILE_BYTES == 32 << 10);
+
+impl Step<'_> {
+    /// What to try when this step fails with `errno`.
+    pub fn hint(&self, errno: i32) -> Packed {
+        let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
+        // Whatever else it is.
+        let errno = if (superblock::FOREIGN..256).contains(&errno) { superblock::FOREIGN } else { errno };
+        let fits = |(steps, errnos): &(u64, [u8; 4])| {
+            steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
+        };
+        match HINTS.iter().position(fits) {
+            _ if errno >= 4096 => packed!("no variable; write NAME=VALUE"),
+            Some(index) if !log_is_ours => HINT_TEXTS.line(index),
+            _ => Packed::EMPTY,
+        }
+    }
+}
