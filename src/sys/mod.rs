@@ -8,6 +8,7 @@
 
 pub mod args;
 pub mod block;
+mod clone;
 mod directory;
 pub mod error;
 pub mod fd;

@@ -18,7 +18,8 @@ pub(super) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves. For a process
 /// that closes all its files later: the socket too.
 pub fn loopback_up() -> Result<()> {
-    let socket = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    // Any kind of socket will do, and this one costs least.
+    let socket = socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)?;
     // SAFETY: an all-zero ifreq is valid, and the ioctl reads one.
     unsafe {
         let mut request: libc::ifreq = core::mem::zeroed();

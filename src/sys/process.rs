@@ -3,13 +3,18 @@
 use super::args::{self, Args};
 use super::error::{Call, Error, Result, check, check_long, last};
 use super::fd::Fd;
-use super::fs::{self, At};
+use super::fs;
 use crate::put;
 use crate::text::bytes;
 use crate::text::ulimit::Ulimit;
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
+
+pub use super::clone::{
+    Forked, NEW_CGROUP, NEW_IPC, NEW_MOUNT, NEW_NET, NEW_PID, NEW_USER, NEW_UTS, Namespaces, descriptor_of, fork, join,
+    lend, unshare,
+};
 
 /// A process, never 0 and never a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,93 +69,6 @@ impl Exit {
     pub const fn is_success(self) -> bool {
         matches!(self, Exit::Code(0))
     }
-}
-
-/// Namespaces of clone(2), by its flags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Namespaces(pub u64);
-
-pub const NEW_MOUNT: u64 = libc::CLONE_NEWNS as u64;
-pub const NEW_PID: u64 = libc::CLONE_NEWPID as u64;
-pub const NEW_NET: u64 = libc::CLONE_NEWNET as u64;
-pub const NEW_UTS: u64 = libc::CLONE_NEWUTS as u64;
-pub const NEW_IPC: u64 = libc::CLONE_NEWIPC as u64;
-pub const NEW_CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
-pub const NEW_USER: u64 = libc::CLONE_NEWUSER as u64;
-
-/// Which side of a fork we are on.
-pub enum Forked {
-    Child,
-    Parent(Pid),
-}
-
-/// A new process with `namespaces`, in the cgroup whose directory is `cgroup`: clone3(2) with CLONE_INTO_CGROUP.
-///
-/// Without a cgroup, and before Linux 5.7, this is clone(2), which every filter of system calls knows, and the child moves
-/// itself into the cgroup.
-pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
-    /// `struct clone_args` of clone(2), its second version.
-    #[repr(C)]
-    #[derive(Default)]
-    struct Arguments {
-        flags: u64,
-        pidfd: u64,
-        child_tid: u64,
-        parent_tid: u64,
-        exit_signal: u64,
-        stack: u64,
-        stack_size: u64,
-        tls: u64,
-        set_tid: u64,
-        set_tid_size: u64,
-        cgroup: u64,
-    }
-    const INTO_CGROUP: u64 = 0x2_0000_0000;
-    let mut value = -1;
-    let mut decided = false;
-    if let Some(directory) = cgroup {
-        let arguments = Arguments {
-            flags: namespaces.0 | INTO_CGROUP,
-            exit_signal: libc::SIGCHLD as u64,
-            cgroup: directory.raw() as u64,
-            ..Default::default()
-        };
-        // SAFETY: no CLONE_VM, so the child has a copy of everything; there is one thread, so no lock can be left held.
-        value = unsafe { libc::syscall(libc::SYS_clone3, &arguments, core::mem::size_of::<Arguments>()) };
-        // A kernel that knows the call but not its cgroup says that the structure is too big, or the flag wrong.
-        let unknown = |error: Error| [libc::ENOSYS, libc::E2BIG, libc::EINVAL].iter().any(|errno| error.is(*errno));
-        decided = value >= 0 || !unknown(last(Call::Clone3));
-    }
-    if !decided {
-        // SAFETY: as above; all pointers null, so that their order, which differs by machine, does not matter.
-        value = unsafe { libc::syscall(libc::SYS_clone, namespaces.0 | libc::SIGCHLD as u64, 0, 0, 0, 0) };
-        if let (0, Some(directory)) = (value, cgroup) {
-            // Whoever cannot move runs all the same: without the cgroup a service is its process group.
-            let _ = fs::write_file(At::Dir(directory), c"cgroup.procs", b"0");
-        }
-    }
-    let value = check_long(Call::Clone, value)?;
-    Ok(Pid::new(value as i32).map_or(Forked::Child, Forked::Parent))
-}
-
-/// unshare(2).
-pub fn unshare(namespaces: Namespaces) -> Result<()> {
-    // SAFETY: no CLONE_FILES or CLONE_VM among them; there is one thread.
-    check(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) }).map(drop)
-}
-
-/// pidfd_open(2): a descriptor that stands for process `pid`. Linux 5.3; ENOSYS before.
-pub fn descriptor_of(pid: Pid) -> Result<Fd> {
-    // SAFETY: plain numbers.
-    let value = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.number(), 0) };
-    check_long(Call::PidfdOpen, value).map(|raw| Fd::own(raw as i32))
-}
-
-/// setns(2): into the namespaces of these kinds that `file` stands for, one or a process (Linux 5.8); a pid namespace takes
-/// effect for children. EINVAL: it is none of these.
-pub fn join(file: &Fd, kinds: u64) -> Result<()> {
-    // SAFETY: plain numbers.
-    check(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) }).map(drop)
 }
 
 /// The machine has one processor, or we may use one: sched_getaffinity(2).

@@ -29,7 +29,7 @@ use crate::sys::error::{Call, Errno, Error, Result};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll::Interest;
 use crate::sys::process::{self, Forked, Pid};
-use crate::sys::{args, fs, local, poll, signal, user};
+use crate::sys::{args, fs, local, memory, poll, signal, user};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
 use crate::text::ulimit;
@@ -67,8 +67,6 @@ pub struct Place<'p> {
     identity: identity::Identity,
     /// Of files.
     variables: environment::Variables,
-    /// Our reaper has this child to end with.
-    child: Option<Pid>,
     /// The step at hand.
     step: u16,
 }
@@ -138,10 +136,11 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
         Forked::Child => {
             // Closed with the rest, or by execve.
             reader.leak();
-            ours.map(Fd::leak);
+            // Or it would be what keeps it waiting where the outer process has died.
+            drop(ours);
             let Handed { log, input, sockets, ready, terminal, network, process, .. } = handed;
             let (report, given) = (Some(writer), Place { network, process, users, outer, ..Place::default() });
-            child(plan, Place { log, input, sockets, ready, terminal, report, ..given })
+            live(plan, 0, &mut Place { log, input, sockets, ready, terminal, report, ..given })
         }
     }
 }
@@ -160,20 +159,22 @@ fn flags(namespaces: Namespaces) -> process::Namespaces {
     process::Namespaces(flags)
 }
 
-/// The life of a child: the steps, of which the last is execve. It never returns.
-fn child<'p>(plan: &'p Plan, mut place: Place<'p>) -> ! {
-    for (number, step) in plan.steps.iter().enumerate() {
+/// The life of a child: the steps from one on, of which the last is execve. It never returns.
+fn live<'p>(plan: &'p Plan, from: usize, place: &mut Place<'p>) -> ! {
+    for (number, step) in plan.steps.iter().enumerate().skip(from) {
         // The parent would take this child for dead whatever becomes of it: let it be.
-        if step.is_last() && !tell(&place, ARMED, 0) {
+        if step.is_last() && !tell(place, ARMED, 0) {
             process::exit(125);
         }
         place.step = number as u16;
-        if let Err(error) = take(step, &mut place) {
-            tell(&place, place.step, error.errno().0);
+        let taken = match step {
+            // Another process goes on, and this one stays until it has ended.
+            Step::Reaper | Step::Inside => process::lend(&mut || live(plan, number + 1, place)).map(|pid| attend(pid)),
+            _ => take(step, place),
+        };
+        if let Err(error) = taken {
+            tell(place, place.step, error.errno().0);
             process::exit(step.exit_status(i32::from(error.errno().0)));
-        }
-        if let Some(pid) = place.child {
-            attend(pid);
         }
     }
     // A plan without an execve is a bug of its builder.
@@ -209,6 +210,7 @@ fn attend(pid: Pid) -> ! {
     // holds already.
     let _ = process::new_session();
     fd::close_from(0);
+    memory::release_stack();
     // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
     args::forget();
     // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
@@ -285,9 +287,9 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn => {
-            Err(Error::new(Call::Plan, libc::ENOSYS))
-        }
+        Step::Module(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn
+        // And those that two processes come out of.
+        | Step::Reaper | Step::Inside => Err(Error::new(Call::Plan, libc::ENOSYS)),
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio { log, fed } => command::stdio(log, fed, place),
@@ -326,12 +328,6 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Seccomp(set) => command::filter_calls(set),
         // Its pid namespace is for children: as in a new one, whoever made it stays outside of the command's way.
         Step::Join(_) => isolation::join(place),
-        Step::Reaper | Step::Inside => {
-            if let Forked::Parent(pid) = process::fork(process::Namespaces::default(), None)? {
-                place.child = Some(pid);
-            }
-            Ok(())
-        }
         Step::Sockets(words) => {
             place.told.sockets = words;
             given(place.sockets.len() == words.len() && handed::are_in_order(place.sockets))
