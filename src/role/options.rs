@@ -348,8 +348,10 @@ fn unknown<T>(words: Words, name: &[u8], word: &[u8]) -> Option<T> {
     // `-rm` too.
     let long = cut(after(word, b"--").or(after(word, b"-")).unwrap_or_default(), b'=').0;
     match names::nearest(long, &[LONG]) {
-        Some(near) => words.wrong(packed!("unknown option %1; did you mean --%2"), word, near, Packed::EMPTY),
-        None => words.wrong(packed!("unknown option %1"), word, b"", words.hint()),
+        Some(near) if !words.exec => {
+            words.wrong(packed!("unknown option %1; did you mean --%2"), word, near, Packed::EMPTY)
+        }
+        _ => words.wrong(packed!("unknown option %1"), word, b"", words.hint()),
     }
 }
 

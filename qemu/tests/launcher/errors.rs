@@ -223,7 +223,8 @@ fn without_root_words_are_the_same() {
         command.uid(65534).gid(65534);
         house.clean(|| ended(command))
     };
-    let no_root = "run: take root /not/there (nodev): no such file or directory; the root must be a directory";
+    let no_root = "run: take root /not/there (nodev): no such file or directory; \
+                   the root must be a directory, or a file with squashfs, erofs or ext4";
     as_user(&["run", "/not/there", "/bin/true"]).fails(125, no_root);
     // What is wrong with the words is wrong for everybody.
     as_user(&["run", "--bogus"]).fails(125, &format!("run: unknown option --bogus; {TRY}"));

@@ -196,7 +196,7 @@ fn what_cannot_be_entered_is_named() {
     said.fails(125, &format!("exec: join the namespaces of {number}: no such process; it has ended"));
     child.wait().unwrap();
     let user = "exec /usr/sbin/chroot --userspec=7:7 / $tinyo exec 1 true";
-    ended(house.host(user)).fails(125, "exec: this needs root; rootless containers are not in this version of tinyo");
+    ended(house.host(user)).fails(125, "exec: this needs root, with CAP_SYS_ADMIN");
 }
 
 /// One that ends meanwhile: an end like any other, or one line that says so, and never a hang.

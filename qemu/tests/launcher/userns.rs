@@ -289,19 +289,20 @@ fn the_switch_of_the_host_is_named() {
     let script = format!("exec $busybox unshare -U -r -m -p -f --mount-proc $busybox sh -c '{set}'");
     let said = house.clean(|| ended(house.host(&script)));
     assert!(said.err.contains(&format!("tinyo: a: clone: no space left on device; {off}\n")), "{said:?}");
-    // A seccomp filter, as Docker's: clone3(2) is not permitted.
+    // A seccomp filter, as Docker's: clone(2) and clone3(2) are not permitted.
     let filtered = |mut command: Command| {
-        // SAFETY: a program of four instructions that lives until the call is over.
+        // SAFETY: a program of five instructions that lives until the call is over.
         unsafe {
             command.pre_exec(|| {
                 let program = [
                     (0x20, 0, 0, 0),
+                    (0x15, 1, 0, libc::SYS_clone as u32),
                     (0x15, 0, 1, libc::SYS_clone3 as u32),
                     (0x06, 0, 0, 0x0005_0001),
                     (0x06, 0, 0, 0x7fff_0000),
                 ];
                 let mut program = program.map(|(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k });
-                let program = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
+                let program = libc::sock_fprog { len: 5, filter: program.as_mut_ptr() };
                 check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
                 check(libc::prctl(libc::PR_SET_SECCOMP, 2, &raw const program))
             });

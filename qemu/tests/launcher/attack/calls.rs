@@ -4,7 +4,7 @@ use super::{Siege, terminal::typed};
 
 const REFUSED: [&str; 2] = ["EPERM", "ENOSYS"];
 
-const CALLS: [&str; 17] = [
+const CALLS: [&str; 16] = [
     "keyctl 0 -3 1 0 0", // KEYCTL_GET_KEYRING_ID of the session
     "add_key @user @name @x 1 -3",
     "request_key @user @name 0 0",
@@ -18,7 +18,6 @@ const CALLS: [&str; 17] = [
     "setns 0 0",
     "open_by_handle_at -100 [8:0:0:0] 0",
     "kcmp 0 0 0 0 0",
-    "name_to_handle_at -100 @/ [0:0] #8 0",
     "ioctl 0 0x5412 @x", // TIOCSTI
     "ioctl 0 0x100005412 @x",
     "ioctl 0 0x541C [3:0]", // TIOCLINUX
