@@ -149,7 +149,9 @@ steps! {
     /// For root; another user has the ambient ones.
     Capabilities { set: u64, ambient: u64 } = "keep capabilities ",
     DieWithParent = "die with the parent",
-    Reaper = "leave a reaper as PID 1",
+    /// `apart`: a copy of this process, which has the launcher's words in its memory, where /proc/1/cmdline shows them until it
+    /// has forgotten them; else one that lends its memory meanwhile.
+    Reaper { apart: bool } = "leave a reaper as PID 1",
     NoNewPrivileges = "no new privileges",
     /// For who keeps these capabilities.
     Seccomp(u64) = "seccomp default (",

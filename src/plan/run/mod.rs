@@ -169,7 +169,13 @@ fn live<'p>(plan: &'p Plan, from: usize, place: &mut Place<'p>) -> ! {
         place.step = number as u16;
         let taken = match step {
             // Another process goes on, and this one stays until it has ended.
-            Step::Reaper | Step::Inside => process::lend(&mut || live(plan, number + 1, place)).map(|pid| attend(pid)),
+            Step::Reaper { apart: true } => match process::fork(process::Namespaces::default(), None) {
+                Ok(Forked::Parent(pid)) => attend(pid),
+                done => done.map(drop),
+            },
+            Step::Reaper { .. } | Step::Inside => {
+                process::lend(&mut || live(plan, number + 1, place)).map(|pid| attend(pid))
+            }
             _ => take(step, place),
         };
         if let Err(error) = taken {
@@ -206,13 +212,13 @@ fn tell(place: &Place, step: u16, errno: u16) -> bool {
 ///
 /// Its rights are those of the command, which `tinyo exec` looks at.
 fn attend(pid: Pid) -> ! {
+    // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy. First: it is quick.
+    args::forget();
     // Out of the launcher's session: no terminal to type into, no signal that it gets by itself. It can only fail where it
     // holds already.
     let _ = process::new_session();
     fd::close_from(0);
     memory::release_stack();
-    // The launcher's words name paths of the host's, and other people's secrets; our child has its own copy.
-    args::forget();
     // The command may run already, and nobody is there to tell: a second is what the kernel gets to find memory in. After
     // that, or without a descriptor by its own limit, this is the end, and the kernel ends the rest.
     match (0..100).find_map(|_| signal::open().inspect_err(|_| poll::pause()).ok()) {
@@ -289,7 +295,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         // The boot's own: they need a device to come, and time. It takes them itself.
         Step::Module(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn
         // And those that two processes come out of.
-        | Step::Reaper | Step::Inside => Err(Error::new(Call::Plan, libc::ENOSYS)),
+        | Step::Reaper { .. } | Step::Inside => Err(Error::new(Call::Plan, libc::ENOSYS)),
 
         Step::Session { terminal } => command::session(terminal),
         Step::Stdio { log, fed } => command::stdio(log, fed, place),
