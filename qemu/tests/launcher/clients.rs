@@ -44,18 +44,23 @@ impl Supervisor {
             std::fs::read_to_string(path).is_ok_and(|children| !children.trim().is_empty())
         });
         let control = PathBuf::from(format!("/proc/{}/root/run/tinyo/control", first(&child)));
-        soon("it listens", || control.exists());
-        Supervisor { child, control }
+        let supervisor = Supervisor { child, control };
+        // Its name is there a moment before it listens.
+        soon("it listens", || supervisor.try_to_connect().is_ok());
+        supervisor
     }
 
     /// A connection that gives up after five seconds: far more than any answer takes.
     fn connect(&self) -> OwnedFd {
+        self.try_to_connect().unwrap()
+    }
+
+    fn try_to_connect(&self) -> nix::Result<OwnedFd> {
         let client = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).unwrap();
         let limit = TimeVal::new(5, 0);
         setsockopt(&client, sockopt::SendTimeout, &limit).unwrap();
         setsockopt(&client, sockopt::ReceiveTimeout, &limit).unwrap();
-        connect(client.as_raw_fd(), &UnixAddr::new(&self.control).unwrap()).unwrap();
-        client
+        connect(client.as_raw_fd(), &UnixAddr::new(&self.control)?).map(|()| client)
     }
 
     /// What a well-behaved client hears: the packets until the last.
