@@ -4,7 +4,8 @@ use crate::say;
 use crate::sys::fd::Fd;
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Pid, Waited};
-use crate::sys::{signal, tty};
+use crate::sys::signal::{self, Sent};
+use crate::sys::tty;
 
 /// How the child is attended to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub enum Stops {
     Outside { first: bool },
 }
 
-/// From a launcher to a container's first process, which gets it from nobody else: it is never passed on.
+/// From a launcher to a container's first process, which takes it from nobody inside: it is never passed on.
 const HALT: i32 = libc::SIGTTOU;
 
 /// Stays until `child` has ended, and says how. `signals` is a signalfd, opened before the child was made, so that no
@@ -82,11 +83,11 @@ pub fn attend(child: Pid, signals: &Fd, manner: Manner, mut died: bool) -> Exit 
 /// an end.
 pub fn forward(child: Pid, signals: &Fd, manner: Manner, asked: &mut bool) -> bool {
     let mut died = false;
-    while let Ok(Some((number, typed))) = signal::next_sent(signals) {
+    while let Ok(Some(Sent { number, typed, from_outside })) = signal::next_sent(signals) {
         let signal = i32::from(number);
         died |= signal == libc::SIGCHLD;
         match (signal, manner.stops) {
-            (HALT, Stops::All) => {
+            (HALT, Stops::All) if from_outside => {
                 *asked = process::kill_all(libc::SIGSTOP as u8).is_ok();
                 continue;
             }

@@ -109,20 +109,30 @@ pub fn open() -> Result<Fd> {
 
 /// The next signal that is waiting, by number; None when there is no more.
 pub fn next(fd: &Fd) -> Result<Option<u8>> {
-    Ok(next_sent(fd)?.map(|(number, _)| number))
+    Ok(next_sent(fd)?.map(|sent| sent.number))
 }
 
-/// The same, and whether the kernel sent it by itself, as a terminal does for what is typed, and nobody by kill(2).
-pub fn next_sent(fd: &Fd) -> Result<Option<(u8, bool)>> {
+/// A signal, and who sent it.
+pub struct Sent {
+    pub number: u8,
+    /// The kernel by itself, as a terminal does for what is typed, and nobody by kill(2).
+    pub typed: bool,
+    /// Somebody who has no number in this pid namespace: from outside, or the kernel.
+    pub from_outside: bool,
+}
+
+/// The same, with its sender.
+pub fn next_sent(fd: &Fd) -> Result<Option<Sent>> {
     /// SI_KERNEL of sigaction(2).
-    const KERNEL: u8 = 0x80;
+    const KERNEL: u32 = 0x80;
     let mut info = [0u8; core::mem::size_of::<libc::signalfd_siginfo>()];
     match fd.read(&mut info) {
-        // ssi_signo is the first field, ssi_code the third, of 32 bits each in native order.
-        Ok(_) => Ok(Some((
-            u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as u8,
-            u32::from_ne_bytes([info[8], info[9], info[10], info[11]]) == KERNEL.into(),
-        ))),
+        // ssi_signo is the first field, ssi_code the third, ssi_pid the fourth, of 32 bits each in native order.
+        Ok(_) => {
+            let fields = info.as_chunks().0;
+            let field = |at: usize| fields.get(at).map_or(0, |&bytes| u32::from_ne_bytes(bytes));
+            Ok(Some(Sent { number: field(0) as u8, typed: field(2) == KERNEL, from_outside: field(3) == 0 }))
+        }
         Err(error) if error.is(libc::EAGAIN) => Ok(None),
         Err(error) => Err(error),
     }
