@@ -127,7 +127,7 @@ pub fn spawn(plan: &Plan, handed: Handed) -> Result<Child> {
                 users::serve(plan, pid, socket, handed.block)?;
             }
             // The first of many services would wait until the last one is forked, for the one processor is ours until
-            // we sleep. An execve from a disk that hangs is not waited for.
+            // we sleep: until its execve, which ends our sleep in the middle, but not for one from a disk that hangs.
             if handed.alone {
                 let _ = poll::wait(&mut [Interest::end_of(&reader)], Some(Millis(poll::now().0 + HEAD_START.0)));
             }
