@@ -191,7 +191,12 @@ pub fn exec<'c>(
 ) {
     let Rights { user, groups, .. } = *rights;
     let name = service.container.as_ref().map_or(c"", |container| container.root);
-    plan.extend(&[Step::Undumpable, Step::Join(name), Step::CloseFiles, Step::Keyring]);
+    let terminal = service.kind == Kind::Console;
+    plan.extend(&[Step::Undumpable, Step::Join(name)]);
+    if terminal {
+        plan.push(Step::Pty);
+    }
+    plan.extend(&[Step::CloseFiles, Step::Keyring]);
     let filter = Step::Seccomp(rights.bounding);
     if rights.filtered && !rights.no_new_privileges {
         // Only SYS_ADMIN may then, which is about to go.
@@ -214,7 +219,7 @@ pub fn exec<'c>(
     plan.extend(&[
         Step::Inside,
         Step::DieWithParent,
-        Step::Session { terminal: false },
+        Step::Session { terminal },
         Step::ResetSignals,
         // A filter of system calls belongs here, last, where the container has one.
         Step::Exec { argv: config.list(service.exec), env: config.list(service.env), term },

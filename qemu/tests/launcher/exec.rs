@@ -20,14 +20,14 @@ use crate::{
 };
 
 /// A container of `tinyo run`, which stays until it is ended.
-struct Running<'h> {
+pub struct Running<'h> {
     house: &'h House,
     child: Option<Child>,
     /// Its PID 1, outside.
-    pid: String,
+    pub pid: String,
 }
 
-fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
+pub fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
     let ready = house.beside("ready");
     fs::write(&ready, "").unwrap();
     // Whoever the command is.
@@ -42,10 +42,10 @@ fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
     Running { house, child: Some(child), pid }
 }
 
-const STAY: &str = "exec sleep 100000";
+pub const STAY: &str = "exec sleep 100000";
 
 impl Running<'_> {
-    fn command(&self, options: &[&str], words: &[&str]) -> Command {
+    pub fn command(&self, options: &[&str], words: &[&str]) -> Command {
         self.house.tinyo(&[&["exec"], options, &[&self.pid], words].concat())
     }
 
@@ -57,7 +57,7 @@ impl Running<'_> {
         self.exec(&[], &["/bin/sh", "-c", script])
     }
 
-    fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let child = self.child.take().unwrap();
         let _ = kill(pid(&child), Signal::SIGKILL);
         finish(child)
@@ -180,7 +180,7 @@ fn what_cannot_be_entered_is_named() {
     const TRY: &str = "try tinyo exec --help";
     exec(&[]).fails(125, &format!("exec: no NAME: exec NAME COMMAND is needed; {TRY}"));
     exec(&["web"]).fails(125, &format!("exec: no COMMAND after web; {TRY}"));
-    exec(&["-t", "web", "sh"]).fails(125, &format!("exec: unknown option -t; {TRY}"));
+    exec(&["-m", "web", "sh"]).fails(125, &format!("exec: unknown option -m; {TRY}"));
     exec(&["--privileged", "web", "sh"]).fails(125, &format!("exec: unknown option --privileged; {TRY}"));
     exec(&["-u", "a b", "1", "sh"])
         .fails(125, "exec: --user: a b is no user; write USER or USER:GROUP, each a name or a number");
