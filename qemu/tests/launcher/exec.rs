@@ -14,7 +14,7 @@ use nix::{
 };
 
 use crate::{
-    escape::{attacker, held, state},
+    escape::{REFUSED, attacker, held, state},
     house::{Ended, House, ended, finish, pid, soon},
     scene::Scene,
 };
@@ -256,20 +256,21 @@ fn nobody_inside_sees_the_host_through_it() {
 fn nobody_inside_can_write_to_the_hosts_binary() {
     let Some(house) = House::build() else { return };
     attacker(&house);
-    house.file("evil", 0o755, "#!/proc/self/exe init\n");
+    std::os::unix::fs::symlink("/proc/self/exe", house.root().join("self")).unwrap();
     let before = state(&house.tinyo);
     for options in [&[][..], &["--cap-add=ALL"]] {
         let box_ = run(&house, options, "exec /attack");
-        let chain = box_.command(&[], &["/evil", "/evil"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        for word in ["help", "run", "exec"] {
-            house.file("other", 0o755, format!("#!/proc/self/exe {word}\n"));
-            box_.exec(&[], &["/other", "/", "/bin/true"]);
+        let words = ["/self", "init", "--", "/bin/sleep", "1000"];
+        let waits = box_.command(&[], &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for word in ["help", "run", "exec", "init"] {
+            house.file("evil", 0o755, format!("#!/proc/self/exe {word}\n"));
+            box_.exec(&[], &["/evil", "/", "/bin/true"]).fails(126, REFUSED);
         }
         for _ in 0..20 {
             box_.exec(&[], &["true"]);
         }
-        let _ = kill(pid(&chain), Signal::SIGKILL);
-        finish(chain);
+        let _ = kill(pid(&waits), Signal::SIGKILL);
+        finish(waits);
         held(&finish_attack(box_));
         assert_eq!(state(&house.tinyo), before, "{options:?}: the host's file was changed");
     }
