@@ -16,6 +16,7 @@ use nix::{
 use crate::{
     escape::{REFUSED, attacker, held, state},
     house::{Ended, House, ended, finish, pid, soon},
+    rootless::as_caller,
     scene::Scene,
 };
 
@@ -38,7 +39,8 @@ pub fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> 
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     soon("it runs", || fs::read_to_string(&ready).is_ok_and(|said| said == "up\n"));
     let path = format!("/proc/{0}/task/{0}/children", child.id());
-    let pid = fs::read_to_string(path).unwrap().trim().to_owned();
+    // Behind it is who made its map of ids, for a moment yet.
+    let pid = fs::read_to_string(path).unwrap().split(' ').next().unwrap().to_owned();
     Running { house, child: Some(child), pid }
 }
 
@@ -302,6 +304,32 @@ fn a_service_is_entered_by_its_name() {
     exec(&format!("plain {busybox} sh -c 'id -u; id -g'")).says("9\n9\n");
     exec("wbe true").fails(125, "exec: wbe: no such service; did you mean web");
     exec("off true").fails(125, "exec: this service is not running; try tinyo status");
+}
+
+/// Somebody's own user namespace, who has laid over its users what only the host's root can read.
+#[test]
+fn nobody_inside_has_the_hosts_root_read_for_them() {
+    let Some(house) = House::build() else { return };
+    for (mode, reason) in [
+        (0o600, "no such file or directory; is it in the passwd or group file there?"),
+        // It is read there as whoever made the namespace, which has no groups to set.
+        (
+            0o644,
+            "operation not permitted; is it a single id, which has no other groups? then leave group-add out, or write userns = \"auto\"",
+        ),
+    ] {
+        let secret = house.file("secret", mode, "spy:x:0:0::/:/bin/sh\n");
+        let script = format!("mount --bind {} /etc/passwd && echo up && exec sleep 1000", secret.display());
+        let mut command = Command::new("unshare");
+        command.args(["-U", "-r", "-m", "/bin/sh", "-c", &script]).stdout(Stdio::piped());
+        let mut child = as_caller(command).spawn().unwrap();
+        let mut up = [0; 3];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut up).unwrap();
+        let said = ended(house.tinyo(&["exec", "-u", "spy", &child.id().to_string(), "true"]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        said.fails(125, &format!("exec: become user spy: {reason}"));
+    }
 }
 
 /// It is born in the container's cgroup.
