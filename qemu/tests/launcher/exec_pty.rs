@@ -126,7 +126,7 @@ fn keys_are_the_commands_and_the_callers_terminal_comes_back() {
 fn the_callers_terminal_is_out_of_reach() {
     let Some(house) = House::build() else { return };
     let container = run(&house, &["--privileged"], STAY);
-    let script = "for file in /proc/[0-9]*/fd/*; do [ -c $file ] && readlink $file; done | grep -v /dev/null | sort -u; \
+    let script = "for file in /proc/[0-9]*/fd/*; do [ -c $file ] && readlink $file; done | grep ^/ | grep -v null | sort -u; \
                   cat /proc/[0-9]*/stat | while read line; do set -- $line; echo tty $7; done | sort -u; echo end";
     let mut terminal = shell(&container, &[], script);
     // 34816: 136:0 as the kernel prints it. The reaper and what it keeps have none.
