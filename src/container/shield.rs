@@ -6,28 +6,42 @@
 //! file, read-only and attached nowhere; before Linux 5.12, or without the right to mount, from a sealed copy in memory
 //! (memfd_create(2)). A file that its caller could not write to needs neither where nobody but the caller is inside.
 
+use core::ffi::CStr;
+
 use crate::sys::args::Args;
 use crate::sys::error::{Error, Result};
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::sys::{process, user};
 
-const SELF: &core::ffi::CStr = c"/proc/self/exe";
+const SELF: &CStr = c"/proc/self/exe";
 
-/// This process runs from such a bind mount: attached nowhere, it has no path but its own root.
+/// This process runs from such a clone.
 pub fn is_clone() -> bool {
-    fs::read_link(At::Cwd, SELF, &mut [0; 2]) == Ok(b"/")
+    match fs::read_link(At::Cwd, SELF, &mut [0; 32]) {
+        // Attached nowhere, a mount has no path but its own root.
+        Ok(b"/") => true,
+        // A copy in memory: anybody may call a file so, but only ours are sealed.
+        Ok(name) if name.starts_with(b"/memfd:") => fs::open(SELF, fs::READ).is_ok_and(|file| fs::is_sealed(&file)),
+        _ => false,
+    }
+}
+
+/// The script that made the kernel run such a clone: an image's, whose `#!` line leads to the executable of a process of ours.
+/// (Whoever runs that by itself runs it once. /run/tinyo/bin/tinyo does.)
+///
+/// Nobody else pays a system call for this: only a script stands behind its interpreter, and one argument to that, as what was
+/// executed. The script of an interpreter that is a script itself comes later, and first once `init` has run that.
+pub fn script(args: &Args) -> Option<&'static CStr> {
+    let executed = args.executed();
+    let place = (0..3).find(|&index| args.get(index) == executed)?;
+    executed.filter(|_| place > 0 && is_clone())
 }
 
 /// Our file can never be written through us: it is such a clone, or on a file system that nothing can write to. A mount that
 /// is read-only now is not enough: its owner may make it writable for an update.
 pub fn is_up() -> Result<bool> {
-    match fs::read_link(At::Cwd, SELF, &mut [0; 32]) {
-        Ok(b"/") => Ok(true),
-        // A copy in memory: anybody may call a file so, but only ours are sealed.
-        Ok(name) if name.starts_with(b"/memfd:") => Ok(fs::is_sealed(&fs::open(SELF, fs::READ)?)),
-        _ => Ok(fs::file_system_of(SELF)?.is_never_written()),
-    }
+    Ok(is_clone() || fs::file_system_of(SELF)?.is_never_written())
 }
 
 /// The file is not the caller's to write to, nor to give itself the right.

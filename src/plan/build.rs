@@ -189,17 +189,18 @@ pub fn exec<'c>(
     rights: &Rights<'c>,
     term: Option<&'c CStr>,
 ) {
-    let Rights { user, groups, .. } = *rights;
     let name = service.container.as_ref().map_or(c"", |container| container.root);
-    plan.extend(&[Step::Undumpable, Step::Join(name), Step::CloseFiles, Step::Keyring]);
-    let filter = Step::Seccomp(rights.bounding);
+    let terminal = service.kind == Kind::Console;
+    plan.extend(&[Step::Undumpable, Step::Join(name)]);
+    plan.extend(terminal.then_some(Step::Pty).as_slice());
+    plan.extend(&[Step::CloseFiles, Step::Keyring]);
     if rights.filtered && !rights.no_new_privileges {
         // Only SYS_ADMIN may then, which is about to go.
-        plan.push(filter);
+        plan.push(Step::Seccomp(rights.bounding));
     }
     plan.extend(&[
         Step::Bounding(rights.bounding),
-        Step::User { user, groups },
+        Step::User { user: rights.user, groups: rights.groups },
         Step::Capabilities { set: rights.capabilities, ambient: 0 },
         Step::DieWithParent,
         Step::ModeMask(0o022),
@@ -208,15 +209,14 @@ pub fn exec<'c>(
     if rights.no_new_privileges {
         plan.push(Step::NoNewPrivileges);
         if rights.filtered {
-            plan.push(filter);
+            plan.push(Step::Seccomp(rights.bounding));
         }
     }
     plan.extend(&[
         Step::Inside,
         Step::DieWithParent,
-        Step::Session { terminal: false },
+        Step::Session { terminal },
         Step::ResetSignals,
-        // A filter of system calls belongs here, last, where the container has one.
         Step::Exec { argv: config.list(service.exec), env: config.list(service.env), term },
     ]);
 }

@@ -291,9 +291,6 @@ fn a_failure_has_its_exit_status_and_its_hint() {
 /// What a container can see of a process that comes in has no right, file or directory that the container has not.
 #[test]
 fn who_is_entered_sees_nothing_that_it_has_not() {
-    let mut config = Config::new();
-    config.add_service(b"x").unwrap().container = Some(Container::new(c"web"));
-    let mut plan = Plan::default();
     let rights = Rights {
         user: Some(c"7:8"),
         groups: &[c"9"],
@@ -302,9 +299,15 @@ fn who_is_entered_sees_nothing_that_it_has_not() {
         no_new_privileges: true,
         filtered: true,
     };
-    exec(&mut plan, &config, &config.services[0], &rights, None);
-    let steps: Vec<_> = plan.steps.iter().map(|step| shown(step)).collect();
-    let order = [
+    let steps = |kind| -> Vec<_> {
+        let mut config = Config::new();
+        config.add_service(b"x").unwrap().container = Some(Container::new(c"web"));
+        config.services[0].kind = kind;
+        let mut plan = Plan::default();
+        exec(&mut plan, &config, &config.services[0], &rights, None);
+        plan.steps.iter().map(|step| shown(step)).collect()
+    };
+    let mut order = std::vec![
         "become undumpable",
         "join the namespaces of web",
         "close inherited files",
@@ -325,5 +328,9 @@ fn who_is_entered_sees_nothing_that_it_has_not() {
         "reset signals",
         "run",
     ];
-    assert_eq!(steps, order);
+    assert_eq!(steps(Kind::Daemon), order);
+    // With a terminal: made where its devpts is seen, while there is still a file to send it through.
+    order.insert(2, "open a terminal (standard input, output and error)");
+    order[15] = "new session with the terminal";
+    assert_eq!(steps(Kind::Console), order);
 }

@@ -49,6 +49,7 @@ hints! {
     Overlay, ESTALE => "it belongs to another root",
     Join, ESRCH | ENOENT => "it has ended",
     Inside, ENOMEM => "it is ending",
+    Pty, ENODEV | ENOENT | ENOTDIR | EACCES => "its /dev/pts must be a devpts; leave --tty out",
     Network, EINVAL | ENOENT | ENOTDIR => "is it a network namespace? ip netns add NAME makes /run/netns/NAME",
     Network, EPERM => "is it of another user namespace?",
     Volume, ENOENT => "a volume's source must exist",

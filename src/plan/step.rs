@@ -114,8 +114,9 @@ steps! {
     Tmpfs { target: &'a [u8], options: &'a [u8] } = "mount tmpfs on %1%(",
     /// `guarded`: a node that somebody makes there does not open.
     Devices { guarded: bool } = "mount tmpfs on /dev (null zero full random urandom tty, fd and standard links, pts, shm, mqueue)",
-    /// A terminal of the container's own as standard input, output and error; its master goes to the launcher.
-    Pty = "open a terminal (standard input, output and error, /dev/console)",
+    /// A terminal of the container's own as standard input, output and error, and as a new one's /dev/console; its
+    /// master goes to the launcher.
+    Pty = "open a terminal (standard input, output and error)",
     Device(Device<'a>) = "bind device %1 on %2",
     Pivot = "pivot root",
     Proc = "mount proc on /proc (nosuid,nodev,noexec)",

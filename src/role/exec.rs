@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::run::{Failed, launch};
 use super::{client, exit};
-use crate::config::{Config, Service};
+use crate::config::{Config, Kind, Service};
 use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
@@ -24,6 +24,7 @@ pub const USAGE: Packed = packed!(
   -e, --env NAME[=VALUE]      set NAME, or pass it on
   -u, --user USER[:GROUP]     run as USER, by name or number (NAME: as the service; PID: 0:0)
   -w, --workdir PATH          start in PATH (/)
+  -t, --tty                   a terminal of its own; -i is taken, and void
 NAME is a service of PID 1, PID a process: in its namespaces, its cgroup, and within its rights.
 Exit status: the command's; 125 tinyo failed, 126 not executable, 127 not found, 128+N killed by signal N
 "
@@ -73,7 +74,8 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let mut plan = Plan::default();
     build::exec(&mut plan, config, service, &rights, term);
     let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
-    let status = launch(&plan, "exec", Manner::default(), handed, &mut |_| true);
+    let manner = Manner { terminal: service.kind == Kind::Console, ..Manner::default() };
+    let status = launch(&plan, "exec", manner, handed, &mut |_| true);
     Ok(status.unwrap_or_else(|Failed { status }| status))
 }
 

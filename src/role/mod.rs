@@ -18,17 +18,21 @@ mod tini;
 mod told;
 mod words;
 
+use crate::container::shield;
 use crate::say;
 use crate::sys::args::Args;
 use crate::sys::fd;
 use crate::sys::fs::{self, At};
 use crate::sys::{poll, process, user};
+use crate::text::show::Show;
 use choose::{Place, Role};
 
 /// Exit codes of tinyo's own (those of commands are passed on as they are).
 pub mod exit {
     /// tinyo itself failed where it stands for a command: `run`, `init`.
     pub const LAUNCHER: u8 = 125;
+    /// The command is there, and cannot be executed.
+    pub const NOT_EXECUTABLE: u8 = 126;
     pub const USAGE: u8 = 100;
     pub const SYSTEM: u8 = 111;
 }
@@ -39,6 +43,14 @@ pub fn main(args: Args) -> u8 {
     if user::is_elevated() {
         say!(Failure, "not with setuid, setgid or file capabilities: run it as the user it shall be");
         return exit::LAUNCHER;
+    }
+    if let Some(script) = shield::script(&args) {
+        say!(
+            Failure,
+            "{}: its #! line leads to tinyo's own file; name a program of the image",
+            Show(script.to_bytes())
+        );
+        return exit::NOT_EXECUTABLE;
     }
     let words = [args.get(0), args.get(1)].map(|word| word.map_or(b"".as_slice(), |word| word.to_bytes()));
     match choose::choose(place(), words[0], words[1]) {

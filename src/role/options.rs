@@ -169,7 +169,11 @@ impl Words<'_> {
     }
 
     const fn have(&self, field: Field) -> bool {
-        !self.exec || matches!(field, Field::Env | Field::EnvFile | Field::User | Field::Workdir | Field::Help)
+        !self.exec
+            || matches!(
+                field,
+                Field::Env | Field::EnvFile | Field::User | Field::Workdir | Field::OwnTty | Field::Void | Field::Help
+            )
     }
 
     /// Nothing comes of words with something wrong; empty ones must not look like nothing.

@@ -37,6 +37,16 @@ impl Args {
         self.words.is_empty()
     }
 
+    /// What was executed, as execve(2) was given it: of a script its own path, which the kernel also gives to the interpreter
+    /// (getauxval(3) AT_EXECFN).
+    pub fn executed(&self) -> Option<&'static CStr> {
+        // SAFETY: where there is one, the kernel ends it with a NUL and keeps it until execve.
+        unsafe {
+            let path = libc::getauxval(libc::AT_EXECFN) as *const c_char;
+            if path.is_null() { None } else { Some(CStr::from_ptr(path)) }
+        }
+    }
+
     /// The words from `start` on.
     pub fn from(&self, start: usize) -> impl Iterator<Item = &'static CStr> + use<'_> {
         (start..self.len()).filter_map(|index| self.get(index))

@@ -13,6 +13,13 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     }
 }
 
+/// setfsuid(2): files are opened, and made, as root of the user namespace that this process is in; where that has no root,
+/// as before.
+pub fn act_as_root() {
+    // SAFETY: a plain number.
+    unsafe { libc::syscall(libc::SYS_setfsuid, 0) };
+}
+
 /// setgroups(2): the supplementary groups.
 pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: the array is readable for its whole length.

@@ -14,20 +14,21 @@ use nix::{
 };
 
 use crate::{
-    escape::{attacker, held, state},
+    escape::{REFUSED, attacker, held, state},
     house::{Ended, House, ended, finish, pid, soon},
+    rootless::as_caller,
     scene::Scene,
 };
 
 /// A container of `tinyo run`, which stays until it is ended.
-struct Running<'h> {
+pub struct Running<'h> {
     house: &'h House,
     child: Option<Child>,
     /// Its PID 1, outside.
-    pid: String,
+    pub pid: String,
 }
 
-fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
+pub fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
     let ready = house.beside("ready");
     fs::write(&ready, "").unwrap();
     // Whoever the command is.
@@ -38,14 +39,15 @@ fn run<'h>(house: &'h House, options: &[&str], script: &str) -> Running<'h> {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     soon("it runs", || fs::read_to_string(&ready).is_ok_and(|said| said == "up\n"));
     let path = format!("/proc/{0}/task/{0}/children", child.id());
-    let pid = fs::read_to_string(path).unwrap().trim().to_owned();
+    // Behind it is who made its map of ids, for a moment yet.
+    let pid = fs::read_to_string(path).unwrap().split(' ').next().unwrap().to_owned();
     Running { house, child: Some(child), pid }
 }
 
-const STAY: &str = "exec sleep 100000";
+pub const STAY: &str = "exec sleep 100000";
 
 impl Running<'_> {
-    fn command(&self, options: &[&str], words: &[&str]) -> Command {
+    pub fn command(&self, options: &[&str], words: &[&str]) -> Command {
         self.house.tinyo(&[&["exec"], options, &[&self.pid], words].concat())
     }
 
@@ -57,7 +59,7 @@ impl Running<'_> {
         self.exec(&[], &["/bin/sh", "-c", script])
     }
 
-    fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let child = self.child.take().unwrap();
         let _ = kill(pid(&child), Signal::SIGKILL);
         finish(child)
@@ -180,7 +182,7 @@ fn what_cannot_be_entered_is_named() {
     const TRY: &str = "try tinyo exec --help";
     exec(&[]).fails(125, &format!("exec: no NAME: exec NAME COMMAND is needed; {TRY}"));
     exec(&["web"]).fails(125, &format!("exec: no COMMAND after web; {TRY}"));
-    exec(&["-t", "web", "sh"]).fails(125, &format!("exec: unknown option -t; {TRY}"));
+    exec(&["-m", "web", "sh"]).fails(125, &format!("exec: unknown option -m; {TRY}"));
     exec(&["--privileged", "web", "sh"]).fails(125, &format!("exec: unknown option --privileged; {TRY}"));
     exec(&["-u", "a b", "1", "sh"])
         .fails(125, "exec: --user: a b is no user; write USER or USER:GROUP, each a name or a number");
@@ -256,20 +258,21 @@ fn nobody_inside_sees_the_host_through_it() {
 fn nobody_inside_can_write_to_the_hosts_binary() {
     let Some(house) = House::build() else { return };
     attacker(&house);
-    house.file("evil", 0o755, "#!/proc/self/exe init\n");
+    std::os::unix::fs::symlink("/proc/self/exe", house.root().join("self")).unwrap();
     let before = state(&house.tinyo);
     for options in [&[][..], &["--cap-add=ALL"]] {
         let box_ = run(&house, options, "exec /attack");
-        let chain = box_.command(&[], &["/evil", "/evil"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        for word in ["help", "run", "exec"] {
-            house.file("other", 0o755, format!("#!/proc/self/exe {word}\n"));
-            box_.exec(&[], &["/other", "/", "/bin/true"]);
+        let words = ["/self", "init", "--", "/bin/sleep", "1000"];
+        let waits = box_.command(&[], &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for word in ["help", "run", "exec", "init"] {
+            house.file("evil", 0o755, format!("#!/proc/self/exe {word}\n"));
+            box_.exec(&[], &["/evil", "/", "/bin/true"]).fails(126, REFUSED);
         }
         for _ in 0..20 {
             box_.exec(&[], &["true"]);
         }
-        let _ = kill(pid(&chain), Signal::SIGKILL);
-        finish(chain);
+        let _ = kill(pid(&waits), Signal::SIGKILL);
+        finish(waits);
         held(&finish_attack(box_));
         assert_eq!(state(&house.tinyo), before, "{options:?}: the host's file was changed");
     }
@@ -301,6 +304,32 @@ fn a_service_is_entered_by_its_name() {
     exec(&format!("plain {busybox} sh -c 'id -u; id -g'")).says("9\n9\n");
     exec("wbe true").fails(125, "exec: wbe: no such service; did you mean web");
     exec("off true").fails(125, "exec: this service is not running; try tinyo status");
+}
+
+/// Somebody's own user namespace, who has laid over its users what only the host's root can read.
+#[test]
+fn nobody_inside_has_the_hosts_root_read_for_them() {
+    let Some(house) = House::build() else { return };
+    for (mode, reason) in [
+        (0o600, "no such file or directory; is it in the passwd or group file there?"),
+        // It is read there as whoever made the namespace, which has no groups to set.
+        (
+            0o644,
+            "operation not permitted; is it a single id, which has no other groups? then leave group-add out, or write userns = \"auto\"",
+        ),
+    ] {
+        let secret = house.file("secret", mode, "spy:x:0:0::/:/bin/sh\n");
+        let script = format!("mount --bind {} /etc/passwd && echo up && exec sleep 1000", secret.display());
+        let mut command = Command::new("unshare");
+        command.args(["-U", "-r", "-m", "/bin/sh", "-c", &script]).stdout(Stdio::piped());
+        let mut child = as_caller(command).spawn().unwrap();
+        let mut up = [0; 3];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut up).unwrap();
+        let said = ended(house.tinyo(&["exec", "-u", "spy", &child.id().to_string(), "true"]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        said.fails(125, &format!("exec: become user spy: {reason}"));
+    }
 }
 
 /// It is born in the container's cgroup.

@@ -11,6 +11,7 @@ mod endurance;
 mod errors;
 mod escape;
 mod exec;
+mod exec_pty;
 #[cfg(target_arch = "x86_64")]
 mod faults;
 mod first;

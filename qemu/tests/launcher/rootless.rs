@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Read,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt, chown, lchown},
+        fs::{MetadataExt, PermissionsExt, chown, lchown, symlink},
         process::CommandExt,
     },
     path::Path,
@@ -14,7 +14,7 @@ use std::{
 use nix::sys::signal::{Signal, kill};
 
 use crate::{
-    escape::{ATTACK, state},
+    escape::{attacker, state},
     first::first,
     house::{Ended, House, ended, finish, pid, soon, tree},
 };
@@ -224,6 +224,9 @@ fn what_is_not_the_callers_is_named() {
 #[test]
 fn the_callers_own_binary_is_not_reached() {
     let Some(house) = owned() else { return };
+    attacker(&house);
+    symlink("/proc/self/exe", house.root().join("self")).unwrap();
+    give(&house.root());
     for (owner, mode, options) in [
         (CALLER, 0o755, &[][..]),
         (CALLER, 0o755, &["--init=false", "--cap-add=ALL"]),
@@ -233,15 +236,8 @@ fn the_callers_own_binary_is_not_reached() {
         chown(&house.tinyo, Some(owner), Some(GROUP)).unwrap();
         fs::set_permissions(&house.tinyo, fs::Permissions::from_mode(mode)).unwrap();
         let before = state(&house.tinyo);
-        let evil = house.file("evil", 0o755, "#!/proc/self/exe init\n");
-        give(&house.root());
-        let said = house.clean_but_tree(|| {
-            let mut command = as_caller(house.command(options, &["/evil"]));
-            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            soon("a chain of it runs", || house.processes().len() > 5);
-            fs::rename(house.file("attack.now", 0o755, ATTACK), &evil).unwrap();
-            finish(child)
-        });
+        let command = ["/self", "init", "-s", "--", "/attack"];
+        let said = house.clean_but_tree(|| ended(as_caller(house.command(options, &command))));
         assert_eq!(state(&house.tinyo), before, "{owner} {mode:o} {options:?}: {said:?}");
         let tried = said.out.contains("tried") && !said.out.contains("tried 0");
         assert!(tried || said.err.starts_with("tinyo: "), "{said:?}");

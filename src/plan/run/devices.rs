@@ -6,10 +6,12 @@ use super::isolation::{HARMLESS, make_under, own_directory, path, root};
 use super::machine::NODES;
 use crate::config::value::Device;
 use crate::plan::Users;
+use crate::put;
 use crate::sys::error::{Call, Error, Result};
+use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::{local, mount, tty};
-use crate::text::bytes::Path;
+use crate::text::bytes::{self, Path};
 
 /// A fresh tmpfs on /dev with the nodes that programs expect, and the small file systems that lie in it.
 pub fn devices(guarded: bool, place: &mut Place) -> Result<()> {
@@ -77,17 +79,39 @@ pub fn device(device: &Device, place: &mut Place) -> Result<()> {
     bind(At::Dir(&node), c"", &target, false, &mut place.spot).map(drop)
 }
 
-/// A terminal of the devpts that the container sees, as large as the caller's; its slave is also /dev/console, as with docker.
+/// A terminal of the devpts that the container sees, as large as the caller's; in a new one its slave is also /dev/console, as
+/// with docker.
 pub fn terminal(place: &mut Place) -> Result<()> {
     let missing = Error::new(Call::Plan, libc::EBADF);
-    let (dev, socket) = (place.dev.as_ref().ok_or(missing)?, place.terminal.as_ref().ok_or(missing)?);
-    let (master, slave) = tty::open_pair(At::Dir(dev), c"pts/ptmx")?;
+    let socket = place.terminal.as_ref().ok_or(missing)?;
+    let (master, slave) = match (&place.dev, place.process) {
+        (Some(dev), _) => tty::open_pair(At::Dir(dev), c"pts/ptmx")?,
+        (None, Some((_, directory))) => joined_terminal(directory)?,
+        _ => return Err(missing),
+    };
     tty::copy_size(&master);
     local::send_file(socket, 0, Some(&master))?;
-    let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
-    bind(At::Dir(&slave), c"", &console, false, &mut place.spot)?;
+    if let Some(dev) = &place.dev {
+        let console = fs::open_at(At::Dir(dev), c"console", fs::WRITE | fs::CREATE | fs::EXCLUSIVE)?;
+        bind(At::Dir(&slave), c"", &console, false, &mut place.spot)?;
+    }
     place.identity.has_terminal = true;
     slave.onto_standard()
+}
+
+/// One of a container that was joined, which may have put anything in that place: a device that opening starts, too. So it is
+/// looked at first, and what was looked at is opened. The number alone will do: its driver makes a terminal of the devpts
+/// beside it, or says ENODEV.
+fn joined_terminal(directory: &Fd) -> Result<(Fd, Fd)> {
+    let root = fs::open(c"/", fs::PLACE | fs::DIRECTORY)?;
+    let ptmx = fs::open_in(&root, c"dev/pts/ptmx", fs::PLACE)?;
+    if !fs::file_status(&ptmx)?.is_device(5, 2) {
+        return Err(Error::new(Call::Open, libc::ENODEV));
+    }
+    // `directory` is of the host's /proc; the container's may be anything, and knows nothing of us.
+    let mut path = heapless::Vec::<u8, 24>::new();
+    put!(&mut path, "../self/fd/{}\0", ptmx.number() as u32);
+    tty::open_pair(At::Dir(directory), bytes::terminated(&path).unwrap_or_default())
 }
 
 /// Those that programs expect. `guarded`: none but these opens.

@@ -7,7 +7,8 @@ use crate::limits;
 use crate::plan::Users;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
-use crate::sys::{fs, tty, user};
+use crate::sys::fs::{self, At};
+use crate::sys::{tty, user};
 use crate::text::lines::{self, Stop};
 use crate::text::{bytes, passwd};
 
@@ -141,20 +142,24 @@ const NOBODYS: u32 = u32::MAX;
 /// Gives `each` the lines of a table of users, groups or their ids, if it is `needed`. An image without one has no names, and
 /// that is all.
 pub fn look_up(top: Option<&Fd>, path: &CStr, needed: bool, each: &mut dyn FnMut(&mut [u8]) -> bool) -> Result<()> {
-    // Looked at before it is opened: an image may have a fifo there, a device that opening starts, or a link to what the
-    // kernel lets root read once (/proc/kmsg).
-    let is_table = |place: Fd| {
-        let regular = fs::file_status(&place).is_ok_and(|status| status.is_regular());
-        regular && fs::file_system(&place).is_ok_and(|system| !system.is_kernels())
-    };
-    let open = |flags| match top {
-        Some(top) => fs::open_in(top, path, flags),
-        None => fs::open(path, flags),
-    };
-    if !needed || !open(fs::PLACE).is_ok_and(is_table) {
+    if !needed {
         return Ok(());
     }
-    let Ok(file) = open(fs::READ | fs::NON_BLOCK) else { return Ok(()) };
+    // Looked at before it is opened: an image may have a device there that opening starts. What was opened is what counts, for
+    // it may be another by then: a fifo, where nobody waits, or what the kernel lets root read once (/proc/kmsg).
+    let is_file = |status: Result<fs::Status>| status.is_ok_and(|status| status.is_regular());
+    let flags = fs::READ | fs::NON_BLOCK;
+    let opened = match top {
+        Some(top) if is_file(fs::open_in(top, path, fs::PLACE).and_then(|place| fs::file_status(&place))) => {
+            fs::open_in(top, path, flags)
+        }
+        None if is_file(fs::status(At::Cwd, path)) => fs::open(path, flags),
+        _ => return Ok(()),
+    };
+    let Ok(file) = opened else { return Ok(()) };
+    if !is_file(fs::file_status(&file)) || !fs::file_system(&file).is_ok_and(|system| !system.is_kernels()) {
+        return Ok(());
+    }
     let mut buffer = [0u8; 1024];
     // A terabyte of holes takes no room in an image, and an hour to read.
     let mut left = limits::TABLE_BYTES;

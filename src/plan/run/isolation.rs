@@ -13,7 +13,7 @@ use crate::config::Network;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{mount, net, process};
+use crate::sys::{mount, net, process, user};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -56,14 +56,21 @@ pub fn join(place: &Place) -> Result<()> {
     // The kernel refuses the user namespace that one is in.
     let own = fs::is_same(&user, c"/proc/self/ns/user");
     match whole.and_then(|whole| process::join(&whole, KINDS | if own { 0 } else { process::NEW_USER })) {
-        Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => {}
-        done => return done,
+        Err(error) if error.is(libc::ENOSYS) || error.is(libc::EINVAL) => {
+            let mut files = heapless::Vec::<Fd, { FILES.len() }>::new();
+            for name in FILES.get(usize::from(own)..).unwrap_or_default() {
+                let _ = files.push(fs::open_at(At::Dir(directory), name, fs::READ)?);
+            }
+            files.iter().try_for_each(|file| process::join(file, 0))?;
+        }
+        done => done?,
     }
-    let mut files = heapless::Vec::<Fd, { FILES.len() }>::new();
-    for name in FILES.get(usize::from(own)..).unwrap_or_default() {
-        let _ = files.push(fs::open_at(At::Dir(directory), name, fs::READ)?);
+    if !own {
+        // The host's root is still who owns the host's files: whoever is inside would have us open what they cannot. Nor could
+        // anybody in there be given what we make.
+        user::act_as_root();
     }
-    files.iter().try_for_each(|file| process::join(file, 0))
+    Ok(())
 }
 
 /// Mounts made from here on are seen by nobody else, and nobody else's by us.
