@@ -9,7 +9,7 @@ use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
 use crate::plan::run::Handed;
-use crate::probe::credentials::{Credentials, credentials};
+use crate::probe::credentials::{Credentials, credentials, inside};
 use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs;
@@ -70,7 +70,10 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let like = credentials(process::told(pid, "status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut words = heapless::Vec::<u8, 1024>::new();
     let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
-    let rights = rights(service, by_number, &like, &mut words, &mut groups);
+    let (mut users, mut others) = ([0; 4096], [0; 4096]);
+    let maps = [process::told(pid, "uid_map", &mut users)?, process::told(pid, "gid_map", &mut others)?];
+    let rights = rights(service, by_number, &like, maps, &mut words, &mut groups)
+        .ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut plan = Plan::default();
     build::exec(&mut plan, config, service, &rights, term);
     let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
@@ -79,29 +82,31 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     Ok(status.unwrap_or_else(|Failed { status }| status))
 }
 
-/// Those of the process that is entered, or root's there, within its bounding set.
+/// Those of the process that is entered, or root's there, within its bounding set. `maps`: how its user namespace numbers users
+/// and groups.
 fn rights<'g, 'w: 'g>(
     service: &Service<'w>,
     by_number: bool,
     like: &Credentials,
+    maps: [&[u8]; 2],
     words: &'w mut heapless::Vec<u8, 1024>,
     groups: &'g mut heapless::Vec<&'w CStr, MOST_GROUPS>,
-) -> Rights<'g> {
+) -> Option<Rights<'g>> {
     let user = service.user.or(if by_number { Some(c"0:0") } else { None });
     let (bounding, no_new_privileges, filtered) = (like.bounding, like.no_new_privileges, like.filtered);
     if user.is_some() {
-        return Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges, filtered };
+        return Some(Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges, filtered });
     }
-    put!(words, "{}:{}\0", Show(like.user), Show(like.group));
-    // What does not fit is more than there may be.
-    for &byte in like.groups {
-        let _ = words.push(if byte == b' ' { 0 } else { byte });
+    let [users, others] = maps;
+    put!(words, "{}:{}\0", inside(users, like.user)?, inside(others, like.group)?);
+    // One that has no number there has none to be named by. What does not fit is more than there may be.
+    for group in like.groups.split(|&byte| byte == b' ').filter_map(|group| inside(others, group)) {
+        put!(words, "{}\0", group);
     }
     let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
     let user = each.next();
-    // Without groups there is a space all the same.
-    for group in each.filter(|group| !group.is_empty()) {
+    for group in each {
         let _ = groups.push(group);
     }
-    Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges, filtered }
+    Some(Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges, filtered })
 }

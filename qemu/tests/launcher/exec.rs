@@ -288,10 +288,13 @@ fn a_service_is_entered_by_its_name() {
     let config = "[service.web]\nexec = [\"/bin/sleep\", \"100000\"]\nuser = \"7:8\"\ngroup-add = [\"10\", \"20\"]\n\
                   [service.web.container]\nroot = \"@root\"\n\
                   [service.plain]\nexec = [\"$busybox\", \"sleep\", \"100000\"]\nuser = \"9:9\"\n\
+                  [service.mapped]\nexec = [\"/bin/sleep\", \"100000\"]\nuser = \"7:8\"\ngroup-add = [\"10\"]\n\
+                  [service.mapped.container]\nfrom = \"web\"\nuserns = \"auto\"\n\
                   [service.off]\nexec = [\"x\"]\nautostart = false\n";
     let Some(scene) = Scene::start(config) else { return };
     scene.becomes("web", "ready");
     scene.becomes("plain", "ready");
+    scene.becomes("mapped", "ready");
     let exec =
         |words: &str| ended(scene.house.host(&format!("exec nsenter -t {} -m -p $tinyo exec {words}", scene.pid)));
     exec("web hostname").says("web\n");
@@ -299,6 +302,8 @@ fn a_service_is_entered_by_its_name() {
     exec("web grep CapEff /proc/self/status").says("CapEff:\t0000000000000000\n");
     exec("-u 0 web grep CapEff /proc/self/status").says("CapEff:\t00000000a00425fb\n");
     exec("web ls /usr").is(1, "", "ls: /usr: No such file or directory\n");
+    // Its ids are those that it has inside.
+    exec("mapped id").says("uid=7 gid=8 groups=10\n");
     // One without a container: beside it, as its user.
     let busybox = scene.house.busybox.display().to_string();
     exec(&format!("plain {busybox} sh -c 'id -u; id -g'")).says("9\n9\n");
