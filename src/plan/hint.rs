@@ -60,7 +60,7 @@ hints! {
     Devices, ENODEV | ENOENT => "the host's /dev lacks one of these",
     Proc | Sys, EPERM => "the host's /proc or /sys has mounts over it, as in a container; leave those masks out there",
     Volume | Tmpfs | Devices | Proc | Sys | HostSys, EACCES => "is the root the caller's to read, and to make the mount point in?",
-    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EROFS => "the root is read-only and lacks the mount point",
+    Volume | Tmpfs | Devices | Proc | Sys | HostSys, EROFS => "what it lies in is read-only and lacks the mount point",
     Devices | Proc | Sys | HostSys, ELOOP | ENOTDIR => "the image has something else in its place",
     PrivateMounts, EINVAL => "/ is no mount point; bind it over itself",
     Pivot, EINVAL => "the root must not be shared, nor the bare initramfs",
