@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use super::run::{Failed, launch};
 use super::{client, exit};
 use crate::config::{Config, Service};
+use crate::container::idmap;
 use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
@@ -50,6 +51,9 @@ pub fn exec(config: &Config, service: &Service, term: Option<&CStr>) -> u8 {
 
 const NOBODY: Error = Error::new(Call::Open, libc::ESRCH);
 
+/// Whoever it runs as has no id in its user namespace.
+const NO_ID: Error = Error::new(Call::Lookup, libc::EINVAL);
+
 /// One more than a user can have here: too many of them is an error of the step.
 const MOST_GROUPS: usize = 65;
 
@@ -69,7 +73,10 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let like = credentials(process::told(pid, "status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut words = heapless::Vec::<u8, 1024>::new();
     let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
-    let rights = rights(service, by_number, &like, &mut words, &mut groups);
+    let mut maps = [[0; 1024]; 2];
+    let [users, others] = &mut maps;
+    let maps = [&*process::told(pid, "uid_map", users)?, process::told(pid, "gid_map", others)?];
+    let rights = rights(service, by_number, &like, maps, &mut words, &mut groups).ok_or(NO_ID)?;
     let mut plan = Plan::default();
     build::exec(&mut plan, config, service, &rights, term);
     let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
@@ -77,29 +84,32 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     Ok(status.unwrap_or_else(|Failed { status }| status))
 }
 
-/// Those of the process that is entered, or root's there, within its bounding set.
+/// Those of the process that is entered, or root's there, within its bounding set. Its ids are ours to begin with; `maps` has
+/// who they are in there.
 fn rights<'g, 'w: 'g>(
     service: &Service<'w>,
     by_number: bool,
     like: &Credentials,
+    maps: [&[u8]; 2],
     words: &'w mut heapless::Vec<u8, 1024>,
     groups: &'g mut heapless::Vec<&'w CStr, MOST_GROUPS>,
-) -> Rights<'g> {
+) -> Option<Rights<'g>> {
     let user = service.user.or(if by_number { Some(c"0:0") } else { None });
     let (bounding, no_new_privileges, filtered) = (like.bounding, like.no_new_privileges, like.filtered);
     if user.is_some() {
-        return Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges, filtered };
+        return Some(Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges, filtered });
     }
-    put!(words, "{}:{}\0", Show(like.user), Show(like.group));
+    let [users, others] = maps;
+    let inside = |map, id: &[u8]| idmap::inside(map, u32::try_from(number::decimal(id)?).ok()?);
+    put!(words, "{}:{}\0", inside(users, like.user)?, inside(others, like.group)?);
     // What does not fit is more than there may be.
-    for &byte in like.groups {
-        let _ = words.push(if byte == b' ' { 0 } else { byte });
+    for group in like.groups.split(|&byte| byte == b' ').filter_map(|id| inside(others, id)) {
+        put!(words, "{}\0", group);
     }
     let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
     let user = each.next();
-    // Without groups there is a space all the same.
-    for group in each.filter(|group| !group.is_empty()) {
+    for group in each {
         let _ = groups.push(group);
     }
-    Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges, filtered }
+    Some(Rights { user, groups, capabilities: like.permitted, bounding, no_new_privileges, filtered })
 }

@@ -36,6 +36,7 @@ mod signals;
 mod status;
 mod terminal;
 mod tini;
+mod together;
 mod told;
 mod userns;
 mod users;

@@ -13,7 +13,7 @@ use crate::config::Network;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::{mount, net, process};
+use crate::sys::{mount, net, process, user};
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
@@ -50,6 +50,8 @@ pub fn join(place: &Place) -> Result<()> {
         | process::NEW_PID
         | process::NEW_MOUNT;
     let (pid, directory) = place.process.ok_or(Error::new(Call::Setns, libc::EBADF))?;
+    // Who may not is in there with what the step that gives it a user leaves it.
+    let _ = user::set_groups(&[]);
     let whole = process::descriptor_of(pid);
     // Its directory is that of one process for good: if it lives still, the number was its own all the time.
     let user = fs::open_at(At::Dir(directory), c"ns/user", fs::READ)?;

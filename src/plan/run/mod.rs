@@ -169,6 +169,14 @@ fn live<'p>(plan: &'p Plan, from: usize, place: &mut Place<'p>) -> ! {
         place.step = number as u16;
         let taken = match step {
             // Another process goes on, and this one stays until it has ended.
+            // A copy where somebody is asked before the execve: it may take days, and who has lent its memory hears no signal.
+            Step::Reaper if plan.steps.iter().any(|step| matches!(step, Step::Ask)) => {
+                match process::fork(process::Namespaces::default(), None) {
+                    Ok(Forked::Child) => live(plan, number + 1, place),
+                    Ok(Forked::Parent(pid)) => attend(pid),
+                    Err(error) => Err(error),
+                }
+            }
             Step::Reaper | Step::Inside => process::lend(&mut || live(plan, number + 1, place)).map(|pid| attend(pid)),
             _ => take(step, place),
         };
