@@ -75,7 +75,7 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
     let mut maps = [[0; 1024]; 2];
     let [users, others] = &mut maps;
-    let maps = [&*process::told(pid, "uid_map", users)?, process::told(pid, "gid_map", others)?];
+    let maps = [process::told(pid, "uid_map", users)?, process::told(pid, "gid_map", others)?];
     let rights = rights(service, by_number, &like, maps, &mut words, &mut groups).ok_or(NO_ID)?;
     let mut plan = Plan::default();
     build::exec(&mut plan, config, service, &rights, term);
