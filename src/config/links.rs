@@ -3,7 +3,7 @@
 use super::file::Parser;
 use super::keys::Field;
 use super::wrong::Wrong;
-use super::{Container, Network, Set};
+use super::{Container, Network, Set, Userns};
 use crate::text::names::Nearest;
 use crate::text::toml::Place;
 use heapless::Vec;
@@ -153,7 +153,10 @@ impl<'a> Parser<'a, '_> {
         for at in 0..self.links.len() {
             let Some((link, name)) = self.named(at) else { continue };
             let owner = self.config.service(name).and_then(|owner| self.config.services.get(owner));
-            if link.kind == LinkKind::Network
+            let own = self.config.services.get(usize::from(link.service)).and_then(|own| own.container.as_ref());
+            if link.kind == LinkKind::Network && own.is_some_and(|own| own.userns == Userns::Auto) {
+                self.wrong_link(link, Wrong::OthersNetwork, name, &[]);
+            } else if link.kind == LinkKind::Network
                 && owner.is_some_and(|owner| !matches!(owner.container, Some(Container { network: Network::None, .. })))
             {
                 self.wrong_link(link, Wrong::NoNetwork, name, &[]);

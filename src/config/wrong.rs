@@ -86,6 +86,7 @@ texts!(Wrong {
     NoService = "%1 names \"%2\", which is no service; write [service.%2] too, or correct the name",
     NoServiceNear = "%1 names \"%2\", which is no service; did you mean \"%3\"",
     NoNetwork = "%1 names \"%2\", which has no network of its own; write network = \"none\" in [service.%2.container]",
+    OthersNetwork = "%1 names \"%2\", but a user namespace of its own joins no other's; leave userns out",
     Circle = "services that wait for each other: %2; remove one of their after or requires",
     FromCircle = "from = \"%2\" comes back to itself; write a root there",
     FromNothing = "from = \"%2\" copies nothing; write [service.%2.container]",

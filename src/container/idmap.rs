@@ -73,6 +73,16 @@ pub fn subordinate(line: &[u8], name: &[u8], id: u32) -> Option<(u32, u32)> {
     (theirs && count > 0 && start.checked_add(count).is_some()).then_some((start, count))
 }
 
+/// Who the `outside` of whoever read a uid_map or gid_map is for the process that it is of. None: nobody.
+pub fn inside(map: &[u8], outside: u32) -> Option<u32> {
+    map.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut numbers = line.split(|&byte| byte == b' ').filter_map(decimal);
+        let (first, start, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let at = u64::from(outside).checked_sub(start).filter(|&at| at < count)?;
+        u32::try_from(first.checked_add(at)?).ok()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +149,18 @@ mod tests {
         }
         // Somebody without a name is nobody of no name.
         assert_eq!(subordinate(b":1:6", b"", 1000), None);
+    }
+
+    #[test]
+    fn a_map_is_read_backwards() {
+        let map = b"         0       1000          1\n         1     100000      65536\n";
+        for (outside, inside) in
+            [(1000, Some(0)), (100_000, Some(1)), (165_535, Some(65536)), (165_536, None), (0, None)]
+        {
+            assert_eq!(super::inside(map, outside), inside, "{outside}");
+        }
+        assert_eq!(super::inside(b"         0          0 4294967295\n", 33), Some(33));
+        assert_eq!(super::inside(b"", 0), None);
     }
 
     proptest! {

@@ -150,7 +150,7 @@ pub fn service<'c>(
         }
     }
     if service.container.as_ref().is_some_and(|container| container.init) {
-        plan.push(Step::Reaper { apart: parent == Parent::Launcher });
+        plan.push(Step::Reaper { apart: parent == Parent::Launcher || console && service.ask });
     }
     plan.push(Step::Session { terminal: console });
     plan.push(Step::ResetSignals);

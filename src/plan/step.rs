@@ -151,7 +151,8 @@ steps! {
     Capabilities { set: u64, ambient: u64 } = "keep capabilities ",
     DieWithParent = "die with the parent",
     /// `apart`: a copy of this process, which has the launcher's words in its memory, where /proc/1/cmdline shows them until it
-    /// has forgotten them; else one that lends its memory meanwhile.
+    /// has forgotten them, or somebody is asked before the execve, which may take days; else one that lends its memory meanwhile,
+    /// and hears no signal.
     Reaper { apart: bool } = "leave a reaper as PID 1",
     NoNewPrivileges = "no new privileges",
     /// For who keeps these capabilities.

@@ -2,7 +2,6 @@
 
 use super::keyed::{set_of, value_of};
 use crate::text::bytes::cut;
-use crate::text::number::decimal;
 
 /// Ids in digits, in the words of whoever opened the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,43 +36,9 @@ fn effective(ids: &[u8]) -> Option<&[u8]> {
     Some(cut(cut(ids, b'\t').1?, b'\t').0)
 }
 
-/// An id of our own numbers as another user namespace has it, by that one's uid_map or gid_map (user_namespaces(7)): a line for
-/// each range, with its first id there, its first id here, and how many. None: it has no number there.
-pub fn inside(map: &[u8], id: &[u8]) -> Option<u64> {
-    let id = decimal(id)?;
-    map.split(|&byte| byte == b'\n').find_map(|line| {
-        let mut numbers = line.split(|&byte| byte == b' ').filter(|number| !number.is_empty()).map_while(decimal);
-        let (there, here, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        let offset = id.checked_sub(here).filter(|offset| *offset < count)?;
-        there.checked_add(offset)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_those_of_inside() {
-        let machine = b"         0          0 4294967295\n";
-        let range = b"         0 1879048192      65536\n     70000       1000          1\n";
-        for (map, id, there) in [
-            (&machine[..], "0", Some(0)),
-            (machine, "65534", Some(65534)),
-            (machine, "4294967295", None),
-            (range, "1879048192", Some(0)),
-            (range, "1879113727", Some(65535)),
-            (range, "1879113728", None),
-            (range, "1000", Some(70000)),
-            (range, "0", None),
-            (range, "", None),
-            (range, "x", None),
-            (b"", "0", None),
-            (b"0 0", "0", None),
-        ] {
-            assert_eq!(inside(map, id.as_bytes()), there, "{id} of {}", map.escape_ascii());
-        }
-    }
 
     const STATUS: &str = "Name:\tUid:\\n0\nUmask:\t0022\nPid:\t7\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t10 20 \n\
         NSpid:\t7\t1\nCapInh:\t0000000000000000\nCapPrm:\t00000000a00425fb\nCapEff:\t0000000000000001\n\

@@ -5,11 +5,12 @@ use core::ffi::CStr;
 use super::run::{Failed, launch};
 use super::{client, exit};
 use crate::config::{Config, Kind, Service};
+use crate::container::idmap;
 use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
 use crate::plan::run::Handed;
-use crate::probe::credentials::{Credentials, credentials, inside};
+use crate::probe::credentials::{Credentials, credentials};
 use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs;
@@ -51,6 +52,9 @@ pub fn exec(config: &Config, service: &Service, term: Option<&CStr>) -> u8 {
 
 const NOBODY: Error = Error::new(Call::Open, libc::ESRCH);
 
+/// Whoever it runs as has no id in its user namespace.
+const NO_ID: Error = Error::new(Call::Lookup, libc::EINVAL);
+
 /// One more than a user can have here: too many of them is an error of the step.
 const MOST_GROUPS: usize = 65;
 
@@ -70,10 +74,10 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let like = credentials(process::told(pid, "status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut words = heapless::Vec::<u8, 1024>::new();
     let mut groups = heapless::Vec::<&CStr, MOST_GROUPS>::new();
-    let (mut users, mut others) = ([0; 4096], [0; 4096]);
-    let maps = [process::told(pid, "uid_map", &mut users)?, process::told(pid, "gid_map", &mut others)?];
-    let rights = rights(service, by_number, &like, maps, &mut words, &mut groups)
-        .ok_or(Error::new(Call::Read, libc::EBADMSG))?;
+    let mut maps = [[0; 1024]; 2];
+    let [users, others] = &mut maps;
+    let maps = [process::told(pid, "uid_map", users)?, process::told(pid, "gid_map", others)?];
+    let rights = rights(service, by_number, &like, maps, &mut words, &mut groups).ok_or(NO_ID)?;
     let mut plan = Plan::default();
     build::exec(&mut plan, config, service, &rights, term);
     let handed = Handed { cgroup: cgroup.as_ref(), process: Some((pid, &directory)), ..Handed::default() };
@@ -82,8 +86,8 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     Ok(status.unwrap_or_else(|Failed { status }| status))
 }
 
-/// Those of the process that is entered, or root's there, within its bounding set. `maps`: how its user namespace numbers users
-/// and groups.
+/// Those of the process that is entered, or root's there, within its bounding set. Its ids are ours to begin with; `maps` has
+/// who they are in there.
 fn rights<'g, 'w: 'g>(
     service: &Service<'w>,
     by_number: bool,
@@ -98,9 +102,10 @@ fn rights<'g, 'w: 'g>(
         return Some(Rights { user, groups: &[], capabilities: bounding, bounding, no_new_privileges, filtered });
     }
     let [users, others] = maps;
+    let inside = |map, id: &[u8]| idmap::inside(map, u32::try_from(number::decimal(id)?).ok()?);
     put!(words, "{}:{}\0", inside(users, like.user)?, inside(others, like.group)?);
-    // One that has no number there has none to be named by. What does not fit is more than there may be.
-    for group in like.groups.split(|&byte| byte == b' ').filter_map(|group| inside(others, group)) {
+    // What does not fit is more than there may be.
+    for group in like.groups.split(|&byte| byte == b' ').filter_map(|id| inside(others, id)) {
         put!(words, "{}\0", group);
     }
     let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);

@@ -29,8 +29,8 @@ impl<'p> Leftovers<'p> {
     }
 
     pub fn add(&mut self, made: Made) -> bool {
-        // No more points than steps.
-        self.points.push(made).is_ok()
+        // No more points than steps, each told of once or, where the root is read-only, twice.
+        self.points.last() == Some(&made) || self.points.push(made).is_ok()
     }
 
     /// Removes empty directories and empty files only: whatever is not as we left it is somebody else's by now.

@@ -9,9 +9,9 @@ use super::words::{How, say_change, say_failure};
 use super::{HELD_BY_KERNEL, Set};
 use crate::config::{Kind, Limits, Log, Ready, Service};
 use crate::limits;
-use crate::plan::Plan;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::run::{self, Child, Handed, Report};
+use crate::plan::{Plan, Users};
 use crate::say;
 use crate::sys::error::{Call, Error};
 use crate::sys::fd::{self, Fd};
@@ -261,7 +261,8 @@ impl Member {
                 None => self.lines.as_ref().map(Lines::writer).transpose()?,
             };
             let input = pipes.input.as_ref().map(|input| fd::duplicate(input.number())).transpose()?;
-            let own = self.network.as_ref().filter(|_| plan.namespaces.net);
+            // One of a user namespace that is gone is nobody's to enter from another.
+            let own = self.network.as_ref().filter(|_| plan.namespaces.net && plan.namespaces.user == Users::Host);
             let network = pipes.network.as_ref().or(own);
             let given = Handed { network, keeps_network: true, block: self.slot.into(), ..Handed::default() };
             let mut handed = Handed { log, input, alone: set.alone, ..given };

@@ -174,6 +174,11 @@ impl Status {
         self.0.st_dev == other.0.st_dev
     }
 
+    /// One and the same file.
+    pub fn is(&self, other: &Status) -> bool {
+        self.same_file_system(other) && self.0.st_ino == other.0.st_ino
+    }
+
     /// Its permissions.
     pub fn mode(&self) -> u32 {
         self.0.st_mode & 0o7777

@@ -37,6 +37,7 @@ mod signals;
 mod status;
 mod terminal;
 mod tini;
+mod together;
 mod told;
 mod userns;
 mod users;

@@ -206,6 +206,31 @@ fn it_ends_as_its_command_ends() {
     });
 }
 
+/// Under an overlay it can be root's, and what is removed is gone.
+#[test]
+fn an_overlay_lies_over_anybodys_image() {
+    let script = "rm -r /etc/d && mkdir /etc/d && ls -A /etc/d && rm /bin/cat && touch /new && stat -c %u / /new";
+    for house in [House::build(), owned()].into_iter().flatten() {
+        house.file("etc/d/e", 0o644, "");
+        let layer = house.directory("layer");
+        give(&layer);
+        let roots = fs::metadata(house.root()).unwrap().uid() == 0;
+        if !roots {
+            give(&house.root());
+        }
+        for overlay in ["tmpfs", layer.to_str().unwrap()] {
+            // Directories of root's in it are not the caller's to write to.
+            let script = if roots { "touch /new && stat -c %u / /new" } else { script };
+            shell(&house, &["--overlay", overlay], script).says("0\n0\n");
+        }
+        shell(&house, &["--overlay", layer.to_str().unwrap()], "ls -A /new /etc/d").says(if roots {
+            "/new\n\n/etc/d:\ne\n"
+        } else {
+            "/new\n\n/etc/d:\n"
+        });
+    }
+}
+
 #[test]
 fn what_is_not_the_callers_is_named() {
     let Some(house) = House::build() else { return };

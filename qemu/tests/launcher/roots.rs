@@ -343,7 +343,7 @@ fn a_root_on_a_read_only_file_system() {
     let said = house.clean(|| ended(house.host(&script("", "$root"))));
     said.fails(
         125,
-        "run: mount sysfs on /sys (nosuid,nodev,noexec, ro): read-only file system; the root is read-only and lacks the mount point",
+        "run: mount sysfs on /sys (nosuid,nodev,noexec, ro): read-only file system; what it lies in is read-only and lacks the mount point",
     );
 }
 

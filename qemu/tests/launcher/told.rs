@@ -38,6 +38,26 @@ fn a_pid_file_names_the_container_while_it_runs() {
         .says("7\n");
 }
 
+/// As many mount points as there can be, made twice each: where the root is read-only the launcher makes them.
+#[test]
+fn a_launch_that_reports_much_is_heard() {
+    let Some(house) = House::build() else { return };
+    let data = house.directory("data").display().to_string();
+    for name in ["dev", "proc", "sys", "run", "tmp"] {
+        fs::remove_dir(house.root().join(name)).unwrap();
+    }
+    let volumes: Vec<_> = (0..64).map(|number| format!("-v{data}:/v{number}")).collect();
+    let options: Vec<_> = volumes.iter().map(String::as_str).chain(["--read-only"]).collect();
+    assert_eq!(house.run(&options, &["/not/there"]).code, 127);
+    let file = house.beside("pid").display().to_string();
+    let mut child =
+        house.command(&[&options, &["--pid-file", &*file][..]].concat(), &["/bin/sleep", "1000"]).spawn().unwrap();
+    soon("it is written", || fs::exists(&file).unwrap());
+    let launcher = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(launcher, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
 #[test]
 fn a_pid_file_that_cannot_be_written_is_named() {
     let Some(house) = House::build() else { return };

@@ -96,6 +96,34 @@ fn a_failed_launch_leaves_no_mount_point() {
     );
 }
 
+/// What it made below another mount is not the image's, which may have something of that name there.
+#[test]
+fn a_failed_launch_takes_nothing_that_the_image_had() {
+    let Some(house) = House::build() else { return };
+    let (outer, inner) = (house.directory("outer"), house.directory("inner"));
+    for empty in ["a/b/c", "tmp/b/c"] {
+        fs::create_dir_all(house.root().join(empty)).unwrap();
+    }
+    let (over, below) = (volume(&outer, "/a"), volume(&inner, "/a/b/c"));
+    for options in [["--tmpfs=/a", &below], [&over, &below], ["--read-only", &volume(&inner, "/tmp/b/c")]] {
+        for users in ["--userns=host", "--userns=auto"] {
+            let said = house.run(&[&[users][..], &options].concat(), &["/not/there"]);
+            assert_eq!(said.code, 127, "{users} {options:?}: {said:?}");
+        }
+    }
+}
+
+/// What lies over the image there is another's, and stays as it is.
+#[test]
+fn a_mount_point_in_a_read_only_volume_is_named() {
+    let Some(house) = House::build() else { return };
+    let (outer, inner) = (house.directory("outer"), house.directory("inner"));
+    let said = house.run(&[&volume(&outer, "/tmp:ro"), &volume(&inner, "/tmp/b")], &["/bin/true"]);
+    let hint = "read-only file system; what it lies in is read-only and lacks the mount point";
+    said.fails(125, &format!("run: bind {} on /tmp/b (nodev): {hint}", inner.display()));
+    assert_eq!(fs::read_dir(&outer).unwrap().count(), 0);
+}
+
 #[test]
 fn source_and_target_are_of_one_kind() {
     let Some(house) = House::build() else { return };

@@ -144,6 +144,9 @@ fn networks_of_services() {
     assert_eq!(problems(&format!("{joiner}{db}")), [none]);
     assert_eq!(problems(&format!("{joiner}{}", container("host"))), [none]);
     assert_eq!(problems(&format!("{joiner}{}", container("netns:/x"))), [none]);
+    let range = joiner.replace("'service:db'", "'service:db'\nuserns = 'auto'");
+    let other = "5:11 in web network names \"db\", but a user namespace of its own joins no other's; leave userns out";
+    assert_eq!(problems(&format!("{range}{}", container("none"))), [other]);
     let near = "5:11 in web network names \"db\", which is no service; did you mean \"dbb\"";
     assert_eq!(problems(&format!("{joiner}[service.dbb]\nexec = ['x']\n")), [near]);
     // Once is enough for a copy.

@@ -56,7 +56,14 @@ pub fn become_user(word: Option<&CStr>, added: &[&CStr], users: Users, identity:
             let mut own = [0; 64];
             groups.extend_from_slice(user::groups(&mut own)?).map_err(|_| Error::new(Call::Getgroups, libc::E2BIG))?;
         }
-        user::set_groups(&groups)?;
+        match user::set_groups(&groups) {
+            // The user namespace of an ordinary user's container, entered: it has no groups, and we none of ours left.
+            Err(error)
+                if error.is(libc::EPERM)
+                    && added.is_empty()
+                    && user::groups(&mut [0; 64]).is_ok_and(|own| own.is_empty()) => {}
+            done => done?,
+        }
     } else if !added.is_empty() {
         // A user namespace without rights outside has none over groups (user_namespaces(7), setgroups). Those that the
         // image has for the user stay out, and the caller's in.

@@ -50,6 +50,8 @@ pub fn join(place: &Place) -> Result<()> {
         | process::NEW_PID
         | process::NEW_MOUNT;
     let (pid, directory) = place.process.ok_or(Error::new(Call::Setns, libc::EBADF))?;
+    // Who may not is in there with what the step that gives it a user leaves it.
+    let _ = user::set_groups(&[]);
     let whole = process::descriptor_of(pid);
     // Its directory is that of one process for good: if it lives still, the number was its own all the time.
     let user = fs::open_at(At::Dir(directory), c"ns/user", fs::READ)?;
@@ -120,7 +122,11 @@ fn mount_point(target: &[u8], directory: bool, place: &Place) -> Result<Fd> {
         done => return done,
     }
     make(place, |top| make_under(top, target, directory, Some(place)))?;
-    fs::open_in(root(place)?, whole, fs::PLACE)
+    fs::open_in(root(place)?, whole, fs::PLACE).map_err(|error| match error.is(libc::ENOENT) {
+        // Made in the image, where a read-only volume lies over it.
+        true => Error::new(Call::Openat2, libc::EROFS),
+        false => error,
+    })
 }
 
 /// mkdir -p inside `top`, the last name as a file unless `directory`. Each name is looked up inside `top`, and made
@@ -144,7 +150,7 @@ pub(super) fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option
         let before = path(target.get(..start).unwrap_or_default(), &mut buffer)?;
         let before = if before.is_empty() { c"/" } else { before };
         let parent = fs::open_in(top, before, fs::PLACE | fs::DIRECTORY)?;
-        if let Some(place) = place.filter(|_| !told) {
+        if let Some(place) = place.filter(|place| !told && is_images(&parent, before, place)) {
             super::tell_making(place, start);
             told = true;
         }
@@ -156,6 +162,14 @@ pub(super) fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option
         }
     }
     Ok(())
+}
+
+/// `directory` of the root, at `path`, is the image's own: nothing that an earlier step mounted lies over it. What is made there
+/// is made in the image, which may have something of that name below the mount.
+fn is_images(directory: &Fd, path: &CStr, place: &Place) -> bool {
+    let own =
+        place.source.as_ref().map(|source| fs::open_in(source, path, fs::PLACE).and_then(|own| fs::file_status(&own)));
+    matches!((own, fs::file_status(directory)), (Some(Ok(own)), Ok(here)) if own.is(&here))
 }
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.

@@ -240,7 +240,7 @@ impl Child {
     /// so that one read has all of it.
     pub fn report_and(&self, ended: bool, making: &mut dyn FnMut(Made)) -> Report {
         loop {
-            // One for each step, that it is armed, and how it failed after that.
+            // One for each step, that it is armed, and how it failed after that; as a rule.
             let mut records = [0u8; 4 * (limits::STEPS + 2)];
             let read = match self.report.read(&mut records) {
                 Err(error) if error.is(libc::EAGAIN) => return Report::Nothing,
@@ -255,7 +255,7 @@ impl Child {
                     _ => return Report::Failed { step: step.into(), errno: value.into() },
                 }
             }
-            if read == 0 || ended {
+            if read == 0 || ended && read < records.len() {
                 return if self.armed.get() { Report::Executed } else { Report::Died };
             }
         }

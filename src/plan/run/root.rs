@@ -6,6 +6,7 @@ use super::Place;
 use super::bind::{bind, restrict};
 use super::users;
 use crate::config::value;
+use crate::plan::Users;
 use crate::probe::superblock::{self, EXT4, HEAD_BYTES, NEVER_WRITTEN};
 use crate::put;
 use crate::sys::block;
@@ -24,6 +25,10 @@ pub fn take(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> R
     // In a user namespace of root's it comes from outside, with its ids mapped. Where it lies there is not ours to walk to;
     // over the old root is as good a place for it.
     let tree = users::receive_tree(outer)?;
+    if !fs::file_status(&tree)?.is_directory() {
+        // An image: what mounts it here is nobody on the host.
+        return Err(Error::new(Call::OpenTree, libc::EOPNOTSUPP));
+    }
     mount::attach(&tree, At::Cwd, c"/")?;
     place.source = Some(mount::clone_tree(At::Dir(&tree), c"", true)?);
     restrict(&tree, read_only, devices)?;
@@ -124,13 +129,21 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
     if fs::link_status(At::Dir(&top), c"upper").is_err() {
         fs::make_directory(At::Dir(&top), c"upper", status.mode())?;
         if status.owner() != (0, 0) {
-            fs::set_owner(At::Dir(&top), c"upper", status.owner())?;
+            match fs::set_owner(At::Dir(&top), c"upper", status.owner()) {
+                // Somebody who has no id in this user namespace: it stays ours.
+                Err(error) if error.is(libc::EINVAL) && place.users != Users::Host => {}
+                done => done?,
+            }
         }
     }
     fs::make_directory(At::Dir(&top), c"work", 0o700)?;
     // Names of our own: a path could have what overlayfs reads as its separators.
     let number = lower.number() as u32;
-    put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir=layers/upper,workdir=layers/work{}\0", number, index);
+    // In a user namespace trusted.* attributes are nobody's to write: without those that say so instead (Linux 5.11) no
+    // directory of the root could be removed.
+    let attributes = if place.users == Users::Host { "" } else { ",userxattr" };
+    let [upper, work] = ["layers/upper", "layers/work"];
+    put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir={},workdir={}{}{}\0", number, upper, work, index, attributes);
     mount::mount(c"overlay", c"root", c"overlay", 0, terminated(&data).unwrap_or_default())?;
     place.source = Some(fs::open(c"root", fs::PLACE)?);
     lay(read_only, devices, place)
