@@ -107,6 +107,10 @@ fn a_failed_launch_takes_nothing_that_the_image_had() {
     let (over, below) = (volume(&outer, "/a"), volume(&inner, "/a/b/c"));
     for options in [["--tmpfs=/a", &below], [&over, &below], ["--read-only", &volume(&inner, "/tmp/b/c")]] {
         for users in ["--userns=host", "--userns=auto"] {
+            if users == "--userns=auto" && std::env::var_os(crate::old::MARK).is_some() {
+                // An older kernel maps no ids of mounts.
+                continue;
+            }
             let said = house.run(&[&[users][..], &options].concat(), &["/not/there"]);
             assert_eq!(said.code, 127, "{users} {options:?}: {said:?}");
         }
