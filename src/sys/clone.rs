@@ -1,6 +1,6 @@
 //! Processes made, a copy of this one or one that borrows its memory, and the namespaces that they are in.
 
-use super::error::{Call, Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check, check_long, done, last};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::process::Pid;
@@ -76,7 +76,7 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
 /// unshare(2).
 pub fn unshare(namespaces: Namespaces) -> Result<()> {
     // SAFETY: no CLONE_FILES or CLONE_VM among them; there is one thread.
-    check(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) }).map(drop)
+    done(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) })
 }
 
 /// pidfd_open(2): a descriptor that stands for process `pid`. Linux 5.3; ENOSYS before.
@@ -90,7 +90,7 @@ pub fn descriptor_of(pid: Pid) -> Result<Fd> {
 /// effect for children. EINVAL: it is none of these.
 pub fn join(file: &Fd, kinds: u64) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) }).map(drop)
+    done(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) })
 }
 
 /// A child that lives in this process's memory, on a stack below ours, while we wait until it has executed its program or has

@@ -167,6 +167,16 @@ pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
     if value < 0 { Err(last(call)) } else { Ok(value as usize) }
 }
 
+/// As both, where the value says no more: one call for sixty wrappers, and as a rule their last.
+pub(super) fn done(call: Call, value: impl Into<libc::c_long>) -> Result<()> {
+    /// With the value widened.
+    #[inline(never)]
+    fn done(call: Call, value: libc::c_long) -> Result<()> {
+        check_long(call, value).map(drop)
+    }
+    done(call, value.into())
+}
+
 /// Gives each errno its text, in one string.
 macro_rules! errnos {
     ($($number:literal $text:literal,)*) => {

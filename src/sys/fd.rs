@@ -1,6 +1,6 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result, check_long, done};
 use super::fs;
 use crate::put;
 use crate::text::number;
@@ -107,7 +107,7 @@ impl Fd {
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.raw(), number, flags) }).map(drop)
+        done(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.raw(), number, flags) })
     }
 }
 

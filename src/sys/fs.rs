@@ -1,6 +1,6 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::error::{Call, Error, Result, check, check_long};
+use super::error::{Call, Error, Result, check, check_long, done};
 use super::fd::{Fd, control};
 pub use super::inside::open_in;
 use core::ffi::CStr;
@@ -70,55 +70,55 @@ pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
 /// mknodat(2) of an empty file.
 pub fn make_file(at: At, path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFREG | 0o600, 0) }).map(drop)
+    done(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFREG | 0o600, 0) })
 }
 
 /// mknodat(2) of a character device.
 pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
     let device = libc::makedev(major, minor);
     // SAFETY: a NUL-terminated path.
-    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+    done(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) })
 }
 
 /// fchownat(2), of a link itself.
 pub fn set_owner(at: At, path: &CStr, (uid, gid): (u32, u32)) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     let value = unsafe { libc::fchownat(at.raw(), path.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) };
-    check(Call::Chown, value).map(drop)
+    done(Call::Chown, value)
 }
 
 /// symlinkat(2).
 pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
+    done(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) })
 }
 
 /// rename(2).
 pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check(Call::Rename, unsafe { libc::renameat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr()) }).map(drop)
+    done(Call::Rename, unsafe { libc::renameat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr()) })
 }
 
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
+    done(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) })
 }
 
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    done(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) })
 }
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    check_long(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, directory.raw()) }).map(drop)
+    done(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, directory.raw()) })
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) }).map(drop)
+    done(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) })
 }
 
 /// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
@@ -221,7 +221,7 @@ pub fn exists(path: &CStr) -> bool {
 pub fn may_write(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     let value = unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::W_OK) };
-    check_long(Call::Access, value).map(drop)
+    done(Call::Access, value)
 }
 
 /// lstat(2).
@@ -359,7 +359,7 @@ pub fn memory_file() -> Result<Fd> {
 /// lseek(2): back to the beginning.
 pub fn rewind(file: &Fd) -> Result<()> {
     // SAFETY: plain numbers.
-    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) }).map(drop)
+    done(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) })
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.

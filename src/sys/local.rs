@@ -1,6 +1,6 @@
 //! Sockets under a path (unix(7)): packets with their ends kept, and the kernel's word about who sent them.
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result, check_long, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::net::{self, socket};
@@ -75,7 +75,7 @@ pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
     let value = unsafe {
         libc::syscall(libc::SYS_sendto, socket.raw(), packet.as_ptr(), packet.len(), libc::MSG_NOSIGNAL, 0usize, 0usize)
     };
-    check_long(Call::Send, value).map(drop)
+    done(Call::Send, value)
 }
 
 /// Two ends of a connection of whole packets (socketpair(2)), which wait for each other or do not.
@@ -119,7 +119,7 @@ pub fn send_file(socket: &Fd, number: u16, file: Option<&Fd>) -> Result<()> {
         }
         libc::syscall(libc::SYS_sendmsg, socket.raw(), &raw mut header, libc::MSG_NOSIGNAL)
     };
-    check_long(Call::Send, value).map(drop)
+    done(Call::Send, value)
 }
 
 /// Waits for what [`send_file`] sends. None: the other end is gone.

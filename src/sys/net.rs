@@ -1,6 +1,6 @@
 //! The little of networking that an init needs: `lo` up, uevents, listening sockets, and a status over vsock.
 
-use super::error::{Call, Error, Result, check, check_long};
+use super::error::{Call, Error, Result, check, check_long, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use crate::limits;
@@ -26,7 +26,7 @@ pub fn loopback_up() -> Result<()> {
         request.ifr_name[0] = b'l' as _;
         request.ifr_name[1] = b'o' as _;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
-        check(Call::Ioctl, libc::ioctl(socket.leak(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
+        done(Call::Ioctl, libc::ioctl(socket.leak(), libc::SIOCSIFFLAGS as _, &request))
     }
 }
 
@@ -59,8 +59,7 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
 pub(super) fn set_option(socket: &Fd, level: i32, option: i32, value: i32) -> Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: these options read an int.
-    let done = unsafe { libc::setsockopt(socket.raw(), level, option, (&raw const value).cast(), size) };
-    check(Call::Setsockopt, done).map(drop)
+    done(Call::Setsockopt, unsafe { libc::setsockopt(socket.raw(), level, option, (&raw const value).cast(), size) })
 }
 
 /// A socket that a service accepts or receives on: bound, and, but for `udp`, listening; blocking, as sd_listen_fds(3)
@@ -114,7 +113,7 @@ pub fn listen(address: &Address) -> Result<Fd> {
 /// listen(2).
 pub(super) fn queue(socket: &Fd, length: i32) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Listen, unsafe { libc::listen(socket.raw(), length) }).map(drop)
+    done(Call::Listen, unsafe { libc::listen(socket.raw(), length) })
 }
 
 /// bind(2), with a mask for the rights of the file that a path becomes: there is no other thread that could make one
@@ -134,13 +133,12 @@ pub(super) fn give(call: Call, socket: &Fd, family: i32, name: &[u8]) -> Result<
     let _ = address.extend_from_slice(name);
     let (pointer, len) = (address.as_ptr().cast(), address.len() as libc::socklen_t);
     // SAFETY: the kernel copies that many bytes, from wherever they are.
-    check(call, unsafe {
+    done(call, unsafe {
         match call {
             Call::Connect => libc::connect(socket.raw(), pointer, len),
             _ => libc::bind(socket.raw(), pointer, len),
         }
     })
-    .map(drop)
 }
 
 /// Removes a socket that nobody has open any more: the end of whoever made it leaves its name behind.

@@ -1,6 +1,6 @@
 //! Terminals.
 
-use super::error::{Call, Result, check, check_long};
+use super::error::{Call, Result, check, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use core::ffi::CStr;
@@ -8,7 +8,7 @@ use core::ffi::CStr;
 /// ioctl_tty(2) TIOCSCTTY: the terminal becomes this session's, with job control. Not taken from another session.
 pub fn take(terminal: &Fd) -> Result<()> {
     // SAFETY: the ioctl takes a number.
-    check(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) }).map(drop)
+    done(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) })
 }
 
 /// isatty(3) of a standard descriptor.
@@ -75,7 +75,7 @@ pub fn copy_size(to: &Fd) {
 /// fchown(2): the terminal that standard input is becomes `uid`'s, who may then open it by its name. Its group stays.
 pub fn give(uid: u32) -> Result<()> {
     // SAFETY: plain numbers.
-    check_long(Call::Fchown, unsafe { libc::syscall(libc::SYS_fchown, 0, uid, u32::MAX) }).map(drop)
+    done(Call::Fchown, unsafe { libc::syscall(libc::SYS_fchown, 0, uid, u32::MAX) })
 }
 
 /// What a terminal does with what passes it: the kernel's `struct termios`, the same on x86_64 and aarch64.
