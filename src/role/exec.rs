@@ -95,7 +95,7 @@ fn rights<'g, 'w: 'g>(
     for &byte in like.groups {
         let _ = words.push(if byte == b' ' { 0 } else { byte });
     }
-    let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
+    let mut each = bytes::Words(words).filter_map(bytes::terminated);
     let user = each.next();
     // Without groups there is a space all the same.
     for group in each.filter(|group| !group.is_empty()) {

@@ -155,7 +155,7 @@ impl Loop<'_> {
             if config.service(&member.name).is_none() {
                 say!(Info, "{}: gone from the config", Show(&member.name));
                 tell!(self.control, "{}: gone", Show(&member.name));
-                let member = self.members.swap_remove(index);
+                let Some(member) = super::take_out(self.members, index) else { continue };
                 self.remove_cgroup(&member.name);
                 self.control.forget(usize::from(member.slot), &member.name);
             }
@@ -197,8 +197,10 @@ impl Loop<'_> {
                 tell!(self.control, "{}: {}", service.name, word);
             }
             // Those before `index` are in their places already, so it comes from there or behind.
-            let last = self.members.len() - 1;
-            self.members.swap(index, at.unwrap_or(last));
+            let last = self.members.len().saturating_sub(1);
+            if let Ok([here, there]) = self.members.get_disjoint_mut([index, at.unwrap_or(last)]) {
+                core::mem::swap(here, there);
+            }
         }
         fresh.0 &= self.waiting().0;
         // As at a boot: who comes brings what it requires, and who failed for want of it has another try.

@@ -66,7 +66,7 @@ fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
             let names = done.get(..start.saturating_sub(1)).unwrap_or_default();
             done.truncate(names.iter().rposition(|&byte| byte == 0).map_or(0, |end| end + 1));
             here = step(root, b".\0")?;
-            for name in done.split_inclusive(|&byte| byte == 0) {
+            for name in bytes::Words(&done) {
                 here = step(&here, name)?;
                 if fs::file_status(&here)?.is_link() {
                     return Err(LOOP);

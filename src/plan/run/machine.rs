@@ -94,7 +94,7 @@ pub fn mount_as_any(source: &CStr, target: &CStr, flags: u64, data: &CStr) -> Re
         *byte = 0;
     }
     let mut last = Error::new(Call::Mount, libc::EINVAL);
-    for line in known.split_inclusive(|&byte| byte == 0) {
+    for line in bytes::Words(known) {
         let [b'\t', name @ ..] = line else { continue };
         let Some(fstype) = bytes::terminated(name) else { continue };
         match mount::mount(source, target, fstype, flags, data) {
