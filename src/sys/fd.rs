@@ -17,7 +17,7 @@ impl Drop for Fd {
     #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
-        unsafe { libc::close(self.raw()) };
+        unsafe { libc::syscall(libc::SYS_close, self.raw()) };
     }
 }
 
@@ -61,8 +61,8 @@ impl Fd {
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             // SAFETY: the buffer is ours for its whole length.
-            let n = unsafe { libc::read(self.raw(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            match check_long(Call::Read, n as libc::c_long) {
+            let n = unsafe { libc::syscall(libc::SYS_read, self.raw(), buffer.as_mut_ptr(), buffer.len()) };
+            match check_long(Call::Read, n) {
                 Err(error) if error.is(libc::EINTR) => {}
                 done => return done,
             }
@@ -140,7 +140,7 @@ pub fn close_all_but(kept: Fd) -> Fd {
 pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {
         // SAFETY: the bytes are readable for their whole length.
-        let n = unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+        let n = unsafe { libc::syscall(libc::SYS_write, number, bytes.as_ptr(), bytes.len()) };
         match check_long(Call::Write, n as libc::c_long) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done,
@@ -185,7 +185,7 @@ pub fn close_between(first: i32, end: i32) {
             return;
         }
         // Where the limit of open files is met, this is a place for one.
-        libc::close(first);
+        libc::syscall(libc::SYS_close, first);
     }
     close_listed(first, end);
 }
@@ -193,8 +193,8 @@ pub fn close_between(first: i32, end: i32) {
 #[inline(never)]
 fn close_listed(first: i32, end: i32) {
     // SAFETY: as above.
-    let close = |number| unsafe {
-        libc::close(number);
+    let close = |number: i32| unsafe {
+        libc::syscall(libc::SYS_close, number);
     };
     let Ok(list) = fs::open(c"/proc/self/fd", fs::READ | fs::DIRECTORY) else {
         // Our limit may have been higher: the kernel's is this, until somebody raises it (fs.nr_open).

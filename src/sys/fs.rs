@@ -41,9 +41,10 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
-        match check(Call::Open, unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
+        match check_long(Call::Open, unsafe { libc::syscall(libc::SYS_openat, at.raw(), path.as_ptr(), flags, 0o644) })
+        {
             Err(error) if error.is(libc::EINTR) => {}
-            done => return done.map(Fd::own),
+            done => return done.map(|raw| Fd::own(raw as i32)),
         }
     }
 }
@@ -298,8 +299,8 @@ fn with_room(call: impl FnOnce(*mut u64) -> libc::c_long) -> Result<FileSystem> 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
 pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     // SAFETY: a NUL-terminated path, and room for the length given.
-    let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    let n = check_long(Call::Readlink, n as libc::c_long)?;
+    let n = unsafe { libc::syscall(libc::SYS_readlinkat, at.raw(), path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
+    let n = check_long(Call::Readlink, n)?;
     buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new(Call::Readlink, libc::ENAMETOOLONG))
 }
 

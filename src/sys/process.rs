@@ -174,7 +174,7 @@ fn wait_for(pid: i32, flags: i32, stopped: &mut dyn FnMut(Pid, u8)) -> Waited {
     loop {
         let mut status = 0;
         // SAFETY: room for one status.
-        let value = unsafe { libc::waitpid(pid, &mut status, flags) };
+        let value = unsafe { libc::syscall(libc::SYS_wait4, pid, &raw mut status, flags, 0usize) as i32 };
         match Pid::new(value) {
             Some(pid) if libc::WIFEXITED(status) => {
                 return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8));
@@ -298,7 +298,7 @@ pub fn no_new_privileges() -> Result<()> {
 /// prctl(2) PR_GET_SECCOMP: a filter decides over our system calls.
 pub fn is_filtered() -> bool {
     // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) == 2 }
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_SECCOMP) == 2 }
 }
 
 /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.
@@ -308,5 +308,5 @@ pub fn adopt_orphans() -> Result<()> {
 
 pub(super) fn prctl(call: Call, option: i32, value: libc::c_ulong) -> Result<()> {
     // SAFETY: options that take a number and no pointer.
-    done(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) })
+    done(call, unsafe { libc::syscall(libc::SYS_prctl, option, value, 0usize, 0usize, 0usize) })
 }

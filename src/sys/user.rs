@@ -54,7 +54,7 @@ pub fn is_root() -> bool {
 /// A capability is in the bounding set (prctl(2) PR_CAPBSET_READ); None: this kernel does not know it.
 pub fn bounding_has(capability: u8) -> Option<bool> {
     // SAFETY: no pointers.
-    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(capability), 0, 0, 0) } {
+    match unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_READ, usize::from(capability)) } {
         0 => Some(false),
         1 => Some(true),
         _ => None,
