@@ -158,16 +158,11 @@ pub(super) fn last(call: Call) -> Error {
 }
 
 /// -1 is a failure, everything else a value.
-pub(super) fn check(call: Call, value: libc::c_int) -> Result<libc::c_int> {
-    if value < 0 { Err(last(call)) } else { Ok(value) }
-}
-
-/// As [`check`], for calls made by number or with a size as their value.
 pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
     if value < 0 { Err(last(call)) } else { Ok(value as usize) }
 }
 
-/// As both, where the value says no more: one call for sixty wrappers, and as a rule their last.
+/// As [`check_long`], where the value says no more.
 pub(super) fn done(call: Call, value: impl Into<libc::c_long>) -> Result<()> {
     /// With the value widened.
     #[inline(never)]

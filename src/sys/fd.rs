@@ -34,6 +34,12 @@ impl Fd {
         Fd(unsafe { NonZeroI32::new_unchecked(!raw) })
     }
 
+    /// What a call that makes a descriptor has answered.
+    #[inline(never)]
+    pub(super) fn made(call: Call, value: libc::c_long) -> Result<Fd> {
+        check_long(call, value).map(|raw| Fd::own(raw as i32))
+    }
+
     pub(super) const fn raw(&self) -> i32 {
         !self.0.get()
     }

@@ -49,7 +49,7 @@ pub fn accept(listener: &Fd) -> Result<(Fd, u32)> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no address is wanted.
     let value = unsafe { libc::syscall(libc::SYS_accept4, listener.raw(), 0usize, 0usize, flags) };
-    let connection = check_long(Call::Accept4, value).map(|raw| Fd::own(raw as i32))?;
+    let connection = Fd::made(Call::Accept4, value)?;
     // The lines of 64 services at once are more than it takes by itself. Without CAP_NET_ADMIN that is so.
     let _ = net::set_option(&connection, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, ROOM);
     // `struct ucred`: pid, uid, gid.

@@ -1,6 +1,6 @@
 //! The little of networking that an init needs: `lo` up, uevents, listening sockets, and a status over vsock.
 
-use super::error::{Call, Error, Result, check_long, done};
+use super::error::{Call, Error, Result, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use crate::limits;
@@ -12,7 +12,7 @@ use heapless::Vec;
 pub(super) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
     let value = unsafe { libc::syscall(libc::SYS_socket, domain, kind | libc::SOCK_CLOEXEC, protocol) };
-    check_long(Call::Socket, value).map(|raw| Fd::own(raw as i32))
+    Fd::made(Call::Socket, value)
 }
 
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves. For a process

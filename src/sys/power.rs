@@ -40,7 +40,7 @@ pub fn sync() {
 /// swapoff(2): what was swapped out comes back into memory, or it is ENOMEM.
 pub fn swap_off(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    done(Call::Swapoff, unsafe { libc::swapoff(path.as_ptr()) })
+    done(Call::Swapoff, unsafe { libc::syscall(libc::SYS_swapoff, path.as_ptr()) })
 }
 
 /// loop(4) LOOP_CLR_FD: the device lets go of its file; one that is mounted or open does so when it is not any more.

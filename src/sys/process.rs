@@ -244,13 +244,13 @@ pub fn group() -> i32 {
 /// setpgid(2): a process group of its own in the session that it is in.
 pub fn new_group() -> Result<()> {
     // SAFETY: plain numbers.
-    done(Call::Setpgid, unsafe { libc::setpgid(0, 0) })
+    done(Call::Setpgid, unsafe { libc::syscall(libc::SYS_setpgid, 0, 0) })
 }
 
 /// setsid(2): a session and process group of its own, without a terminal.
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.
-    done(Call::Setsid, unsafe { libc::setsid() })
+    done(Call::Setsid, unsafe { libc::syscall(libc::SYS_setsid) })
 }
 
 /// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a session keyring of its own. A kernel without keys has none to share.

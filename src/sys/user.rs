@@ -124,7 +124,7 @@ pub fn permitted_capabilities() -> u64 {
 /// sethostname(2): at most 64 bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     // SAFETY: readable for its length.
-    done(Call::Sethostname, unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) })
+    done(Call::Sethostname, unsafe { libc::syscall(libc::SYS_sethostname, name.as_ptr(), name.len()) })
 }
 
 /// The kernel's release (uname(2)): the folder under /lib/modules.
