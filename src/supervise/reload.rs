@@ -309,10 +309,13 @@ struct Fingerprint(u64);
 
 impl Fingerprint {
     fn add(&mut self, bytes: &[u8]) {
-        // A byte behind each, that is in no text.
-        for &byte in bytes.iter().chain(&[0xff]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
+        bytes.iter().for_each(|byte| self.push(*byte));
+        // Behind each one that is in no text.
+        self.push(0xff);
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     }
 }
 

@@ -234,7 +234,7 @@ fn prepare<'w>(
     let at: &[u8] = if place.identity.home.is_empty() { b"/" } else { &place.identity.home };
     let fits = [b"HOME=".as_slice(), at, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
-    for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
+    for default in [Some(DEFAULT_PATH), Some(home), term].iter().flatten() {
         if !is_set(env, default) {
             environment.push(default)?;
         }
