@@ -194,9 +194,14 @@ impl Control {
         let _ = self.clients.push(client);
     }
 
+    /// Takes out the client at `index`; the last one comes into its place.
     #[inline(never)]
     pub fn take_out(&mut self, index: usize) -> Option<Client> {
-        super::take_out(&mut self.clients, index)
+        let last = self.clients.pop()?;
+        Some(match self.clients.get_mut(index) {
+            Some(place) => core::mem::replace(place, last),
+            None => last,
+        })
     }
 
     /// Ends the conversation with the client at `index`.

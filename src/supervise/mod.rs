@@ -75,15 +75,6 @@ impl Default for Supervisor {
     }
 }
 
-/// Takes out what is at `index`; the last one comes into its place.
-fn take_out<T, const N: usize>(list: &mut heapless::Vec<T, N>, index: usize) -> Option<T> {
-    let last = list.pop()?;
-    Some(match list.get_mut(index) {
-        Some(place) => core::mem::replace(place, last),
-        None => last,
-    })
-}
-
 /// Why the loop ended.
 #[derive(Debug)]
 pub enum Outcome {

@@ -155,9 +155,11 @@ impl Loop<'_> {
             if config.service(&member.name).is_none() {
                 say!(Info, "{}: gone from the config", Show(&member.name));
                 tell!(self.control, "{}: gone", Show(&member.name));
-                let Some(member) = super::take_out(self.members, index) else { continue };
                 self.remove_cgroup(&member.name);
                 self.control.forget(usize::from(member.slot), &member.name);
+                let last = self.members.len().saturating_sub(1);
+                swap(self.members, index, last);
+                self.members.truncate(last);
             }
         }
         let mut fresh = config::Set::EMPTY;
@@ -198,9 +200,7 @@ impl Loop<'_> {
             }
             // Those before `index` are in their places already, so it comes from there or behind.
             let last = self.members.len().saturating_sub(1);
-            if let Ok([here, there]) = self.members.get_disjoint_mut([index, at.unwrap_or(last)]) {
-                core::mem::swap(here, there);
-            }
+            swap(self.members, index, at.unwrap_or(last));
         }
         fresh.0 &= self.waiting().0;
         // As at a boot: who comes brings what it requires, and who failed for want of it has another try.
@@ -246,6 +246,14 @@ impl Loop<'_> {
             taken.insert(usize::from(member.slot));
         }
         (!taken.0).trailing_zeros() as u8
+    }
+}
+
+/// Two members that change places; they may be one.
+#[inline(never)]
+fn swap(members: &mut [Member], one: usize, other: usize) {
+    if let Ok([one, other]) = members.get_disjoint_mut([one, other]) {
+        core::mem::swap(one, other);
     }
 }
 
