@@ -84,7 +84,7 @@ pub fn wait_for(
         if let Some(socket) = &events.0 {
             let _ = files.push(Interest::readable(socket));
         }
-        let next = [Some(reminder), deadline, watchdog::feed()].into_iter().flatten().min();
+        let next = [Some(reminder), deadline, watchdog::feed()].iter().flatten().min().copied();
         let _ = poll::wait(&mut files, next);
         while let Ok(Some(number)) = signal::next(signals) {
             if let Some(ending) = request::ending(number, true) {

@@ -108,7 +108,7 @@ fn rights<'g, 'w: 'g>(
     for group in like.groups.split(|&byte| byte == b' ').filter_map(|id| inside(others, id)) {
         put!(words, "{}\0", group);
     }
-    let mut each = words.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated);
+    let mut each = bytes::Words(words).filter_map(bytes::terminated);
     let user = each.next();
     for group in each {
         let _ = groups.push(group);

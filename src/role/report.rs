@@ -116,7 +116,7 @@ impl Report {
         number_column(out, memory(record), &SIZE, 8);
         let exit = record.text("exit");
         out.write(if exit.is_empty() { b"-" } else { exit });
-        for (before, name) in [("; root ", "root"), ("; ", "status")] {
+        for &(before, name) in &[("; root ", "root"), ("; ", "status")] {
             let text = record.text(name);
             if !text.is_empty() {
                 put!(out, "{}{}", before, Show(text));

@@ -176,8 +176,8 @@ fn write_heading(config: &Config, service: &Service, out: &mut Output) {
         Kind::Console => "console",
     };
     put!(out, " ({}", kind);
-    for (word, set) in [("after", service.after), ("requires", service.requires)] {
-        let mut word = Some(word);
+    for (word, set) in &[("after", service.after), ("requires", service.requires)] {
+        let mut word = Some(*word);
         for (_, other) in config.services.iter().enumerate().filter(|(index, _)| set.contains(*index)) {
             if let Some(word) = word.take() {
                 put!(out, ", {}", word);

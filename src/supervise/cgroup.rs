@@ -137,7 +137,7 @@ impl Cgroups {
     /// Removes the cgroup of the service `name`, if it has one: nobody is in it any more.
     pub fn remove(&self, name: &[u8]) -> Result<()> {
         let mut buffer = bytes::Path::new();
-        for inside in [b"/main".as_slice(), b""] {
+        for inside in &[b"/main".as_slice(), b""] {
             let path = bytes::path(&[name, inside], &mut buffer).unwrap_or(c"unnamed");
             match fs::remove(At::Dir(&self.0), path, true) {
                 Err(error) if !error.is(libc::ENOENT) => return Err(error),
@@ -185,8 +185,8 @@ impl Cgroup {
             return first;
         }
         let (controller, _) = bytes::cut(setting, b'.');
-        let levels = [c"../../cgroup.subtree_control", c"../cgroup.subtree_control"];
-        for file in levels.into_iter().skip(usize::from(self.main.is_none())) {
+        let levels = &[c"../../cgroup.subtree_control", c"../cgroup.subtree_control"];
+        for file in levels.get(usize::from(self.main.is_none())..).unwrap_or_default() {
             match fs::write_file(At::Dir(&self.top), file, controller) {
                 // It is not there; or the kernel does not know it, or was told to do without.
                 Err(error) if error.is(libc::ENOENT) || error.is(libc::EINVAL) => {

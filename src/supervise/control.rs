@@ -183,7 +183,7 @@ impl Control {
         let client = Client { socket, wish: Wish::Unsaid };
         if self.clients.is_full() {
             match self.clients.iter().position(|client| client.wish == Wish::Unsaid) {
-                Some(silent) => drop(self.clients.remove(silent)),
+                Some(silent) => drop(self.take_out(silent)),
                 None => {
                     tell!(client, "too many clients at once; try again");
                     return client.end(SYSTEM);
@@ -194,14 +194,32 @@ impl Control {
         let _ = self.clients.push(client);
     }
 
+    /// Takes out the client at `index`; the last one comes into its place.
+    #[inline(never)]
+    pub fn take_out(&mut self, index: usize) -> Option<Client> {
+        let last = self.clients.pop()?;
+        Some(match self.clients.get_mut(index) {
+            Some(place) => core::mem::replace(place, last),
+            None => last,
+        })
+    }
+
+    /// Ends the conversation with the client at `index`.
+    pub fn end(&mut self, index: usize, status: u8) {
+        if let Some(client) = self.take_out(index) {
+            client.end(status);
+        }
+    }
+
     /// The service in `slot` is gone: who waited for it to come up is told, everybody else waits for the others only.
     pub fn forget(&mut self, slot: usize, name: &[u8]) {
         for index in (0..self.clients.len()).rev() {
             match self.clients.get_mut(index).map(|client| &mut client.wish) {
                 Some(Wish::Up(set)) if set.contains(slot) => {
-                    let client = self.clients.swap_remove(index);
-                    tell!(client, "{}: gone from the config", Show(name));
-                    client.end(NOT_UP);
+                    if let Some(client) = self.clients.get(index) {
+                        tell!(client, "{}: gone from the config", Show(name));
+                    }
+                    self.end(index, NOT_UP);
                 }
                 Some(Wish::Down(set) | Wish::Lines(set)) => set.remove(slot),
                 _ => {}
@@ -231,7 +249,7 @@ impl Control {
     pub fn end_reload(&mut self, status: u8) {
         for index in (0..self.clients.len()).rev() {
             if self.clients.get(index).is_some_and(|client| client.wish == Wish::Reload) {
-                self.clients.swap_remove(index).end(status);
+                self.end(index, status);
             }
         }
     }

@@ -121,7 +121,7 @@ impl Lines {
 
     fn send(&mut self, name: Name) {
         let mut line = Line::bare(Level::Info);
-        for part in [name.as_bytes(), b": ", &self.held] {
+        for part in &[name.as_bytes(), b": ", &self.held] {
             line.write(part);
         }
         line.send();

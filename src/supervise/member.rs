@@ -109,12 +109,13 @@ impl Member {
     /// Makes it anew, for a new config; whoever writes to its standard input does not notice. One that does not start again
     /// keeps what is known of its last life.
     pub fn renew(&mut self, service: &Service, state: State) {
-        let old = core::mem::replace(self, Member::new(service, self.slot, state));
-        (self.inbox, self.network) = (old.inbox, old.network);
+        let mut new = Member::new(service, self.slot, state);
+        (new.inbox, new.network) = (self.inbox.take(), self.network.take());
         if state.is_at_rest() {
-            (self.since, self.began, self.ready, self.ended) = (old.since, old.began, old.ready, old.ended);
-            (self.exit, self.starved, self.history) = (old.exit, old.starved, old.history);
+            (new.since, new.began, new.ready, new.ended) = (self.since, self.began, self.ready, self.ended);
+            (new.exit, new.starved, new.history) = (self.exit, self.starved, self.history);
         }
+        *self = new;
     }
 
     /// What the loop waits for: its report, its readiness, its lines.

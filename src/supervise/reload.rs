@@ -155,9 +155,11 @@ impl Loop<'_> {
             if config.service(&member.name).is_none() {
                 say!(Info, "{}: gone from the config", Show(&member.name));
                 tell!(self.control, "{}: gone", Show(&member.name));
-                let member = self.members.swap_remove(index);
                 self.remove_cgroup(&member.name);
                 self.control.forget(usize::from(member.slot), &member.name);
+                let last = self.members.len().saturating_sub(1);
+                swap(self.members, index, last);
+                self.members.truncate(last);
             }
         }
         let mut fresh = config::Set::EMPTY;
@@ -197,8 +199,8 @@ impl Loop<'_> {
                 tell!(self.control, "{}: {}", service.name, word);
             }
             // Those before `index` are in their places already, so it comes from there or behind.
-            let last = self.members.len() - 1;
-            self.members.swap(index, at.unwrap_or(last));
+            let last = self.members.len().saturating_sub(1);
+            swap(self.members, index, at.unwrap_or(last));
         }
         fresh.0 &= self.waiting().0;
         // As at a boot: who comes brings what it requires, and who failed for want of it has another try.
@@ -244,6 +246,14 @@ impl Loop<'_> {
             taken.insert(usize::from(member.slot));
         }
         (!taken.0).trailing_zeros() as u8
+    }
+}
+
+/// Two members that change places; they may be one.
+#[inline(never)]
+fn swap(members: &mut [Member], one: usize, other: usize) {
+    if let Ok([one, other]) = members.get_disjoint_mut([one, other]) {
+        core::mem::swap(one, other);
     }
 }
 
@@ -307,10 +317,13 @@ struct Fingerprint(u64);
 
 impl Fingerprint {
     fn add(&mut self, bytes: &[u8]) {
-        // A byte behind each, that is in no text.
-        for &byte in bytes.iter().chain(&[0xff]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
+        bytes.iter().for_each(|byte| self.push(*byte));
+        // Behind each one that is in no text.
+        self.push(0xff);
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     }
 }
 

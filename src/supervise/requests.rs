@@ -42,10 +42,10 @@ impl Loop<'_> {
         let request = match local::receive(&client.socket, &mut buffer) {
             Ok(packet) if !packet.is_empty() => Request::parse(packet),
             Err(error) if error.is(libc::EAGAIN) => return,
-            _ => return drop(self.control.clients.swap_remove(index)),
+            _ => return drop(self.control.take_out(index)),
         };
         // Taken out, so that the loop is free to act; put back if it has to wait.
-        let mut client = self.control.clients.swap_remove(index);
+        let Some(mut client) = self.control.take_out(index) else { return };
         let Some(request) = request else {
             tell!(client, "this is no request of this version of tinyo; use the tinyo that PID 1 runs");
             return client.end(USAGE);
@@ -254,7 +254,7 @@ impl Loop<'_> {
                 _ => None,
             };
             if let Some(status) = status {
-                self.control.clients.swap_remove(index).end(status);
+                self.control.end(index, status);
             }
         }
     }

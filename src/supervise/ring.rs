@@ -26,13 +26,16 @@ impl Ring {
 
     /// Keeps a line, which has no newline.
     pub fn keep(&mut self, line: &[u8]) {
-        for &byte in line.iter().chain(b"\n") {
-            if let Some(place) = self.bytes.get_mut(self.next) {
-                *place = byte;
-            }
-            self.next = (self.next + 1) % RING_BYTES;
-            self.wrapped |= self.next == 0;
+        line.iter().for_each(|byte| self.push(*byte));
+        self.push(b'\n');
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.next) {
+            *place = byte;
         }
+        self.next = (self.next + 1) % RING_BYTES;
+        self.wrapped |= self.next == 0;
     }
 
     /// The lines that are whole, oldest first, put together in `buffer`, with newlines between.

@@ -101,8 +101,8 @@ impl Loop<'_> {
         if lines {
             self.read_lines(index, false);
         }
-        for event in [reported, announced].into_iter().flatten() {
-            self.handle(index, event);
+        for event in [reported, announced].iter().flatten() {
+            self.handle(index, *event);
         }
     }
 

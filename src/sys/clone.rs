@@ -1,6 +1,6 @@
 //! Processes made, a copy of this one or one that borrows its memory, and the namespaces that they are in.
 
-use super::error::{Call, Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check_long, done, last};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::process::Pid;
@@ -76,21 +76,21 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<&Fd>) -> Result<Forked> {
 /// unshare(2).
 pub fn unshare(namespaces: Namespaces) -> Result<()> {
     // SAFETY: no CLONE_FILES or CLONE_VM among them; there is one thread.
-    check(Call::Unshare, unsafe { libc::unshare(namespaces.0 as i32) }).map(drop)
+    done(Call::Unshare, unsafe { libc::syscall(libc::SYS_unshare, namespaces.0 as i32) })
 }
 
 /// pidfd_open(2): a descriptor that stands for process `pid`. Linux 5.3; ENOSYS before.
 pub fn descriptor_of(pid: Pid) -> Result<Fd> {
     // SAFETY: plain numbers.
     let value = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.number(), 0) };
-    check_long(Call::PidfdOpen, value).map(|raw| Fd::own(raw as i32))
+    Fd::made(Call::PidfdOpen, value)
 }
 
 /// setns(2): into the namespaces of these kinds that `file` stands for, one or a process (Linux 5.8); a pid namespace takes
 /// effect for children. EINVAL: it is none of these.
 pub fn join(file: &Fd, kinds: u64) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Setns, unsafe { libc::setns(file.raw(), kinds as i32) }).map(drop)
+    done(Call::Setns, unsafe { libc::syscall(libc::SYS_setns, file.raw(), kinds as i32) })
 }
 
 /// A child that lives in this process's memory, on a stack below ours, while we wait until it has executed its program or has
@@ -109,6 +109,7 @@ pub fn lend(child: &mut dyn FnMut()) -> Result<Pid> {
     let stack = (here as usize & !15) - BELOW;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: nothing of ours lies down there, and we touch nothing before it is through.
-    let value = check(Call::Clone, unsafe { libc::clone(begin, stack as *mut c_void, flags, here.cast()) })?;
+    let value = unsafe { libc::clone(begin, stack as *mut c_void, flags, here.cast()) };
+    done(Call::Clone, value)?;
     Pid::new(value).ok_or(Error::new(Call::Clone, libc::ESRCH))
 }

@@ -4,7 +4,6 @@ use core::num::NonZeroU32;
 
 use crate::limits;
 use crate::put;
-use crate::text::names;
 use crate::text::packed::{Packed, packed};
 use crate::text::put::{Out, Piece, Word};
 
@@ -98,12 +97,14 @@ pub enum Call {
 }
 
 /// In the order of [`Call`].
-const CALLS: &str = "accept4 access bind capset chdir chown chroot clone clone3 connect dup3 execve execveat fchdir fchown fcntl \
-                          finit_module getgroups getsockopt inotify_add_watch ioctl ioperm keyctl kill listen lookup memfd_create mkdir mknod mount mount_setattr move_mount \
-                          open open_tree openat2 pidfd_open pipe2 pivot_root plan ppoll prctl prlimit read readlink reboot recvmsg rename \
-                          seccomp send \
-                          setgroups sethostname setns setpgid setresgid setresuid setsid setsockopt signalfd socket stat statfs swapoff \
-                          symlink umount unlink unshare waitpid write";
+const CALLS: Packed = packed!(
+    "accept4\naccess\nbind\ncapset\nchdir\nchown\nchroot\nclone\nclone3\nconnect\ndup3\nexecve\nexecveat\nfchdir\n\
+    fchown\nfcntl\nfinit_module\ngetgroups\ngetsockopt\ninotify_add_watch\nioctl\nioperm\nkeyctl\nkill\nlisten\n\
+    lookup\nmemfd_create\nmkdir\nmknod\nmount\nmount_setattr\nmove_mount\nopen\nopen_tree\nopenat2\npidfd_open\n\
+    pipe2\npivot_root\nplan\nppoll\nprctl\nprlimit\nread\nreadlink\nreboot\nrecvmsg\nrename\nseccomp\nsend\n\
+    setgroups\nsethostname\nsetns\nsetpgid\nsetresgid\nsetresuid\nsetsid\nsetsockopt\nsignalfd\nsocket\nstat\n\
+    statfs\nswapoff\nsymlink\numount\nunlink\nunshare\nwaitpid\nwrite\n"
+);
 
 impl Error {
     /// `errno` is one of the kernel's: 1 to 4095.
@@ -130,13 +131,15 @@ impl Error {
 }
 
 /// The name of the call in the number of an error.
-fn call(number: u32) -> &'static str {
-    names::name(CALLS, (number >> 16) as usize).unwrap_or_default()
+fn call(number: u32) -> Packed {
+    CALLS.line((number >> 16) as usize)
 }
 
 impl core::fmt::Debug for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(call(self.0.get()))?;
+        call(self.0.get()).write(&mut |piece: &[u8]| {
+            let _ = f.write_str(core::str::from_utf8(piece).unwrap_or_default());
+        });
         core::fmt::Debug::fmt(&self.errno(), f)
     }
 }
@@ -158,13 +161,18 @@ pub(super) fn last(call: Call) -> Error {
 }
 
 /// -1 is a failure, everything else a value.
-pub(super) fn check(call: Call, value: libc::c_int) -> Result<libc::c_int> {
-    if value < 0 { Err(last(call)) } else { Ok(value) }
-}
-
-/// As [`check`], for calls made by number or with a size as their value.
 pub(super) fn check_long(call: Call, value: libc::c_long) -> Result<usize> {
     if value < 0 { Err(last(call)) } else { Ok(value as usize) }
+}
+
+/// As [`check_long`], where the value says no more.
+pub(super) fn done(call: Call, value: impl Into<libc::c_long>) -> Result<()> {
+    /// With the value widened.
+    #[inline(never)]
+    fn done(call: Call, value: libc::c_long) -> Result<()> {
+        check_long(call, value).map(drop)
+    }
+    done(call, value.into())
 }
 
 /// Gives each errno its text, in one string.
@@ -308,10 +316,10 @@ mod tests {
 
     #[test]
     fn every_call_has_its_name() {
-        assert_eq!(names::name(CALLS, Call::Accept4 as usize), Some("accept4"));
-        assert_eq!(names::name(CALLS, Call::PivotRoot as usize), Some("pivot_root"));
-        assert_eq!(names::name(CALLS, Call::Write as usize), Some("write"));
-        assert_eq!(names::name(CALLS, Call::Write as usize + 1), None);
+        for (call, name) in [(Call::Accept4, "accept4"), (Call::PivotRoot, "pivot_root"), (Call::Write, "write")] {
+            assert_eq!(shown(&CALLS.line(call as usize)), name);
+        }
+        assert!(CALLS.line(Call::Write as usize + 1).is_empty());
     }
 
     /// Those of `probe::superblock`, which has the kinds in this order.

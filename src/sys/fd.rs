@@ -1,6 +1,6 @@
 //! Open files: owned, close-on-exec, closed when dropped.
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result, check_long, done};
 use super::fs;
 use crate::put;
 use crate::text::number;
@@ -17,7 +17,7 @@ impl Drop for Fd {
     #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: the number is ours. EINTR and EIO come after the kernel has let go of it: nothing to retry.
-        unsafe { libc::close(self.raw()) };
+        unsafe { libc::syscall(libc::SYS_close, self.raw()) };
     }
 }
 
@@ -32,6 +32,12 @@ impl Fd {
     pub(super) fn own(raw: i32) -> Self {
         // SAFETY: only what the kernel gave as a descriptor comes here, and errors are negative.
         Fd(unsafe { NonZeroI32::new_unchecked(!raw) })
+    }
+
+    /// What a call that makes a descriptor has answered.
+    #[inline(never)]
+    pub(super) fn made(call: Call, value: libc::c_long) -> Result<Fd> {
+        check_long(call, value).map(|raw| Fd::own(raw as i32))
     }
 
     pub(super) const fn raw(&self) -> i32 {
@@ -61,8 +67,8 @@ impl Fd {
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             // SAFETY: the buffer is ours for its whole length.
-            let n = unsafe { libc::read(self.raw(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            match check_long(Call::Read, n as libc::c_long) {
+            let n = unsafe { libc::syscall(libc::SYS_read, self.raw(), buffer.as_mut_ptr(), buffer.len()) };
+            match check_long(Call::Read, n) {
                 Err(error) if error.is(libc::EINTR) => {}
                 done => return done,
             }
@@ -107,7 +113,7 @@ impl Fd {
         }
         let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
         // SAFETY: plain numbers.
-        check_long(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.raw(), number, flags) }).map(drop)
+        done(Call::Dup3, unsafe { libc::syscall(libc::SYS_dup3, self.raw(), number, flags) })
     }
 }
 
@@ -140,7 +146,7 @@ pub fn close_all_but(kept: Fd) -> Fd {
 pub fn write_to(number: i32, bytes: &[u8]) -> Result<usize> {
     loop {
         // SAFETY: the bytes are readable for their whole length.
-        let n = unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) };
+        let n = unsafe { libc::syscall(libc::SYS_write, number, bytes.as_ptr(), bytes.len()) };
         match check_long(Call::Write, n as libc::c_long) {
             Err(error) if error.is(libc::EINTR) => {}
             done => return done,
@@ -185,7 +191,7 @@ pub fn close_between(first: i32, end: i32) {
             return;
         }
         // Where the limit of open files is met, this is a place for one.
-        libc::close(first);
+        libc::syscall(libc::SYS_close, first);
     }
     close_listed(first, end);
 }
@@ -193,8 +199,8 @@ pub fn close_between(first: i32, end: i32) {
 #[inline(never)]
 fn close_listed(first: i32, end: i32) {
     // SAFETY: as above.
-    let close = |number| unsafe {
-        libc::close(number);
+    let close = |number: i32| unsafe {
+        libc::syscall(libc::SYS_close, number);
     };
     let Ok(list) = fs::open(c"/proc/self/fd", fs::READ | fs::DIRECTORY) else {
         // Our limit may have been higher: the kernel's is this, until somebody raises it (fs.nr_open).

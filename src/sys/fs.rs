@@ -1,6 +1,6 @@
 //! Files and directories, by descriptor and a name under it wherever the name is not ours.
 
-use super::error::{Call, Error, Result, check, check_long};
+use super::error::{Call, Error, Result, check_long, done};
 use super::fd::{Fd, control};
 pub use super::inside::open_in;
 use core::ffi::CStr;
@@ -41,9 +41,9 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
     let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY;
     loop {
         // SAFETY: a NUL-terminated path; 0644 is only used with O_CREAT.
-        match check(Call::Open, unsafe { libc::openat(at.raw(), path.as_ptr(), flags, 0o644) }) {
+        match Fd::made(Call::Open, unsafe { libc::syscall(libc::SYS_openat, at.raw(), path.as_ptr(), flags, 0o644) }) {
             Err(error) if error.is(libc::EINTR) => {}
-            done => return done.map(Fd::own),
+            done => return done,
         }
     }
 }
@@ -55,7 +55,7 @@ pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.
 pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    match check(Call::Mkdir, unsafe { libc::mkdirat(at.raw(), path.as_ptr(), mode) }) {
+    match done(Call::Mkdir, unsafe { libc::syscall(libc::SYS_mkdirat, at.raw(), path.as_ptr(), mode) }) {
         // A link of an image is not followed: absolute, it would be read as the host's.
         Err(error) if error.is(libc::EEXIST) => {
             match if matches!(at, At::Dir(_)) { link_status(at, path) } else { status(at, path) } {
@@ -63,62 +63,67 @@ pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
                 _ => Err(error),
             }
         }
-        done => done.map(drop),
+        done => done,
     }
 }
 
 /// mknodat(2) of an empty file.
 pub fn make_file(at: At, path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFREG | 0o600, 0) }).map(drop)
+    done(Call::Mknod, unsafe { libc::syscall(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFREG | 0o600, 0) })
 }
 
 /// mknodat(2) of a character device.
 pub fn make_device(at: At, path: &CStr, mode: u32, major: u32, minor: u32) -> Result<()> {
     let device = libc::makedev(major, minor);
     // SAFETY: a NUL-terminated path.
-    check(Call::Mknod, unsafe { libc::mknodat(at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device) }).map(drop)
+    done(Call::Mknod, unsafe {
+        libc::syscall(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFCHR | mode, device)
+    })
 }
 
 /// fchownat(2), of a link itself.
 pub fn set_owner(at: At, path: &CStr, (uid, gid): (u32, u32)) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    let value = unsafe { libc::fchownat(at.raw(), path.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) };
-    check(Call::Chown, value).map(drop)
+    let value =
+        unsafe { libc::syscall(libc::SYS_fchownat, at.raw(), path.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) };
+    done(Call::Chown, value)
 }
 
 /// symlinkat(2).
 pub fn make_link(target: &CStr, at: At, path: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check(Call::Symlink, unsafe { libc::symlinkat(target.as_ptr(), at.raw(), path.as_ptr()) }).map(drop)
+    done(Call::Symlink, unsafe { libc::syscall(libc::SYS_symlinkat, target.as_ptr(), at.raw(), path.as_ptr()) })
 }
 
 /// rename(2).
 pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    check(Call::Rename, unsafe { libc::renameat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr()) }).map(drop)
+    done(Call::Rename, unsafe {
+        libc::syscall(libc::SYS_renameat, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr())
+    })
 }
 
 /// unlinkat(2) of a file, or of an empty directory.
 pub fn remove(at: At, path: &CStr, directory: bool) -> Result<()> {
     let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check(Call::Unlink, unsafe { libc::unlinkat(at.raw(), path.as_ptr(), flags) }).map(drop)
+    done(Call::Unlink, unsafe { libc::syscall(libc::SYS_unlinkat, at.raw(), path.as_ptr(), flags) })
 }
 
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chdir, unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    done(Call::Chdir, unsafe { libc::syscall(libc::SYS_chdir, path.as_ptr()) })
 }
 
 pub fn enter(directory: &Fd) -> Result<()> {
     // SAFETY: an open descriptor.
-    check_long(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, directory.raw()) }).map(drop)
+    done(Call::Fchdir, unsafe { libc::syscall(libc::SYS_fchdir, directory.raw()) })
 }
 
 pub fn change_root(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Chroot, unsafe { libc::chroot(path.as_ptr()) }).map(drop)
+    done(Call::Chroot, unsafe { libc::syscall(libc::SYS_chroot, path.as_ptr()) })
 }
 
 /// The current directory is reachable from the root: getcwd(2) says "(unreachable)/..." where it is not.
@@ -132,7 +137,7 @@ pub fn is_inside_root() -> bool {
 /// umask(2): the mask that was.
 pub fn set_mode_mask(mask: u32) -> u32 {
     // SAFETY: cannot fail.
-    unsafe { libc::umask(mask) }
+    unsafe { libc::syscall(libc::SYS_umask, mask) as u32 }
 }
 
 /// What is under a name.
@@ -226,7 +231,7 @@ pub fn exists(path: &CStr) -> bool {
 pub fn may_write(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     let value = unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::W_OK) };
-    check_long(Call::Access, value).map(drop)
+    done(Call::Access, value)
 }
 
 /// lstat(2).
@@ -303,8 +308,8 @@ fn with_room(call: impl FnOnce(*mut u64) -> libc::c_long) -> Result<FileSystem> 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
 pub fn read_link<'b>(at: At, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     // SAFETY: a NUL-terminated path, and room for the length given.
-    let n = unsafe { libc::readlinkat(at.raw(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    let n = check_long(Call::Readlink, n as libc::c_long)?;
+    let n = unsafe { libc::syscall(libc::SYS_readlinkat, at.raw(), path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };
+    let n = check_long(Call::Readlink, n)?;
     buffer.get(..n).filter(|_| n < buffer.len()).ok_or(Error::new(Call::Readlink, libc::ENAMETOOLONG))
 }
 
@@ -349,7 +354,7 @@ pub fn watch_removals(path: &CStr) -> Result<Fd> {
     // SAFETY: plain numbers, then a NUL-terminated path.
     unsafe {
         let raw = libc::syscall(libc::SYS_inotify_init1, libc::IN_CLOEXEC | libc::IN_NONBLOCK);
-        let watch = Fd::own(check_long(Call::InotifyAddWatch, raw)? as i32);
+        let watch = Fd::made(Call::InotifyAddWatch, raw)?;
         let added = libc::syscall(libc::SYS_inotify_add_watch, watch.raw(), path.as_ptr(), events);
         check_long(Call::InotifyAddWatch, added).map(|_| watch)
     }
@@ -358,18 +363,18 @@ pub fn watch_removals(path: &CStr) -> Result<Fd> {
 /// memfd_create(2): a file in memory, without a name.
 pub fn memory_file() -> Result<Fd> {
     // SAFETY: a NUL-terminated name; MFD_CLOEXEC and MFD_ALLOW_SEALING.
-    check(Call::MemfdCreate, unsafe { libc::memfd_create(c"tinyo".as_ptr(), 1 | 2) }).map(Fd::own)
+    Fd::made(Call::MemfdCreate, unsafe { libc::syscall(libc::SYS_memfd_create, c"tinyo".as_ptr(), 1 | 2) })
 }
 
 /// lseek(2): back to the beginning.
 pub fn rewind(file: &Fd) -> Result<()> {
     // SAFETY: plain numbers.
-    check_long(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) }).map(drop)
+    done(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) })
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.
 pub fn lock(file: &Fd, exclusive: bool) -> bool {
     let kind = if exclusive { libc::LOCK_EX } else { libc::LOCK_SH };
     // SAFETY: an open descriptor.
-    unsafe { libc::flock(file.raw(), kind | libc::LOCK_NB) == 0 }
+    unsafe { libc::syscall(libc::SYS_flock, file.raw(), kind | libc::LOCK_NB) == 0 }
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::error::{Call, Error, Result, check_long};
+use super::error::{Call, Error, Result};
 use super::fd::Fd;
 use super::fs::{self, At};
 use crate::limits;
@@ -27,11 +27,11 @@ pub fn open_in(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
         // SAFETY: a NUL-terminated path and a structure of the size given.
         let value =
             unsafe { libc::syscall(libc::SYS_openat2, root.raw(), path.as_ptr(), &how, core::mem::size_of::<How>()) };
-        match check_long(Call::Openat2, value) {
+        match Fd::made(Call::Openat2, value) {
             // EAGAIN: a rename raced the walk, and the kernel could not prove that it stayed inside.
             Err(error) if error.is(libc::EINTR) || error.is(libc::EAGAIN) => {}
             Err(error) if error.is(libc::ENOSYS) && flags & fs::PLACE != 0 => return walk(root, path, flags),
-            done => return done.map(|raw| Fd::own(raw as i32)),
+            done => return done,
         }
     }
 }
@@ -66,7 +66,7 @@ fn walk(root: &Fd, path: &CStr, flags: i32) -> Result<Fd> {
             let names = done.get(..start.saturating_sub(1)).unwrap_or_default();
             done.truncate(names.iter().rposition(|&byte| byte == 0).map_or(0, |end| end + 1));
             here = step(root, b".\0")?;
-            for name in done.split_inclusive(|&byte| byte == 0) {
+            for name in bytes::Words(&done) {
                 here = step(&here, name)?;
                 if fs::file_status(&here)?.is_link() {
                     return Err(LOOP);

@@ -1,6 +1,6 @@
 //! Sockets under a path (unix(7)): packets with their ends kept, and the kernel's word about who sent them.
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result, check_long, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use super::net::{self, socket};
@@ -49,7 +49,7 @@ pub fn accept(listener: &Fd) -> Result<(Fd, u32)> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no address is wanted.
     let value = unsafe { libc::syscall(libc::SYS_accept4, listener.raw(), 0usize, 0usize, flags) };
-    let connection = check_long(Call::Accept4, value).map(|raw| Fd::own(raw as i32))?;
+    let connection = Fd::made(Call::Accept4, value)?;
     // The lines of 64 services at once are more than it takes by itself. Without CAP_NET_ADMIN that is so.
     let _ = net::set_option(&connection, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, ROOM);
     // `struct ucred`: pid, uid, gid.
@@ -75,7 +75,7 @@ pub fn send(socket: &Fd, packet: &[u8]) -> Result<()> {
     let value = unsafe {
         libc::syscall(libc::SYS_sendto, socket.raw(), packet.as_ptr(), packet.len(), libc::MSG_NOSIGNAL, 0usize, 0usize)
     };
-    check_long(Call::Send, value).map(drop)
+    done(Call::Send, value)
 }
 
 /// Two ends of a connection of whole packets (socketpair(2)), which wait for each other or do not.
@@ -119,7 +119,7 @@ pub fn send_file(socket: &Fd, number: u16, file: Option<&Fd>) -> Result<()> {
         }
         libc::syscall(libc::SYS_sendmsg, socket.raw(), &raw mut header, libc::MSG_NOSIGNAL)
     };
-    check_long(Call::Send, value).map(drop)
+    done(Call::Send, value)
 }
 
 /// Waits for what [`send_file`] sends. None: the other end is gone.

@@ -1,6 +1,6 @@
 //! Mounting: mount(2), and the calls that work on descriptors, so that no name is looked up twice.
 
-use super::error::{Call, Result, check, check_long};
+use super::error::{Call, Result, done};
 use super::fd::Fd;
 use super::fs::At;
 use core::ffi::CStr;
@@ -27,22 +27,24 @@ pub fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, data: &CSt
     let data = if data.is_empty() { core::ptr::null() } else { data.as_ptr() };
     let fstype = if fstype.is_empty() { core::ptr::null() } else { fstype.as_ptr() };
     // SAFETY: NUL-terminated strings or null.
-    let value = unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data.cast()) };
-    check(Call::Mount, value).map(drop)
+    let value = unsafe {
+        libc::syscall(libc::SYS_mount, source.as_ptr(), target.as_ptr(), fstype, flags as libc::c_ulong, data)
+    };
+    done(Call::Mount, value)
 }
 
 /// umount2(2); `detach`: out of sight at once, gone when the last user is (MNT_DETACH).
 pub fn unmount(target: &CStr, detach: bool) -> Result<()> {
     let flags = if detach { libc::MNT_DETACH } else { 0 };
     // SAFETY: a NUL-terminated path.
-    check(Call::Umount, unsafe { libc::umount2(target.as_ptr(), flags) }).map(drop)
+    done(Call::Umount, unsafe { libc::syscall(libc::SYS_umount2, target.as_ptr(), flags) })
 }
 
 /// pivot_root(".", "."): the current directory becomes the root and the old root lies over it (pivot_root(2), NOTES).
 pub fn pivot_root_here() -> Result<()> {
     // SAFETY: NUL-terminated paths.
     let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
-    check_long(Call::PivotRoot, value).map(drop)
+    done(Call::PivotRoot, value)
 }
 
 const AT_RECURSIVE: u32 = 0x8000;
@@ -57,7 +59,7 @@ pub fn clone_tree(at: At, path: &CStr, recursive: bool) -> Result<Fd> {
     }
     // SAFETY: a NUL-terminated path.
     let value = unsafe { libc::syscall(libc::SYS_open_tree, at.raw(), path.as_ptr(), flags) };
-    check_long(Call::OpenTree, value).map(|raw| Fd::own(raw as i32))
+    Fd::made(Call::OpenTree, value)
 }
 
 /// move_mount(2): attaches the detached `tree` over `target`. No name is looked up. Linux 5.2.
@@ -75,7 +77,7 @@ pub fn attach(tree: &Fd, target: At, path: &CStr) -> Result<()> {
             FROM_EMPTY_PATH | TO_EMPTY_PATH,
         )
     };
-    check_long(Call::MoveMount, value).map(drop)
+    done(Call::MoveMount, value)
 }
 
 // The attributes of mount_setattr(2) have the numbers of mount(2).
@@ -108,5 +110,5 @@ fn set_all(at: At, path: &CStr, recursive: bool, attributes: [u64; 4]) -> Result
             core::mem::size_of_val(&attributes),
         )
     };
-    check_long(Call::MountSetattr, value).map(drop)
+    done(Call::MountSetattr, value)
 }

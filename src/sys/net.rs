@@ -1,6 +1,6 @@
 //! The little of networking that an init needs: `lo` up, uevents, listening sockets, and a status over vsock.
 
-use super::error::{Call, Error, Result, check, check_long};
+use super::error::{Call, Error, Result, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use crate::limits;
@@ -12,7 +12,7 @@ use heapless::Vec;
 pub(super) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<Fd> {
     // SAFETY: plain numbers.
     let value = unsafe { libc::syscall(libc::SYS_socket, domain, kind | libc::SOCK_CLOEXEC, protocol) };
-    check_long(Call::Socket, value).map(|raw| Fd::own(raw as i32))
+    Fd::made(Call::Socket, value)
 }
 
 /// Brings the loopback interface of this network namespace up (netdevice(7)); its addresses come by themselves. For a process
@@ -26,7 +26,7 @@ pub fn loopback_up() -> Result<()> {
         request.ifr_name[0] = b'l' as _;
         request.ifr_name[1] = b'o' as _;
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as _;
-        check(Call::Ioctl, libc::ioctl(socket.leak(), libc::SIOCSIFFLAGS as _, &request)).map(drop)
+        done(Call::Ioctl, libc::ioctl(socket.leak(), libc::SIOCSIFFLAGS as _, &request))
     }
 }
 
@@ -43,10 +43,10 @@ pub fn device_events() -> Result<Fd> {
 pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
     let socket = socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
     let limit = libc::timeval { tv_sec: 2, tv_usec: 0 };
-    let (size, pointer) = (size_of::<libc::timeval>() as libc::socklen_t, (&raw const limit).cast());
+    let size = size_of::<libc::timeval>();
     // SAFETY: SO_SNDTIMEO reads a timeval (it bounds connect too).
-    check(Call::Setsockopt, unsafe {
-        libc::setsockopt(socket.raw(), libc::SOL_SOCKET, libc::SO_SNDTIMEO, pointer, size)
+    done(Call::Setsockopt, unsafe {
+        libc::syscall(libc::SYS_setsockopt, socket.raw(), libc::SOL_SOCKET, libc::SO_SNDTIMEO, &raw const limit, size)
     })?;
     // `struct sockaddr_vm` behind its family: two bytes reserved, the port, the context, and zeros.
     let mut name = [0; 14];
@@ -59,8 +59,9 @@ pub fn send_to_host(port: u32, bytes: &[u8]) -> Result<()> {
 pub(super) fn set_option(socket: &Fd, level: i32, option: i32, value: i32) -> Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: these options read an int.
-    let done = unsafe { libc::setsockopt(socket.raw(), level, option, (&raw const value).cast(), size) };
-    check(Call::Setsockopt, done).map(drop)
+    done(Call::Setsockopt, unsafe {
+        libc::syscall(libc::SYS_setsockopt, socket.raw(), level, option, &raw const value, size)
+    })
 }
 
 /// A socket that a service accepts or receives on: bound, and, but for `udp`, listening; blocking, as sd_listen_fds(3)
@@ -114,7 +115,7 @@ pub fn listen(address: &Address) -> Result<Fd> {
 /// listen(2).
 pub(super) fn queue(socket: &Fd, length: i32) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Listen, unsafe { libc::listen(socket.raw(), length) }).map(drop)
+    done(Call::Listen, unsafe { libc::syscall(libc::SYS_listen, socket.raw(), length) })
 }
 
 /// bind(2), with a mask for the rights of the file that a path becomes: there is no other thread that could make one
@@ -132,15 +133,9 @@ pub(super) fn give(call: Call, socket: &Fd, family: i32, name: &[u8]) -> Result<
     // They fit: the longest name is a path.
     let _ = address.extend_from_slice(&(family as libc::sa_family_t).to_ne_bytes());
     let _ = address.extend_from_slice(name);
-    let (pointer, len) = (address.as_ptr().cast(), address.len() as libc::socklen_t);
+    let number = if call == Call::Connect { libc::SYS_connect } else { libc::SYS_bind };
     // SAFETY: the kernel copies that many bytes, from wherever they are.
-    check(call, unsafe {
-        match call {
-            Call::Connect => libc::connect(socket.raw(), pointer, len),
-            _ => libc::bind(socket.raw(), pointer, len),
-        }
-    })
-    .map(drop)
+    done(call, unsafe { libc::syscall(number, socket.raw(), address.as_ptr(), address.len()) })
 }
 
 /// Removes a socket that nobody has open any more: the end of whoever made it leaves its name behind.

@@ -1,6 +1,6 @@
 //! The machine itself: modules in, disks flushed, power off.
 
-use super::error::{Call, Error, Result, check, check_long};
+use super::error::{Call, Error, Result, check_long, done};
 use super::fd::Fd;
 use core::ffi::CStr;
 
@@ -28,7 +28,7 @@ pub fn end(power: Power) -> Error {
 pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
     let command = if reboots_at_once { libc::RB_ENABLE_CAD } else { libc::RB_DISABLE_CAD };
     // SAFETY: plain number.
-    check(Call::Reboot, unsafe { libc::reboot(command) }).map(drop)
+    done(Call::Reboot, unsafe { libc::reboot(command) })
 }
 
 /// sync(2): can take as long as the slowest disk, for ever on a dead one.
@@ -40,14 +40,14 @@ pub fn sync() {
 /// swapoff(2): what was swapped out comes back into memory, or it is ENOMEM.
 pub fn swap_off(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    check(Call::Swapoff, unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
+    done(Call::Swapoff, unsafe { libc::syscall(libc::SYS_swapoff, path.as_ptr()) })
 }
 
 /// loop(4) LOOP_CLR_FD: the device lets go of its file; one that is mounted or open does so when it is not any more.
 pub fn detach_loop(device: &Fd) -> Result<()> {
     const CLEAR: u32 = 0x4c01;
     // SAFETY: the ioctl takes a number.
-    check(Call::Ioctl, unsafe { libc::ioctl(device.raw(), CLEAR as _, 0) }).map(drop)
+    done(Call::Ioctl, unsafe { libc::ioctl(device.raw(), CLEAR as _, 0) })
 }
 
 /// finit_module(2). `compressed`: the kernel unpacks it itself (Linux 5.17, if built in). A module that is already

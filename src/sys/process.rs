@@ -1,7 +1,7 @@
 //! Processes: made, replaced, waited for, signalled.
 
 use super::args::{self, Args};
-use super::error::{Call, Error, Result, check, check_long, last};
+use super::error::{Call, Error, Result, check_long, done, last};
 use super::fd::Fd;
 use super::fs;
 use crate::put;
@@ -174,7 +174,7 @@ fn wait_for(pid: i32, flags: i32, stopped: &mut dyn FnMut(Pid, u8)) -> Waited {
     loop {
         let mut status = 0;
         // SAFETY: room for one status.
-        let value = unsafe { libc::waitpid(pid, &mut status, flags) };
+        let value = unsafe { libc::syscall(libc::SYS_wait4, pid, &raw mut status, flags, 0usize) as i32 };
         match Pid::new(value) {
             Some(pid) if libc::WIFEXITED(status) => {
                 return Waited::Ended(pid, Exit::Code(libc::WEXITSTATUS(status) as u8));
@@ -214,19 +214,19 @@ pub fn wait(pid: Pid) -> Waited {
 /// kill(2) of one process.
 pub fn kill(pid: Pid, signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Kill, unsafe { libc::kill(pid.number() as i32, i32::from(signal)) }).map(drop)
+    done(Call::Kill, unsafe { libc::kill(pid.number() as i32, i32::from(signal)) })
 }
 
 /// kill(2) of the process group that `leader` leads.
 pub fn kill_group(leader: Pid, signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Kill, unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) }).map(drop)
+    done(Call::Kill, unsafe { libc::kill(-(leader.number() as i32), i32::from(signal)) })
 }
 
 /// kill(2) of every process but PID 1 and the caller. It can block behind a process that the kernel waits for.
 pub fn kill_all(signal: u8) -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Kill, unsafe { libc::kill(-1, i32::from(signal)) }).map(drop)
+    done(Call::Kill, unsafe { libc::kill(-1, i32::from(signal)) })
 }
 
 /// This process's number in its own pid namespace.
@@ -244,13 +244,13 @@ pub fn group() -> i32 {
 /// setpgid(2): a process group of its own in the session that it is in.
 pub fn new_group() -> Result<()> {
     // SAFETY: plain numbers.
-    check(Call::Setpgid, unsafe { libc::setpgid(0, 0) }).map(drop)
+    done(Call::Setpgid, unsafe { libc::syscall(libc::SYS_setpgid, 0, 0) })
 }
 
 /// setsid(2): a session and process group of its own, without a terminal.
 pub fn new_session() -> Result<()> {
     // SAFETY: no arguments.
-    check(Call::Setsid, unsafe { libc::setsid() }).map(drop)
+    done(Call::Setsid, unsafe { libc::syscall(libc::SYS_setsid) })
 }
 
 /// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: a session keyring of its own. A kernel without keys has none to share.
@@ -271,7 +271,7 @@ pub fn set_limit(limit: Ulimit) -> Result<()> {
     let none = core::ptr::null::<u64>();
     // SAFETY: two numbers are read, and nothing is written.
     let value = unsafe { libc::syscall(libc::SYS_prlimit64, 0, i32::from(limit.resource), values.as_ptr(), none) };
-    check_long(Call::Prlimit, value).map(drop)
+    done(Call::Prlimit, value)
 }
 
 /// Ends this process at once.
@@ -298,7 +298,7 @@ pub fn no_new_privileges() -> Result<()> {
 /// prctl(2) PR_GET_SECCOMP: a filter decides over our system calls.
 pub fn is_filtered() -> bool {
     // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) == 2 }
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_SECCOMP) == 2 }
 }
 
 /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans among our descendants become our children.
@@ -308,6 +308,5 @@ pub fn adopt_orphans() -> Result<()> {
 
 pub(super) fn prctl(call: Call, option: i32, value: libc::c_ulong) -> Result<()> {
     // SAFETY: options that take a number and no pointer.
-    check(call, unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) })
-        .map(drop)
+    done(call, unsafe { libc::syscall(libc::SYS_prctl, option, value, 0usize, 0usize, 0usize) })
 }

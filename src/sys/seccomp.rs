@@ -1,6 +1,6 @@
 //! Filters of system calls: seccomp(2).
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result, done};
 
 /// An instruction of classic BPF: `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,5 @@ pub fn set_filter(filter: &[Instruction]) -> Result<()> {
     const SPEC_ALLOW: libc::c_ulong = 4;
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut().cast() };
     // SAFETY: an array of `struct sock_filter` with its length, which the kernel copies.
-    check_long(Call::Seccomp, unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW, &program) })
-        .map(drop)
+    done(Call::Seccomp, unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW, &program) })
 }

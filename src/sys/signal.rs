@@ -1,6 +1,6 @@
 //! Signals, read synchronously: blocked first thing, then taken from a signalfd.
 
-use super::error::{Call, Result, check_long};
+use super::error::{Call, Result};
 use super::fd::Fd;
 use super::fs;
 use crate::probe::keyed;
@@ -104,7 +104,7 @@ pub fn open() -> Result<Fd> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: one readable set of the size given.
     let value = unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set, SET_BYTES, flags) };
-    check_long(Call::Signalfd, value).map(|raw| Fd::own(raw as i32))
+    Fd::made(Call::Signalfd, value)
 }
 
 /// The next signal that is waiting, by number; None when there is no more.

@@ -1,6 +1,6 @@
 //! Terminals.
 
-use super::error::{Call, Result, check, check_long};
+use super::error::{Call, Result, done};
 use super::fd::Fd;
 use super::fs::{self, At};
 use core::ffi::CStr;
@@ -8,7 +8,7 @@ use core::ffi::CStr;
 /// ioctl_tty(2) TIOCSCTTY: the terminal becomes this session's, with job control. Not taken from another session.
 pub fn take(terminal: &Fd) -> Result<()> {
     // SAFETY: the ioctl takes a number.
-    check(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) }).map(drop)
+    done(Call::Ioctl, unsafe { libc::ioctl(terminal.raw(), libc::TIOCSCTTY as _, 0) })
 }
 
 /// isatty(3) of a standard descriptor.
@@ -47,7 +47,7 @@ pub fn open_pair(at: At, ptmx: &CStr) -> Result<(Fd, Fd)> {
     let master = fs::open_at(at, ptmx, fs::READ_WRITE | fs::NON_BLOCK)?;
     let locked = 0i32;
     // SAFETY: one readable number.
-    check(Call::Ioctl, unsafe { libc::ioctl(master.raw(), libc::TIOCSPTLCK as _, &raw const locked) })?;
+    done(Call::Ioctl, unsafe { libc::ioctl(master.raw(), libc::TIOCSPTLCK as _, &raw const locked) })?;
     let slave = open_peer(&master)?;
     Ok((master, slave))
 }
@@ -58,7 +58,7 @@ pub fn open_peer(master: &Fd) -> Result<Fd> {
     const TIOCGPTPEER: u32 = 0x5441;
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: the ioctl takes flags and makes a descriptor.
-    check(Call::Ioctl, unsafe { libc::ioctl(master.raw(), TIOCGPTPEER as _, flags) }).map(Fd::own)
+    Fd::made(Call::Ioctl, unsafe { libc::ioctl(master.raw(), TIOCGPTPEER as _, flags) }.into())
 }
 
 /// The window of the terminal `to` becomes as large as that of standard input; one that is no terminal has none to copy.
@@ -75,7 +75,7 @@ pub fn copy_size(to: &Fd) {
 /// fchown(2): the terminal that standard input is becomes `uid`'s, who may then open it by its name. Its group stays.
 pub fn give(uid: u32) -> Result<()> {
     // SAFETY: plain numbers.
-    check_long(Call::Fchown, unsafe { libc::syscall(libc::SYS_fchown, 0, uid, u32::MAX) }).map(drop)
+    done(Call::Fchown, unsafe { libc::syscall(libc::SYS_fchown, 0, uid, u32::MAX) })
 }
 
 /// What a terminal does with what passes it: the kernel's `struct termios`, the same on x86_64 and aarch64.
@@ -95,7 +95,7 @@ impl Modes {
     pub fn get() -> Result<Modes> {
         let mut modes = Modes::default();
         // SAFETY: room for one `struct termios`.
-        check(Call::Ioctl, unsafe { libc::ioctl(0, libc::TCGETS as _, &raw mut modes) }).map(|_| modes)
+        done(Call::Ioctl, unsafe { libc::ioctl(0, libc::TCGETS as _, &raw mut modes) }).map(|()| modes)
     }
 
     /// tcsetattr(3) of standard input, at once: waiting for its output could take for ever.

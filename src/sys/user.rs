@@ -1,6 +1,6 @@
 //! Who a process is: ids, groups, capabilities, host name.
 
-use super::error::{Call, Result, check, check_long};
+use super::error::{Call, Result, check_long, done};
 use super::process::prctl;
 
 /// setresgid(2), setresuid(2): for good, the saved ids too. The kernel's own calls: the C library's would stop all threads,
@@ -9,7 +9,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     // SAFETY: plain numbers.
     unsafe {
         check_long(Call::Setresgid, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
-        check_long(Call::Setresuid, libc::syscall(libc::SYS_setresuid, uid, uid, uid)).map(drop)
+        done(Call::Setresuid, libc::syscall(libc::SYS_setresuid, uid, uid, uid))
     }
 }
 
@@ -24,7 +24,7 @@ pub fn act_as_root() {
 pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: the array is readable for its whole length.
     let value = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
-    check_long(Call::Setgroups, value).map(drop)
+    done(Call::Setgroups, value)
 }
 
 /// getgroups(2): the supplementary groups, as many as there are. EINVAL when `buffer` has no room for them.
@@ -61,7 +61,7 @@ pub fn is_root() -> bool {
 /// A capability is in the bounding set (prctl(2) PR_CAPBSET_READ); None: this kernel does not know it.
 pub fn bounding_has(capability: u8) -> Option<bool> {
     // SAFETY: no pointers.
-    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(capability), 0, 0, 0) } {
+    match unsafe { libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_READ, usize::from(capability)) } {
         0 => Some(false),
         1 => Some(true),
         _ => None,
@@ -91,7 +91,7 @@ pub fn raise_ambient(capability: u8) -> Result<()> {
             0usize,
         )
     };
-    check_long(Call::Prctl, value).map(drop)
+    done(Call::Prctl, value)
 }
 
 /// capset(2): these effective and permitted capabilities, and these inheritable ones. What is not inheritable is no longer
@@ -114,7 +114,7 @@ pub fn set_capabilities(mask: u64, inheritable: u64) -> Result<()> {
     let data = [half(mask as u32, inheritable as u32), half((mask >> 32) as u32, (inheritable >> 32) as u32)];
     // SAFETY: version 3 reads two data structures.
     let value = unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) };
-    check_long(Call::Capset, value).map(drop)
+    done(Call::Capset, value)
 }
 
 /// capget(2): the permitted capabilities.
@@ -131,7 +131,7 @@ pub fn permitted_capabilities() -> u64 {
 /// sethostname(2): at most 64 bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     // SAFETY: readable for its length.
-    check(Call::Sethostname, unsafe { libc::sethostname(name.as_ptr().cast(), name.len() as _) }).map(drop)
+    done(Call::Sethostname, unsafe { libc::syscall(libc::SYS_sethostname, name.as_ptr(), name.len()) })
 }
 
 /// The kernel's release (uname(2)): the folder under /lib/modules.

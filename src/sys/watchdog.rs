@@ -1,6 +1,6 @@
 //! The watchdog device: Documentation/watchdog/watchdog-api of the kernel.
 
-use super::error::{Call, Result, check};
+use super::error::{Call, Result, done};
 use super::fd::{Fd, write_to};
 use super::fs;
 
@@ -27,7 +27,7 @@ pub fn timeout(device: &Fd) -> Result<i32> {
 
 fn control(device: i32, request: u32, mut value: i32) -> Result<i32> {
     // SAFETY: each of these requests reads or writes one int.
-    check(Call::Ioctl, unsafe { libc::ioctl(device, request as _, &raw mut value) })?;
+    done(Call::Ioctl, unsafe { libc::ioctl(device, request as _, &raw mut value) })?;
     Ok(value)
 }
 

@@ -54,6 +54,22 @@ pub fn terminated(bytes: &[u8]) -> Option<&CStr> {
     if text.to_bytes_with_nul().len() == bytes.len() { Some(text) } else { None }
 }
 
+/// The words of a text that has a NUL behind each, with it; only the last may lack it.
+#[derive(Clone)]
+pub struct Words<'t>(pub &'t [u8]);
+
+impl<'t> Iterator for Words<'t> {
+    type Item = &'t [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'t [u8]> {
+        let end = before(self.0, 0).len().wrapping_add(1);
+        let (word, rest) = self.0.split_at_checked(end).unwrap_or((self.0, &[]));
+        self.0 = rest;
+        if word.is_empty() { None } else { Some(word) }
+    }
+}
+
 /// A path in the making.
 pub type Path = Vec<u8, { limits::PATH_BYTES }>;
 

@@ -62,7 +62,7 @@ pub fn stdio(log: Log, fed: bool, place: &Place) -> Result<()> {
 /// The terminal as standard input, output and error; the session takes it later. Opened without waiting for a
 /// carrier, which a modem line might never have.
 pub fn terminal(path: Option<&CStr>) -> Result<()> {
-    let mut name = [0u8; 64];
+    let mut name = bytes::Path::new();
     let path = match path {
         Some(path) => path,
         None => console_device(&mut name),
@@ -78,8 +78,7 @@ pub fn terminal(path: Option<&CStr>) -> Result<()> {
 
 /// The real device behind /dev/console, which itself can never be a controlling terminal: the last one that the kernel
 /// names (`console=` can be given several times, and the last is the one it reads from). tty0 is "the VT in front".
-fn console_device(buffer: &mut [u8; 64]) -> &CStr {
-    const DEV: &[u8] = b"/dev/";
+fn console_device(buffer: &mut bytes::Path) -> &CStr {
     let mut active = [0u8; 256];
     let read = fs::read_file(c"/sys/class/tty/console/active", &mut active);
     let name = match &read {
@@ -91,13 +90,7 @@ fn console_device(buffer: &mut [u8; 64]) -> &CStr {
         Some(name) => name,
         None => return c"/dev/console",
     };
-    let end = DEV.len() + name.len();
-    let (Some(head), true) = (buffer.get_mut(..DEV.len()), end < 64) else { return c"/dev/console" };
-    head.copy_from_slice(DEV);
-    if let Some(tail) = buffer.get_mut(DEV.len()..end) {
-        tail.copy_from_slice(name);
-    }
-    CStr::from_bytes_until_nul(buffer).unwrap_or(c"/dev/console")
+    bytes::path(&[b"/dev/", name], buffer).unwrap_or(c"/dev/console")
 }
 
 /// From here on only what steps behind this one do: fork, setsid, signals, execve.
@@ -241,7 +234,7 @@ fn prepare<'w>(
     let at: &[u8] = if place.identity.home.is_empty() { b"/" } else { &place.identity.home };
     let fits = [b"HOME=".as_slice(), at, b"\0"].iter().all(|part| home.extend_from_slice(part).is_ok());
     let home = bytes::terminated(home).filter(|_| fits).unwrap_or(c"HOME=/");
-    for default in [Some(DEFAULT_PATH), Some(home), term].into_iter().flatten() {
+    for default in [Some(DEFAULT_PATH), Some(home), term].iter().flatten() {
         if !is_set(env, default) {
             environment.push(default)?;
         }

@@ -53,7 +53,7 @@ impl Variables {
     pub fn with<'a, 'w>(&'w self, env: &'a [&'w CStr], all: &'a mut Environment<'w>) -> &'a [&'w CStr] {
         let text = self.text.as_ref().and_then(|text| text.get(..self.used)).unwrap_or_default();
         // There is room for a LIST of the ones and all WORDS of the others.
-        for line in text.split_inclusive(|&byte| byte == 0) {
+        for line in bytes::Words(text) {
             let _ = variables::variable(line).map(|word| all.push(word));
         }
         let _ = all.extend_from_slice(env);

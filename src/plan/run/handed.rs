@@ -141,7 +141,7 @@ impl Own {
     }
 
     pub fn words(&self) -> impl Iterator<Item = &CStr> {
-        self.0.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated)
+        bytes::Words(&self.0).filter_map(bytes::terminated)
     }
 }
 

@@ -77,12 +77,11 @@ fn make_directories(path: &CStr) -> Result<()> {
     }
     let whole = path.to_bytes();
     let mut buffer = Path::new();
-    let ends = whole.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    for end in ends.chain([whole.len()]) {
+    for (end, _) in whole.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/') {
         let part = bytes::path(&[whole.get(..end).unwrap_or_default()], &mut buffer);
         fs::make_directory(At::Cwd, part.ok_or(Error::new(Call::Mkdir, libc::ENAMETOOLONG))?, 0o755)?;
     }
-    Ok(())
+    fs::make_directory(At::Cwd, path, 0o755)
 }
 
 /// Mounts as each type that the kernel has for disks, in its own order, as it does itself without an initramfs.
@@ -94,7 +93,7 @@ pub fn mount_as_any(source: &CStr, target: &CStr, flags: u64, data: &CStr) -> Re
         *byte = 0;
     }
     let mut last = Error::new(Call::Mount, libc::EINVAL);
-    for line in known.split_inclusive(|&byte| byte == 0) {
+    for line in bytes::Words(known) {
         let [b'\t', name @ ..] = line else { continue };
         let Some(fstype) = bytes::terminated(name) else { continue };
         match mount::mount(source, target, fstype, flags, data) {
@@ -135,10 +134,11 @@ pub fn mount_dev() -> Result<()> {
     // A plain tmpfs obeys the mask, which a fresh PID 1 has from the kernel (0), but nobody promised.
     fs::set_mode_mask(0);
     let own: [(&CStr, u32, u32, u32); 2] = [(c"console", 5, 1, 0o600), (c"kmsg", 1, 11, 0o644)];
-    let made = NODES
-        .iter()
-        .chain(&own)
-        .try_for_each(|&(name, major, minor, mode)| fs::make_device(At::Dir(&place), name, mode, major, minor));
+    let make = |nodes: &[(&CStr, u32, u32, u32)]| {
+        let make = |&(name, major, minor, mode): &_| fs::make_device(At::Dir(&place), name, mode, major, minor);
+        nodes.iter().try_for_each(make)
+    };
+    let made = make(NODES).and_then(|()| make(&own));
     fs::set_mode_mask(0o022);
     made
 }

@@ -186,7 +186,7 @@ fn run_tool(tool: &CStr, child: Pid, map: &Map) -> Result<()> {
     map.write(b"\0", b"\0", &mut text);
     let (mut words, mut none) = (Room::<32>::new(), Room::<1>::new());
     let (mut words, mut environment) = (Words::of(&mut words), Words::of(&mut none));
-    for word in text.split_inclusive(|&byte| byte == 0).filter_map(bytes::terminated) {
+    for word in bytes::Words(&text).filter_map(bytes::terminated) {
         words.push(word)?;
     }
     words.end()?;
