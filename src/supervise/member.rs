@@ -1,5 +1,7 @@
 //! One service at work: its state, its process, its files.
 
+mod kill;
+
 use super::cgroup::{self, Cgroup, Cgroups, OutOfMemory, Unlimited};
 use super::control::Client;
 use super::lines::Lines;
@@ -16,7 +18,7 @@ use crate::say;
 use crate::sys::error::{Call, Error};
 use crate::sys::fd::{self, Fd};
 use crate::sys::poll;
-use crate::sys::process::{self, Exit, Pid};
+use crate::sys::process::{Exit, Pid};
 use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::put::{Piece, Word};
@@ -323,47 +325,6 @@ impl Member {
             self.stop(service);
         }
         true
-    }
-
-    fn stop(&self, service: &Service) {
-        if let (Kind::Console, Some(pid)) = (service.kind, self.pid) {
-            // An interactive shell ignores TERM; that its terminal hangs up is what it ends for.
-            let _ = process::kill_group(pid, libc::SIGHUP as u8);
-        }
-        self.signal(service, service.stop_signal);
-    }
-
-    /// Sends `number` to it.
-    pub fn signal(&self, service: &Service, number: u8) {
-        let Some(pid) = self.pid else { return };
-        // A container's PID 1 passes it on; a plain service is its process group, a shell's children included.
-        if service.container.is_some() || process::kill_group(pid, number).is_err() {
-            let _ = process::kill(pid, number);
-        }
-        // One that was stopped could not obey.
-        let _ = process::kill(pid, libc::SIGCONT as u8);
-    }
-
-    /// SIGKILL to all of it.
-    fn kill(&mut self) {
-        if let Some(pid) = self.pid {
-            let _ = process::kill_group(pid, libc::SIGKILL as u8);
-            let _ = process::kill(pid, libc::SIGKILL as u8);
-        }
-        self.kill_left();
-    }
-
-    /// SIGKILL to what its process left behind.
-    fn kill_left(&mut self) {
-        if let Some(stopper) = &self.stopper {
-            let _ = process::kill_group(stopper.pid, libc::SIGKILL as u8);
-        }
-        match (&self.cgroup, self.group) {
-            (Some(cgroup), _) => cgroup.kill(),
-            // ESRCH as a rule: nobody is left in it. Its number is not given to another group while somebody is.
-            (None, Some(group)) => drop(process::kill_group(group, libc::SIGKILL as u8)),
-            (None, None) => {}
-        }
     }
 
     /// What the process in the making has to say, if there is something.
