@@ -53,9 +53,9 @@ pub struct Place<'p> {
     outer: Option<Fd>,
     /// The root as the host sees it, and the container's own mount of it.
     source: Option<Fd>,
-    /// The launcher's current directory, and our own null device.
+    /// The launcher's current directory.
     launch: Option<Fd>,
-    /// The container's own /dev, which nobody else has seen until the root is pivoted to.
+    /// The container's own /dev, which nobody else has seen until the root is pivoted to, and the null device in it.
     dev: Option<Fd>,
     null: Option<Fd>,
     root: Option<Fd>,
