@@ -150,7 +150,9 @@ pub(super) fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option
         let before = path(target.get(..start).unwrap_or_default(), &mut buffer)?;
         let before = if before.is_empty() { c"/" } else { before };
         let parent = fs::open_in(top, before, fs::PLACE | fs::DIRECTORY)?;
-        if let Some(place) = place.filter(|place| !told && is_images(&parent, before, place)) {
+        if let (Some(place), false) = (place, told)
+            && is_images(&parent, before, place)?
+        {
             super::tell_making(place, start);
             told = true;
         }
@@ -166,10 +168,14 @@ pub(super) fn make_under(top: &Fd, target: &[u8], directory: bool, place: Option
 
 /// `directory` of the root, at `path`, is the image's own: nothing that an earlier step mounted lies over it. What is made there
 /// is made in the image, which may have something of that name below the mount.
-fn is_images(directory: &Fd, path: &CStr, place: &Place) -> bool {
-    let own =
-        place.source.as_ref().map(|source| fs::open_in(source, path, fs::PLACE).and_then(|own| fs::file_status(&own)));
-    matches!((own, fs::file_status(directory)), (Some(Ok(own)), Ok(here)) if own.is(&here))
+/// Where nobody can tell, nothing is made.
+fn is_images(directory: &Fd, path: &CStr, place: &Place) -> Result<bool> {
+    let Some(source) = &place.source else { return Ok(false) };
+    match fs::open_in(source, path, fs::PLACE) {
+        Ok(own) => Ok(fs::file_status(&own)?.is(&fs::file_status(directory)?)),
+        Err(error) if [libc::ENOENT, libc::ENOTDIR, libc::ELOOP].iter().any(|&none| error.is(none)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Binds `source`, with what is mounted under it, on `target` of the root.
