@@ -91,16 +91,25 @@ impl Terminal {
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> String {
         let start = Instant::now();
+        // What was looked at is not looked at again: a megabyte comes in a thousand pieces.
+        let mut from = 0;
         loop {
-            if let Some(at) = self.seen.find(text) {
+            if let Some(at) = self.seen[from..].find(text).map(|at| from + at) {
                 let before = self.seen[..at].to_owned();
                 self.seen.drain(..at + text.len());
                 return before;
             }
+            from = self.seen.len().saturating_sub(text.len());
+            while !self.seen.is_char_boundary(from) {
+                from -= 1;
+            }
             let left = Duration::from_secs(10).checked_sub(start.elapsed());
             match left.map(|left| self.screen.recv_timeout(left)) {
                 Some(Ok(bytes)) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                _ => panic!("not on the screen within 10 s: {text:?}; but {:?}", self.seen),
+                _ => {
+                    let last: Vec<&str> = self.seen.lines().rev().take(20).collect();
+                    panic!("not on the screen within 10 s: {text:?}; but at last, from below, {last:?}")
+                }
             }
         }
     }
