@@ -247,7 +247,9 @@ fn stopped(house: &House) -> bool {
 #[test]
 fn the_callers_terminal_is_out_of_reach() {
     let Some(house) = House::build() else { return };
-    let script = "for file in /proc/[0-9]*/fd/*; do [ -c $file ] && stat -Lc '%d:%i' $file; done | sort -u; \
+    // Once the reaper has closed what it came with: its signals are all that it reads then.
+    let script = "until [ -e /proc/1/fd/0 ] && [ ! -c /proc/1/fd/0 ]; do usleep 1000; done; \
+                  for file in /proc/[0-9]*/fd/*; do [ -c $file ] && stat -Lc '%d:%i' $file; done | sort -u; \
                   stat -c '%d:%i' /dev/pts/0; cat /proc/[0-9]*/stat | while read line; do set -- $line; echo tty $7; done";
     let mut terminal = run(&house, &["--privileged"], &format!("{script}; echo end"));
     let seen = terminal.expect("end\r\n");
