@@ -1,17 +1,10 @@
 //! /proc/PID/cgroup of cgroups(7).
 
-use crate::text::bytes::{after, cut};
+use super::keyed::value_of;
 
 /// The place in cgroup v2 of whose file this is. None: in no cgroup of v2, or in one that a cgroup namespace hides.
 pub fn own(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = Some(text);
-    while let Some((line, more)) = rest.map(|rest| cut(rest, b'\n')) {
-        if let Some(path) = after(line, b"0::") {
-            return Some(path).filter(|path| !path.starts_with(b"/.."));
-        }
-        rest = more;
-    }
-    None
+    value_of(text, b"0::").filter(|path| !path.starts_with(b"/.."))
 }
 
 #[cfg(test)]

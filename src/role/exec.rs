@@ -10,8 +10,8 @@ use crate::container::reaper::Manner;
 use crate::plan::Plan;
 use crate::plan::build::{self, Rights};
 use crate::plan::run::Handed;
+use crate::probe::cgroup;
 use crate::probe::credentials::{Credentials, credentials};
-use crate::probe::keyed;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs;
 use crate::sys::process::{self, Pid};
@@ -66,10 +66,10 @@ fn enter(config: &Config, service: &Service, term: Option<&CStr>, pid: Option<Pi
     let directory = process::open(pid, "", fs::PLACE | fs::DIRECTORY)?;
     let mut text = [0; 4096];
     let mut path = bytes::Path::new();
-    let place = keyed::value_of(process::told(pid, "cgroup", &mut text)?, b"0::").unwrap_or_default();
-    let place = bytes::path(&[b"/sys/fs/cgroup", place], &mut path).unwrap_or_default();
+    let place = cgroup::own(process::told(pid, "cgroup", &mut text)?);
+    let place = place.and_then(|place| bytes::path(&[b"/sys/fs/cgroup", place], &mut path));
     // None: no cgroup2 here, and so no limit.
-    let cgroup = fs::open(place, fs::PLACE | fs::DIRECTORY).ok();
+    let cgroup = place.and_then(|place| fs::open(place, fs::PLACE | fs::DIRECTORY).ok());
     let cgroup = cgroup.filter(|place| fs::file_system(place).is_ok_and(|system| system.is_cgroup2()));
     let like = credentials(process::told(pid, "status", &mut text)?).ok_or(Error::new(Call::Read, libc::EBADMSG))?;
     let mut words = heapless::Vec::<u8, 1024>::new();

@@ -44,11 +44,6 @@ impl Interest {
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
-
-    /// The other end is gone.
-    pub fn is_hung_up(&self) -> bool {
-        self.0.revents & (libc::POLLERR | libc::POLLHUP) != 0
-    }
 }
 
 /// ppoll(2) until one of `files` is ready or `deadline` (None: no deadline) has passed. EINTR counts as "something

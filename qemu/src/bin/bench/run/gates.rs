@@ -98,23 +98,17 @@ fn gates(rows: &[Row], restarts: &[Restarts; 2]) -> Vec<Gate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::launcher;
-
-    fn rows() -> Vec<Row> {
-        let row =
-            |launcher: &launcher::Launcher| Row { launcher: *launcher, program: None, figures: Figures::default() };
-        launcher::ALL.iter().map(row).collect()
-    }
+    use crate::run::unmeasured;
 
     #[test]
     fn what_was_not_measured_is_not_held() {
-        let verdict = judge(&rows(), &Default::default());
+        let verdict = judge(&unmeasured(), &Default::default());
         assert!(!verdict.held && !verdict.text.contains("| held |"), "{}", verdict.text);
     }
 
     #[test]
     fn a_ratio_is_to_the_floor_of_its_own_kind() {
-        let mut rows = rows();
+        let mut rows = unmeasured();
         let mut set = |name: &str, wall| {
             let row = rows.iter_mut().find(|row| row.launcher.name() == name).expect(name);
             row.figures.busybox.walls = vec![wall + 5, wall];

@@ -65,6 +65,13 @@ pub struct Row {
     figures: Figures,
 }
 
+/// Every launcher, nothing of which was measured.
+#[cfg(test)]
+fn unmeasured() -> Vec<Row> {
+    let row = |launcher: &Launcher| Row { launcher: *launcher, program: None, figures: Figures::default() };
+    launcher::ALL.iter().map(row).collect()
+}
+
 impl Row {
     /// None: it is not here.
     fn command(&self, place: &Place, task: Task) -> Option<Command> {

@@ -214,17 +214,11 @@ pub fn write(tables: &str, verdict: &str, rounds: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{figures::Figures, launcher};
-
-    fn rows() -> Vec<Row> {
-        let row =
-            |launcher: &launcher::Launcher| Row { launcher: *launcher, program: None, figures: Figures::default() };
-        launcher::ALL.iter().map(row).collect()
-    }
+    use crate::run::unmeasured;
 
     #[test]
     fn every_table_is_as_wide_as_its_head() {
-        let mut rows = rows();
+        let mut rows = unmeasured();
         rows[0].figures.kept = Some(Default::default());
         rows[0].figures.mains = vec![1_999, 5_000];
         let text = tables(&rows, &Default::default());
@@ -239,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_price_has_a_sign() {
-        let mut rows = rows();
+        let mut rows = unmeasured();
         for (name, wall) in [("tinyo", 9_000), ("tinyo --init=false", 4_000), ("tinyo --read-only", 12_000)] {
             rows.iter_mut().find(|row| row.launcher.name() == name).unwrap().figures.small.walls = vec![wall];
         }
