@@ -60,7 +60,7 @@ texts!(Wrong {
     Log = "%1 cannot be \"%2\"; write one of %3, service:NAME, or an absolute path",
     Network = "%1 cannot be \"%2\"; write one of %3, service:NAME, or netns:/PATH",
     ReadyOneshot = "%1 does not go with type = \"oneshot\", which is done when it has ended; remove it",
-    Module = "\"%2\" is no module; write a name of letters, digits, - and _",
+    Module = "\"%2\" is no module; write a name of letters, digits, - and _, and options behind it",
     Variable = "\"%2\" has no value; write \"NAME=VALUE\"",
     EnvFile = "\"%2\" is no absolute path; write \"/%2\", or \"-/PATH\" for what may be missing",
     Ulimit = "\"%2\" is no ulimit; write \"NAME=SOFT:HARD\" of setrlimit(2), as \"nofile=1024:4096\" or \"core=unlimited\"",

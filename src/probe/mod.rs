@@ -11,9 +11,11 @@
     )
 )]
 
+pub mod alias;
 pub mod cgroup;
 pub mod credentials;
 pub mod keyed;
 pub mod modules;
 pub mod mountinfo;
+pub mod softdep;
 pub mod superblock;

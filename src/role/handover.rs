@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
 use crate::boot::device::{self, Absent};
+use crate::boot::modules::Modules;
 use crate::boot::root;
 use crate::boot::switch;
 use crate::config::{Config, Root, Wait};
@@ -100,6 +101,7 @@ fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
         say!(Failure, "root: switching to it: {}", error);
         return Err(Stuck);
     }
+    machine.events.modules(Modules::forget);
     match init {
         None => Ok(()),
         // Our own file, which may be gone from every directory by now.

@@ -75,6 +75,13 @@ impl Fd {
         }
     }
 
+    /// pread(2): as [`Fd::read`], `at` bytes from the beginning of the file.
+    pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
+        // SAFETY: the buffer is ours for its whole length.
+        let n = unsafe { libc::syscall(libc::SYS_pread64, self.raw(), buffer.as_mut_ptr(), buffer.len(), at) };
+        check_long(Call::Read, n)
+    }
+
     /// Reads until the end or until `buffer` is full; a full buffer may mean that there is more.
     pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;

@@ -228,7 +228,10 @@ fn values_of_the_machine() {
             "modules = ['auto']".into(),
             "1:12 modules cannot be \"auto\" in this version of tinyo; write another value, or remove it".into(),
         ),
-        ("modules = ['a/b']".into(), "1:12 \"a/b\" is no module; write a name of letters, digits, - and _".into()),
+        (
+            "modules = ['a/b']".into(),
+            "1:12 \"a/b\" is no module; write a name of letters, digits, - and _, and options behind it".into(),
+        ),
         ("sysctl = ['a']".into(), format!("1:11 \"a\" {setting}")),
         ("sysctl = ['=1']".into(), format!("1:11 \"=1\" {setting}")),
         ("sysctl = ['../a=1']".into(), format!("1:11 \"../a=1\" {setting}")),
