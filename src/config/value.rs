@@ -155,20 +155,26 @@ pub struct Volume<'a> {
     pub source: &'a [u8],
     pub target: &'a [u8],
     pub read_only: bool,
+    /// Its files have the ids in the container that they have outside (mount_setattr(2), MOUNT_ATTR_IDMAP).
+    pub idmap: bool,
 }
 
 /// `SRC:DST[:OPTIONS]`: the source with a `/` or a `.` first, the target absolute and below the root, the options `ro` or
-/// `rw`.
+/// `rw`, and `idmap`, with commas between.
 pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
     let (source, rest) = cut(text, b':');
-    let (target, mode) = cut(rest?, b':');
-    let read_only = match mode {
-        None | Some(b"rw") => false,
-        Some(b"ro") => true,
-        _ => return None,
-    };
+    let (target, options) = cut(rest?, b':');
+    let (mut read_only, mut idmap) = (false, false);
+    for option in options.unwrap_or(b"rw").split(|&byte| byte == b',') {
+        match option {
+            b"rw" => read_only = false,
+            b"ro" => read_only = true,
+            b"idmap" => idmap = true,
+            _ => return None,
+        }
+    }
     let possible = matches!(source, [b'/' | b'.', ..]) && is_mount_point(target);
-    possible.then_some(Volume { source, target, read_only })
+    possible.then_some(Volume { source, target, read_only, idmap })
 }
 
 /// `PATH[:OPTIONS]`: an absolute path and the options of the tmpfs on it.
