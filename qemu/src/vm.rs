@@ -102,6 +102,10 @@ impl Machine {
         self.command.is_some()
     }
 
+    fn clock(&self) -> Option<(&'static [&'static str], &'static str)> {
+        self.bus.clock(self.arch).filter(|_| !self.kvm)
+    }
+
     fn kernel_words(&self) -> String {
         let console = match self.arch {
             Arch::X86_64 => "console=ttyS0 8250.nr_uarts=1",
@@ -115,7 +119,7 @@ impl Machine {
         if self.arch == Arch::X86_64 && !self.kvm && !self.virtual_time {
             line += " tsc=reliable no_timer_check"; // an emulated clock fails its checks on a busy host
         }
-        if let Some((_, words)) = self.bus.clock(self.arch) {
+        if let Some((_, words)) = self.clock() {
             line = format!("{line} {words}");
         }
         for words in &self.words {
@@ -144,7 +148,7 @@ impl Machine {
         };
         if self.virtual_time {
             qemu.args(["-icount", "shift=0,sleep=off"]);
-        } else if let Some((words, _)) = self.bus.clock(self.arch).filter(|_| !self.kvm) {
+        } else if let Some((words, _)) = self.clock() {
             qemu.args(words);
         }
         qemu.args(["-M", self.bus.machine(self.arch), "-cpu", cpu, "-smp", "1", "-m", &self.memory]);
