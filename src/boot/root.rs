@@ -17,7 +17,11 @@ use crate::text::options;
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
 
-/// Waits for the device and mounts it on [`PLACE`]. EIO and EBUSY right after a device came are part of its coming.
+/// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
+/// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
+const COMING: [i32; 4] = [libc::ENXIO, libc::ENOMEDIUM, libc::EBUSY, libc::EIO];
+
+/// Waits for the device and mounts it on [`PLACE`].
 pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
     let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
     let mut place = Path::new();
@@ -34,7 +38,7 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
             }
         }
         match mount_as(source, device, wanted) {
-            Err(error) if error.is(libc::EIO) || error.is(libc::EBUSY) => None,
+            Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
             done => Some(done),
         }
     })
