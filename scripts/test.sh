@@ -22,7 +22,7 @@ step() {
     fi
 }
 
-step "set-up" scripts/setup.sh
+step "set-up" scripts/setup.sh --tests
 step "formatting" cargo fmt --all --check
 step "lints: library and tests" cargo clippy -q -p tinyo --lib --tests -- -D warnings
 step "lints: host tools" cargo clippy -q -p tinyo-qemu --all-targets -- -D warnings

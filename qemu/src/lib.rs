@@ -3,6 +3,7 @@
 //! Reads what `scripts/setup.sh` fetched (target/vm) and what `scripts/build.sh` built (target/dist); builds nothing itself.
 #![deny(unsafe_code)]
 
+pub mod bus;
 pub mod cpio;
 pub mod demo;
 pub mod expect;

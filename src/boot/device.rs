@@ -3,6 +3,7 @@
 use core::cell::Cell;
 use core::ffi::CStr;
 
+use super::find;
 use super::modules::Modules;
 use crate::config::Wait;
 use crate::log::{Level, Line};
@@ -68,10 +69,15 @@ impl Events {
         self.1.set(modules);
     }
 
-    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-xfs`, now loaded.
-    pub fn demand(&self, name: &[u8]) -> bool {
+    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, now loaded.
+    #[inline(never)]
+    pub fn demand(&self, name: &[&[u8]; 2]) -> bool {
         let mut found = false;
-        self.modules(|modules| found = modules.is_auto() && modules.demand(name));
+        let mut whole = heapless::Vec::<u8, 64>::new();
+        // No module has so long a name.
+        if name.iter().all(|part| whole.extend_from_slice(part).is_ok()) {
+            self.modules(|modules| found = modules.is_auto() && modules.demand(&whole));
+        }
         found
     }
 
@@ -139,17 +145,25 @@ fn remind(what: &CStr, waited: u64, wait: Wait) {
     line.send();
 }
 
-/// `; block devices: vda vda1`.
+/// `; block devices: vda, vda1 (ext4, LABEL=root, UUID=...)`, as many as a line takes.
 pub fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
     line.write(b"; block devices:");
-    let mut any = false;
+    let mut before = " ";
     while let Some((name, _)) = names.next_name() {
-        any = true;
-        put!(line, " {}", Show(name.to_bytes()));
+        put!(line, "{}{}", before, Show(name.to_bytes()));
+        before = ", ";
+        let Some(volume) = find::look(name.to_bytes()) else { continue };
+        put!(line, " ({}", Show(volume.type_name().to_bytes()));
+        for (tag, text) in [(", LABEL=", volume.label()), (", UUID=", volume.uuid())] {
+            if !text.is_empty() {
+                put!(line, "{}{}", tag, Show(text));
+            }
+        }
+        put!(line, ")");
     }
-    if !any {
+    if before == " " {
         line.write(b" none; is the driver's module listed?");
     }
 }

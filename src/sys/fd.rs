@@ -76,10 +76,22 @@ impl Fd {
     }
 
     /// pread(2): as [`Fd::read`], `at` bytes from the beginning of the file.
-    pub fn read_at(&self, buffer: &mut [u8], at: usize) -> Result<usize> {
-        // SAFETY: the buffer is ours for its whole length.
+    pub fn read_from(&self, at: usize, buffer: &mut [u8]) -> Result<usize> {
+        // SAFETY: the buffer is ours for its whole length. The offset is one register on both our machines.
         let n = unsafe { libc::syscall(libc::SYS_pread64, self.raw(), buffer.as_mut_ptr(), buffer.len(), at) };
         check_long(Call::Read, n)
+    }
+
+    /// Fills all of `buffer` from `offset` on, or not; why not is nobody's matter.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        self.read_from(offset as usize, buffer).is_ok_and(|count| count == buffer.len())
+    }
+
+    /// lseek(2), SEEK_END: the bytes of a file, or of a disk.
+    pub fn size(&self) -> u64 {
+        // SAFETY: plain numbers.
+        let value = unsafe { libc::syscall(libc::SYS_lseek, self.raw(), 0usize, libc::SEEK_END) };
+        u64::try_from(value).unwrap_or(0)
     }
 
     /// Reads until the end or until `buffer` is full; a full buffer may mean that there is more.

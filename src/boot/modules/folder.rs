@@ -56,7 +56,7 @@ impl Folder {
 
     /// The module whose line of modules.dep begins at `at`.
     pub fn module<'l>(&self, at: usize, line: &'l mut [u8]) -> Option<Module<'l>> {
-        let count = self.dep.read_at(line, at).ok()?;
+        let count = self.dep.read_from(at, line).ok()?;
         modules::parse(before(line.get(..count)?, b'\n'))
     }
 

@@ -163,7 +163,7 @@ impl Modules {
 
     /// Loads what is in order, after what it wants before itself, and then what it wants afterwards.
     #[inline(never)]
-    fn load_wanted(&mut self, level: Level) {
+    fn load_wanted(&mut self, mut level: Level) {
         for _ in 0..DEPTH {
             let mut ends = Vec::<usize, DEPTH>::new();
             let mut start = 0;
@@ -174,10 +174,12 @@ impl Modules {
                 start = end;
             }
             while let Some(end) = ends.pop() {
-                for at in ends.last().copied().unwrap_or(0)..end {
-                    self.load(at, level);
-                }
+                let start = ends.last().copied().unwrap_or(0);
+                // What is only wanted need not be there.
+                let level = if start > 0 { Level::Warning } else { level };
+                (start..end).for_each(|at| self.load(at, level));
             }
+            level = Level::Warning;
             if self.order.is_full() {
                 say!(Failure, "modules: more than {} wanted at once; the rest is not loaded", ORDER);
             }
@@ -207,7 +209,7 @@ impl Modules {
             let mut buffer = [0; 1024];
             let mut offset = 0;
             let mut read = |buffer: &mut [u8]| {
-                let count = table.read_at(buffer, offset)?;
+                let count = table.read_from(offset, buffer)?;
                 offset += count;
                 Ok::<_, Error>(count)
             };
