@@ -201,9 +201,7 @@ impl Check<'_, '_> {
         }
         let given = self.variable("LD_LIBRARY_PATH").unwrap_or_default();
         let given = given.split([':', ';']).filter(|place| !place.is_empty()).map(str::to_owned).collect();
-        // Where the file lies counts for $ORIGIN: in the service's own root.
-        let own = if matches!(view.find(&real), Found::Entry(..)) { real } else { path.to_vec() };
-        let missing = Search { view, machine, given }.missing(&own, &bytes);
+        let missing = Search { view, machine, given }.missing(view.as_seen(&real), &bytes);
         (!missing.is_empty()).then(|| format!("lacks {} in the image; add it with --add", missing.join(", and ")))
     }
 

@@ -131,6 +131,14 @@ impl Archive {
         self
     }
 
+    /// Changes the permissions of what lies at `path`.
+    pub fn allow(&mut self, path: impl AsRef<[u8]>, permissions: u32) {
+        let real = self.resolve(b"", path.as_ref(), false);
+        if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
+            entry.mode = entry.mode & TYPE | permissions;
+        }
+    }
+
     /// Takes an entry away, with what is under it; returns whether there was one.
     pub fn remove(&mut self, path: impl AsRef<[u8]>) -> bool {
         let path = trimmed(path.as_ref()).to_vec();

@@ -54,6 +54,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The path of the archive as it is called inside the root, without its first slash.
+    pub fn as_seen<'p>(&self, real: &'p [u8]) -> &'p [u8] {
+        trimmed(real.strip_prefix(&self.root[..]).unwrap_or(real))
+    }
+
     /// Whether it may be there, and be a directory.
     pub fn may_be_directory(&self, path: &[u8]) -> bool {
         match self.find(path) {
