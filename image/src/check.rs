@@ -36,7 +36,9 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
     targets(config).for_each(|target| view.mount(target));
     if !config.roots.is_empty() {
         if !config.services.is_empty() {
-            findings.note("services run in the root that [root] names: whether their programs are there cannot be seen here");
+            findings.note(
+                "services run in the root that [root] names: whether their programs are there cannot be seen here",
+            );
         }
         return;
     }
@@ -46,9 +48,11 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
         check.service();
     }
     if matches!(config.on_failure, OnFailure::Unset | OnFailure::Rescue) {
-        let missing = !PATH.split(':').any(|place| matches!(view.find(format!("{place}/sh").as_bytes()), Found::Entry(..)));
+        let missing =
+            !PATH.split(':').any(|place| matches!(view.find(format!("{place}/sh").as_bytes()), Found::Entry(..)));
         if missing {
-            findings.note("on-failure is rescue, and there is no sh in the image: a boot that fails waits, and reboots");
+            findings
+                .note("on-failure is rescue, and there is no sh in the image: a boot that fails waits, and reboots");
         }
     }
 }
@@ -137,12 +141,16 @@ impl Check<'_, '_> {
         let mut parts = word.splitn(2, |&byte| byte == b':');
         let (user, group) = (parts.next().unwrap_or_default(), parts.next());
         let is_name = |word: &&[u8]| !word.is_empty() && passwd::id(word).is_none();
-        if is_name(&user) && !known(&table(b"/etc/passwd"), &|line| passwd::user(line).is_some_and(|entry| entry.is(user))) {
+        if is_name(&user)
+            && !known(&table(b"/etc/passwd"), &|line| passwd::user(line).is_some_and(|entry| entry.is(user)))
+        {
             self.error("user", user, "is nobody in the image's /etc/passwd; add a line there, or write a number");
         }
         let groups = self.config.list(self.service.groups).iter().map(|word| ("group-add", word.to_bytes()));
         for (key, group) in group.map(|group| ("user", group)).into_iter().chain(groups) {
-            if is_name(&group) && !known(&table(b"/etc/group"), &|line| passwd::group(line).is_some_and(|entry| entry.is(group))) {
+            if is_name(&group)
+                && !known(&table(b"/etc/group"), &|line| passwd::group(line).is_some_and(|entry| entry.is(group)))
+            {
                 self.error(key, group, "is no group of the image's /etc/group; add a line there, or write a number");
             }
         }
@@ -157,9 +165,9 @@ impl Check<'_, '_> {
         let own = self.config.list(self.service.env).iter().rev().find_map(|word| find(word.to_bytes()));
         let files = self.config.list(self.service.env_files).iter().rev();
         own.or_else(|| {
-            files.filter_map(|word| self.view.read(word.to_bytes().strip_prefix(b"-").unwrap_or(word.to_bytes()))).find_map(
-                |text| text.rsplit(|&byte| byte == b'\n').find_map(find),
-            )
+            files
+                .filter_map(|word| self.view.read(word.to_bytes().strip_prefix(b"-").unwrap_or(word.to_bytes())))
+                .find_map(|text| text.rsplit(|&byte| byte == b'\n').find_map(find))
         })
     }
 
@@ -216,14 +224,18 @@ impl Check<'_, '_> {
         }
         match view.find(interpreter.as_bytes()) {
             Found::Mounted => return None,
-            Found::Missing => return Some(format!("is a script for {interpreter}, which is not in the image; add it with --add")),
+            Found::Missing => {
+                return Some(format!("is a script for {interpreter}, which is not in the image; add it with --add"));
+            }
             Found::Entry(..) if depth == 0 => return Some("is a script of a script of a script: too deep".into()),
             Found::Entry(..) => {}
         }
         if let Some(why) = self.runs(view, interpreter.as_bytes(), depth - 1) {
             return Some(format!("is a script for {interpreter}, which {why}"));
         }
-        let wanted = words.next().filter(|word| interpreter.ends_with("/env") && !word.starts_with('-') && !word.contains('='))?;
+        let wanted = words
+            .next()
+            .filter(|word| interpreter.ends_with("/env") && !word.starts_with('-') && !word.contains('='))?;
         let path = self.variable("PATH");
         match search(view, wanted.as_bytes(), path.as_deref().unwrap_or(PATH), b"/") {
             Some(found) => Some(format!("is a script for {wanted}, which {}", self.runs(view, &found, depth - 1)?)),
@@ -258,7 +270,10 @@ pub fn layout(archive: &Archive, findings: &mut Findings) {
     for (path, entry) in archive.entries() {
         if !entry.is(DIR) && archive.below(path).next().is_some() {
             let kind = if entry.is(LINK) { "a link" } else { "a file" };
-            findings.error(format!("/{}: {kind}, with files below it; take one of them away", String::from_utf8_lossy(path)));
+            findings.error(format!(
+                "/{}: {kind}, with files below it; take one of them away",
+                String::from_utf8_lossy(path)
+            ));
         }
     }
 }

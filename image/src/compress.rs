@@ -75,7 +75,8 @@ pub fn unpack(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     };
     let mut plain = Vec::new();
     let read = reader.by_ref().take(UNPACKED).read_to_end(&mut plain);
-    let read = read.and_then(|length| if length as u64 == UNPACKED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) });
+    let read = read
+        .and_then(|length| if length as u64 == UNPACKED { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) });
     drop(reader);
     read.with_context(|| format!("{name}: unpack it"))?;
     Ok(plain)

@@ -23,7 +23,12 @@ impl Source {
     }
 
     /// Gives what it says to `look`, unless it has errors: then `findings` has each with its place, as `tinyo check` says it.
-    pub fn parse<T>(&self, path: &Path, findings: &mut Findings, look: impl FnOnce(&Config, &mut Findings) -> T) -> Option<T> {
+    pub fn parse<T>(
+        &self,
+        path: &Path,
+        findings: &mut Findings,
+        look: impl FnOnce(&Config, &mut Findings) -> T,
+    ) -> Option<T> {
         let shown = path.display();
         if self.text.len() > limits::CONFIG_BYTES {
             findings.error(format!("{shown}: too large; write at most {} bytes", limits::CONFIG_BYTES));
@@ -36,7 +41,12 @@ impl Source {
             let mut message = Vec::new();
             problem.message.write(&mut |piece: &[u8]| message.extend_from_slice(piece));
             let place = problem.place;
-            findings.errors.push(format!("{shown}:{}:{}: {}", place.line, place.column, String::from_utf8_lossy(&message)));
+            findings.errors.push(format!(
+                "{shown}:{}:{}: {}",
+                place.line,
+                place.column,
+                String::from_utf8_lossy(&message)
+            ));
         });
         findings.errors.is_empty().then(|| look(&config, findings))
     }

@@ -120,13 +120,7 @@ impl Archive {
         self
     }
 
-    pub fn character(
-        &mut self,
-        path: impl AsRef<[u8]>,
-        permissions: u32,
-        major: u32,
-        minor: u32,
-    ) -> &mut Archive {
+    pub fn character(&mut self, path: impl AsRef<[u8]>, permissions: u32, major: u32, minor: u32) -> &mut Archive {
         self.add(path.as_ref(), CHAR | permissions, (major, minor), Data::Held(Vec::new()));
         self
     }

@@ -51,9 +51,14 @@ impl Search<'_, '_> {
                 if musl && is_in_musl(&name) || !seen.insert(name.clone()) {
                     continue;
                 }
-                let places = if object.inherited { [&inherited[..], &self.given, &system] } else { [&self.given[..], &own, &system] };
+                let places = if object.inherited {
+                    [&inherited[..], &self.given, &system]
+                } else {
+                    [&self.given[..], &own, &system]
+                };
                 let Some((place, bytes)) = self.library(&name, &places.concat()) else {
-                    let file = String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next().unwrap_or(&path)).into_owned();
+                    let file =
+                        String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next().unwrap_or(&path)).into_owned();
                     missing.push(format!("the library {name}, which {file} needs"));
                     continue;
                 };
@@ -130,7 +135,8 @@ impl Search<'_, '_> {
 
 fn is_in_musl(name: &str) -> bool {
     let rest = name.strip_prefix("lib").unwrap_or_default();
-    name.starts_with("ld-musl-") || MUSL.iter().any(|own| rest.strip_prefix(own).is_some_and(|rest| rest.starts_with('.')))
+    name.starts_with("ld-musl-")
+        || MUSL.iter().any(|own| rest.strip_prefix(own).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// `$ORIGIN` is where the object itself lies.

@@ -1,13 +1,13 @@
 //! `scripts/mkinitramfs.sh`: an initramfs from a config, a kernel's modules and files.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    builder::{OsStringValueParser, TypedValueParser},
+    error::ErrorKind,
+};
 use tinyo_image::{
     additions::Addition, compress::Compress, findings::Findings, kernel::Kernel, list, make, modules::Auto, output,
 };
@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "none")]
     compress: Compress,
     /// Add a file or directory as /DST (into it, when it ends in /); MODE is octal. A SRC that is a link is followed
-    #[arg(long, value_name = "SRC:/DST[:MODE]", value_parser = clap::builder::OsStringValueParser::new().try_map(Addition::parse))]
+    #[arg(long, value_name = "SRC:/DST[:MODE]", value_parser = OsStringValueParser::new().try_map(Addition::parse))]
     add: Vec<Addition>,
     /// Begin with this root file system
     #[arg(long, value_name = "DIR")]

@@ -21,8 +21,22 @@ use crate::{
 
 /// File systems that no list of a kernel's modules names: they are part of it, or of none.
 const ALWAYS: &[&str] = &[
-    "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "hugetlbfs", "mqueue", "proc", "pstore", "ramfs",
-    "securityfs", "sysfs", "tmpfs", "tracefs",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "hugetlbfs",
+    "mqueue",
+    "proc",
+    "pstore",
+    "ramfs",
+    "securityfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
 ];
 
 #[derive(Debug, Clone, Default)]
@@ -60,7 +74,9 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
         addition.add(&mut archive)?;
     }
     ensure!(
-        ["init", "etc/tinyo.toml"].iter().all(|path| archive.get(path).is_some_and(|entry| !entry.why.starts_with("--add"))),
+        ["init", "etc/tinyo.toml"]
+            .iter()
+            .all(|path| archive.get(path).is_some_and(|entry| !entry.why.starts_with("--add"))),
         "--add: /init is tinyo, and /etc/tinyo.toml is what --config names; add something else"
     );
     let checked = source.parse(&order.config, findings, |config, findings| {
@@ -93,7 +109,8 @@ fn add_modules(
     let names: Vec<_> = config.list(config.modules).iter().map(|name| name.to_string_lossy().into_owned()).collect();
     let Some(path) = &order.modules else {
         if !names.is_empty() {
-            findings.error(format!("modules: {} and no --modules; write --modules lib/modules/VERSION", names.join(" ")));
+            findings
+                .error(format!("modules: {} and no --modules; write --modules lib/modules/VERSION", names.join(" ")));
         }
         return Ok(());
     };
@@ -105,8 +122,13 @@ fn add_modules(
         } else if folder.has(name) {
             folder.close(&name.replace('-', "_"), "modules", &mut wanted);
         } else if !folder.is_built_in(name) {
-            let hint = folder.near(name).map_or("correct it, or take it out".to_owned(), |near| format!("did you mean {near}"));
-            findings.error(format!("modules: {name} is not in {}, nor in the kernel itself; {hint}", folder.path.display()));
+            let hint = folder
+                .near(name)
+                .map_or("correct it, or take it out".to_owned(), |near| format!("did you mean {near}"));
+            findings.error(format!(
+                "modules: {name} is not in {}, nor in the kernel itself; {hint}",
+                folder.path.display()
+            ));
         }
     }
     for (kind, whose) in file_systems(config) {
@@ -163,7 +185,9 @@ fn file_system(
         folder.close(module, &format!("type of {whose}"), wanted);
     }
     if modules.is_empty() && !ALWAYS.contains(&kind) && !folder.is_built_in(kind) {
-        findings.warn(format!("{whose}: {kind} is no module of this kernel, nor listed in its modules.builtin; is it a file system?"));
+        findings.warn(format!(
+            "{whose}: {kind} is no module of this kernel, nor listed in its modules.builtin; is it a file system?"
+        ));
     }
 }
 
@@ -176,12 +200,14 @@ fn firmware(order: &Order, modules: &Path) -> Option<PathBuf> {
 fn may_strip(kernel: &Kernel, findings: &mut Findings) {
     let file = kernel.file.display();
     if let Some(switch) = kernel.enforces_signatures() {
-        findings.error(format!("--strip-signatures: the kernel loads no module without one ({switch} in {file}); leave it out"));
+        findings.error(format!(
+            "--strip-signatures: the kernel loads no module without one ({switch} in {file}); leave it out"
+        ));
         return;
     }
     findings.note(
-        "--strip-signatures: the kernel says `module verification failed`, and is tainted (E) from the first module on: nothing is \
-         slower or weaker for it, but whoever may write the image may now change its modules",
+        "--strip-signatures: the kernel says `module verification failed` and is tainted (E) from the first module on; that is all, for \
+         a kernel that does not insist on signatures loads modules without one anyway",
     );
     if !kernel.is_known() {
         findings.note(

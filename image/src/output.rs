@@ -29,14 +29,16 @@ pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) ->
         _ => PathBuf::from("."),
     };
     // As open(2) would make it: the umask applies.
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(".mkinitramfs-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(&folder)
         .with_context(|| format!("{}: make a file there", folder.display()))?;
-    let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
+    let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file());
     let written = write(&mut buffer)?;
-    buffer.flush().and_then(|()| file.as_file().sync_all()).with_context(|| format!("{shown}: write it"))?;
+    buffer.flush().with_context(|| format!("{shown}: write it"))?;
+    drop(buffer);
+    file.as_file().sync_all().with_context(|| format!("{shown}: write it"))?;
     file.persist(&path).map_err(|failed| failed.error).with_context(|| format!("{shown}: rename it into place"))?;
     // The name is on the disk once its directory is. Some file systems have no such call: the rename is then as safe as it gets.
     let _ = File::open(&folder).and_then(|folder| folder.sync_all());

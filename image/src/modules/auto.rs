@@ -20,10 +20,51 @@ pub enum Auto {
 
 /// Directories of drivers on the way to a disk; on boards that is clocks, pins, regulators and buses too. Below kernel/drivers.
 const STORAGE: &[&str] = &[
-    "ata", "block", "bus", "cdrom", "clk", "dma", "extcon", "firewire", "gpio", "hid", "hv", "hwspinlock", "i2c/busses", "i2c/muxes",
-    "input/serio", "memstick", "message/fusion", "mfd", "mmc", "mux", "nvdimm", "nvme", "nvmem", "pci", "phy", "pinctrl", "pwm",
-    "regulator", "reset", "scsi", "soc", "spi", "ufs", "usb/chipidea", "usb/common", "usb/core", "usb/dwc2", "usb/dwc3", "usb/host",
-    "usb/musb", "usb/phy", "usb/storage", "usb/typec", "virtio", "xen",
+    "ata",
+    "block",
+    "bus",
+    "cdrom",
+    "clk",
+    "dma",
+    "extcon",
+    "firewire",
+    "gpio",
+    "hid",
+    "hv",
+    "hwspinlock",
+    "i2c/busses",
+    "i2c/muxes",
+    "input/serio",
+    "memstick",
+    "message/fusion",
+    "mfd",
+    "mmc",
+    "mux",
+    "nvdimm",
+    "nvme",
+    "nvmem",
+    "pci",
+    "phy",
+    "pinctrl",
+    "pwm",
+    "regulator",
+    "reset",
+    "scsi",
+    "soc",
+    "spi",
+    "ufs",
+    "usb/chipidea",
+    "usb/common",
+    "usb/core",
+    "usb/dwc2",
+    "usb/dwc3",
+    "usb/host",
+    "usb/musb",
+    "usb/phy",
+    "usb/storage",
+    "usb/typec",
+    "virtio",
+    "xen",
 ];
 
 /// Where the root may be any of these, and nothing says which: what a kernel commonly has as modules of what roots are on.
@@ -40,7 +81,9 @@ impl Auto {
             }
             Auto::Storage => Ok(hardware(folder, &|file| {
                 let drivers = file.strip_prefix("kernel/drivers/").unwrap_or_default();
-                STORAGE.iter().any(|directory| drivers.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
+                STORAGE
+                    .iter()
+                    .any(|directory| drivers.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
             })),
             Auto::All => Ok(hardware(folder, &|_| true)),
         }
@@ -49,7 +92,8 @@ impl Auto {
 
 /// Those that a device can ask for: an alias of theirs is `BUS:...`, as a uevent's MODALIAS is.
 fn hardware(folder: &Folder, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let buses = folder.aliases.iter().filter(|(pattern, _)| pattern.split_once(':').is_some_and(|(bus, _)| is_bus(bus)));
+    let buses =
+        folder.aliases.iter().filter(|(pattern, _)| pattern.split_once(':').is_some_and(|(bus, _)| is_bus(bus)));
     let mut names: Vec<_> = buses.map(|(_, module)| module.clone()).collect();
     names.sort();
     names.dedup();

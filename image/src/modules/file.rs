@@ -44,7 +44,8 @@ impl File {
     /// It has one that is not as the kernel makes it: what to cut is not known then.
     pub fn strip(&mut self) -> Result<()> {
         if self.signed {
-            let length = unsigned_length(&self.bytes).context("its signature is not as the kernel makes it; leave out --strip-signatures")?;
+            let length = unsigned_length(&self.bytes)
+                .context("its signature is not as the kernel makes it; leave out --strip-signatures")?;
             self.bytes.truncate(length);
             self.signed = false;
         }

@@ -156,7 +156,8 @@ mod tests {
         let host = tempfile::tempdir().unwrap();
         let path = host.path().join("6.1.0");
         fs::create_dir(&path).unwrap();
-        for (name, text) in [("dep", dep), ("softdep", soft), ("alias", alias), ("builtin", "kernel/fs/ext4/ext4.ko\n")] {
+        for (name, text) in [("dep", dep), ("softdep", soft), ("alias", alias), ("builtin", "kernel/fs/ext4/ext4.ko\n")]
+        {
             fs::write(path.join(format!("modules.{name}")), text).unwrap();
         }
         Folder::open(&path).unwrap()
