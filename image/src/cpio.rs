@@ -66,6 +66,8 @@ pub struct Entry {
     pub data: Data,
     /// What brought it in.
     pub why: Arc<str>,
+    /// Device and inode of a file of this machine that has several names: those in the archive stay one file.
+    twin: Option<(u64, u64)>,
 }
 
 impl Entry {
@@ -115,6 +117,15 @@ impl Archive {
         self
     }
 
+    /// The same, of a file that may have other names too.
+    pub(crate) fn lying_twin(&mut self, path: &[u8], permissions: u32, host: PathBuf, size: u64, inode: (u64, u64)) {
+        self.lying(path, permissions, host, size);
+        let real = self.resolve(b"", path, false);
+        if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
+            entry.twin = Some(inode);
+        }
+    }
+
     pub fn link(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &mut Archive {
         self.add(path.as_ref(), LINK | 0o777, (0, 0), Data::Held(target.as_ref().to_vec()));
         self
@@ -130,6 +141,7 @@ impl Archive {
         let real = self.resolve(b"", path.as_ref(), false);
         if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
             entry.mode = entry.mode & TYPE | permissions;
+            entry.twin = None;
         }
     }
 
@@ -205,9 +217,9 @@ impl Archive {
         if let Some(at) = path.iter().rposition(|&byte| byte == b'/')
             && !self.entries.contains_key(&path[..at])
         {
-            self.add(&path[..at].to_vec(), DIR | 0o755, (0, 0), Data::Held(Vec::new()));
+            self.add(&path[..at], DIR | 0o755, (0, 0), Data::Held(Vec::new()));
         }
-        self.entries.insert(path, Entry { mode, device, data, why: self.why.clone() });
+        self.entries.insert(path, Entry { mode, device, data, why: self.why.clone(), twin: None });
     }
 
     /// Bytes that it has when written.
@@ -226,47 +238,71 @@ impl Archive {
     /// Names what has no place in the format: 4 GiB, a path of 4,096 bytes; and a file that changed its size meanwhile.
     pub fn write_to(&self, out: &mut dyn Write) -> Result<u64> {
         let mut out = Counted { out, length: 0 };
+        let mut twins: BTreeMap<(u64, u64), (u32, u32)> = BTreeMap::new();
+        for (index, inode) in self.entries.values().enumerate().filter_map(|(index, entry)| Some((index, entry.twin?)))
+        {
+            let (last, count) = twins.entry(inode).or_default();
+            (*last, *count) = (u32::try_from(index + 1)?, *count + 1);
+        }
         for (index, (name, entry)) in self.entries.iter().enumerate() {
             let shown = || format!("/{}", String::from_utf8_lossy(name));
-            let links = entry.is(LINK).then(|| entry.data.len()).unwrap_or_default();
-            ensure!(name.len() < LONGEST && links < LONGEST as u64, "{}: a path of more than 4095 bytes", shown());
+            let target = if entry.is(LINK) { entry.data.len() } else { 0 };
+            ensure!(name.len() < LONGEST && target < LONGEST as u64, "{}: a path of more than 4095 bytes", shown());
             ensure!(name != TRAILER, "{}: this name ends an archive; rename it", shown());
             let Ok(size) = u32::try_from(entry.data.len()) else {
                 bail!("{}: {} bytes; the format holds files of less than 4 GiB", shown(), entry.data.len());
             };
-            header(&mut out, u32::try_from(index + 1)?, name, entry.mode, entry.device, size)?;
-            contents(&mut out, &entry.data).with_context(|| format!("{}: write it", shown()))?;
+            let index = u32::try_from(index + 1)?;
+            // Of one file's names the last one has what is in it: cpio(1) and the kernel link the others to that.
+            let alone = if entry.is(DIR) { 2 } else { 1 };
+            let (inode, links) = entry.twin.and_then(|inode| twins.get(&inode)).copied().unwrap_or((index, alone));
+            let size = if inode == index { size } else { 0 };
+            let header = Header { inode, mode: entry.mode, links, size, device: entry.device };
+            header.write(&mut out, name)?;
+            if inode == index {
+                contents(&mut out, &entry.data).with_context(|| format!("{}: write it", shown()))?;
+            }
             out.pad(4)?;
         }
-        header(&mut out, 0, TRAILER, 0, (0, 0), 0)?;
+        Header { links: 1, ..Header::default() }.write(&mut out, TRAILER)?;
         out.pad(BLOCK)?;
         Ok(out.length)
     }
 }
 
-fn header(out: &mut Counted, inode: u32, name: &[u8], mode: u32, device: (u32, u32), size: u32) -> io::Result<()> {
-    let links = if mode & TYPE == DIR { 2 } else { 1 };
-    out.write_all(b"070701")?;
-    for field in [
-        inode,
-        mode,
-        0, // uid
-        0, // gid
-        links,
-        0, // mtime
-        size,
-        0, // the archive's own device
-        0,
-        device.0,
-        device.1,
-        name.len() as u32 + 1,
-        0, // no checksum in newc
-    ] {
-        write!(out, "{field:08X}")?;
+#[derive(Default)]
+struct Header {
+    inode: u32,
+    mode: u32,
+    links: u32,
+    size: u32,
+    device: (u32, u32),
+}
+
+impl Header {
+    fn write(&self, out: &mut Counted, name: &[u8]) -> io::Result<()> {
+        out.write_all(b"070701")?;
+        for field in [
+            self.inode,
+            self.mode,
+            0, // uid
+            0, // gid
+            self.links,
+            0, // mtime
+            self.size,
+            0, // the archive's own device
+            0,
+            self.device.0,
+            self.device.1,
+            name.len() as u32 + 1,
+            0, // no checksum in newc
+        ] {
+            write!(out, "{field:08X}")?;
+        }
+        out.write_all(name)?;
+        out.write_all(&[0])?;
+        out.pad(4)
     }
-    out.write_all(name)?;
-    out.write_all(&[0])?;
-    out.pad(4)
 }
 
 fn contents(out: &mut Counted, data: &Data) -> Result<()> {

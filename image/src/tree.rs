@@ -5,7 +5,7 @@ use std::{
     fs::{self, Metadata},
     os::unix::{
         ffi::OsStrExt,
-        fs::{PermissionsExt, symlink},
+        fs::{MetadataExt, PermissionsExt, symlink},
     },
     path::Path,
 };
@@ -45,7 +45,11 @@ impl Archive {
             let target = fs::read_link(host).with_context(|| format!("{shown}: read the link"))?;
             self.link(at, target.as_os_str().as_bytes());
         } else if kind.is_file() {
-            self.lying(at, permissions, host.to_owned(), metadata.len());
+            let (host, size) = (host.to_owned(), metadata.len());
+            match metadata.nlink() {
+                1 => _ = self.lying(at, permissions, host, size),
+                _ => self.lying_twin(at, permissions, host, size, (metadata.dev(), metadata.ino())),
+            }
         } else {
             bail!("{shown}: neither file, directory nor link; remove it, tinyo mounts a devtmpfs on /dev");
         }
