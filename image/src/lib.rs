@@ -15,5 +15,7 @@ pub mod list;
 pub mod make;
 pub mod modules;
 pub mod output;
+#[cfg(test)]
+mod specimen;
 mod tree;
 mod view;
