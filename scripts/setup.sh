@@ -112,15 +112,21 @@ busybox() {
     mv "$work/busybox-$1/bin/busybox" "$vm/$1/busybox" 2>/dev/null || mv "$work/busybox-$1/usr/bin/busybox" "$vm/$1/busybox"
 }
 
+# kernel_package META ARCH: the kernel that the package META stands for now; nothing: there is none.
+kernel_package() { apt-cache depends "$1:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1; }
+
+# lib_modules DIR: modules that a package has below usr go to lib, where depmod looks.
+lib_modules() { [ -d "$1/lib/modules" ] || { mkdir -p "$1/lib"; mv "$1/usr/lib/modules" "$1/lib/"; }; }
+
 kernel() {
     [ -z "${KERNEL:-}${MODULES:-}" ] && [ ! -e "$vm/$1/modules" ] || return 0
     private_apt
     host_packages depmod:kmod
     local package new=$work/kernel-$1
-    package=$(apt-cache depends "linux-image-cloud-$2:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1)
+    package=$(kernel_package "linux-image-cloud-$2" "$2")
     [ -n "$package" ] || die "linux-image-cloud-$2: not among apt's packages; set KERNEL= and MODULES="
     unpack "$new" "$package:$2"
-    [ -d "$new/lib/modules" ] || { mkdir -p "$new/lib"; mv "$new/usr/lib/modules" "$new/lib/"; }
+    lib_modules "$new"
     depmod -b "$new" "$(ls "$new/lib/modules")"
     mkdir -p "$vm/$1"
     mv "$new"/boot/vmlinuz-* "$vm/$1/vmlinuz"
@@ -133,14 +139,14 @@ full_kernel() {
     private_apt
     host_packages depmod:kmod
     local package new=$work/full-$1 version
-    package=$(apt-cache depends "linux-image-$2:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1)
+    package=$(kernel_package "linux-image-$2" "$2")
     [ -n "$package" ] || die "linux-image-$2: not among apt's packages"
     version=${package#linux-image-}
     fetch "$new" "$package:$2"
     dpkg-deb --fsys-tarfile "$new.deb"/*.deb | tar -C "$new" -x --wildcards './boot/vmlinuz-*' '*/modules.*' \
         '*/kernel/arch/*' '*/kernel/crypto/*' '*/kernel/drivers/'{ata,block,mmc,nvme,scsi,usb/{common,core,host,storage},virtio}'/*' \
         '*/kernel/fs/'{mbcache.ko,ext4,jbd2,erofs,overlayfs,squashfs}'*' '*/kernel/lib/*' '*/kernel/block/*'
-    [ -d "$new/lib/modules" ] || { mkdir -p "$new/lib"; mv "$new/usr/lib/modules" "$new/lib/"; }
+    lib_modules "$new"
     depmod -b "$new" "$version"
     mv "$new"/boot/vmlinuz-* "$new/vmlinuz"
     mv "$new/lib/modules" "$new/modules"

@@ -4,7 +4,7 @@
 #![deny(unsafe_code)]
 
 pub mod bus;
-pub mod cpio;
+pub use tinyo_image::cpio;
 pub mod demo;
 pub mod expect;
 #[cfg(target_arch = "x86_64")]

@@ -1,17 +1,12 @@
 //! A stock Debian with systemd, as debootstrap makes it, boots through tinyo as examples/debian.toml says: twice from one
 //! disk, which is clean each time.
 
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
-    sync::LazyLock,
-};
+use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
     expect::End,
+    image::tool,
     kit::{Arch, target},
     suite::{Boot, Shared, guest, script},
 };
@@ -70,19 +65,12 @@ fn disk(path: &Path) -> Result<()> {
     let files = tempfile::tempdir()?;
     fs::write(files.path().join("unit"), UNIT)?;
     fs::write(files.path().join("ask"), script(ASK))?;
-    let mut debugfs = Command::new("/usr/sbin/debugfs")
-        .args(["-w", "-f", "-"])
-        .arg(path)
-        .current_dir(files.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .context("debugfs, of e2fsprogs: run it")?;
-    let requests = "write ask /usr/local/sbin/ask\nwrite unit /etc/systemd/system/ask.service\n\
-                    symlink /etc/systemd/system/multi-user.target.wants/ask.service /etc/systemd/system/ask.service\n";
-    debugfs.stdin.take().context("its standard input")?.write_all(requests.as_bytes())?;
-    ensure!(debugfs.wait()?.success(), "debugfs on {}", path.display());
-    Ok(())
+    let [ask, unit] = ["ask", "unit"].map(|name| files.path().join(name).display().to_string());
+    let requests = format!(
+        "write {ask} /usr/local/sbin/ask\nwrite {unit} /etc/systemd/system/ask.service\n\
+         symlink /etc/systemd/system/multi-user.target.wants/ask.service /etc/systemd/system/ask.service\n"
+    );
+    tool("debugfs", ["-w".as_ref(), "-f".as_ref(), "-".as_ref(), path.as_os_str()], &requests)
 }
 
 /// What e2fsck says of the disk without touching it, and its state as the superblock has it.
@@ -108,9 +96,7 @@ static TWICE: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         let path = boot.dir.path().join("debian.ext4");
         disk(&path)?;
-        let uuid = CONFIG.split('"').find(|word| word.starts_with("UUID=")).context("a UUID in the example")?;
-        let config = CONFIG.replace(uuid, "/dev/vda");
-        boot.config(&config).image(path.clone())?;
+        boot.config(CONFIG).image(path.clone())?;
         boot.megabytes(512).patience(240);
         let first = boot_once(boot, &path)?;
         let mut second = boot.run()?;

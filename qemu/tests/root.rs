@@ -1,16 +1,12 @@
 //! The root by every name that it can have, and what is said when it is not there.
 
-use std::{
-    fs,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use tinyo_qemu::{
     cpio::Archive,
     expect::End,
-    image,
+    image::{self, tool},
     kit::Arch,
     suite::{Boot, Run, guest, script},
 };
@@ -20,16 +16,6 @@ const UUID: &str = "5d7e1a3c-0f2b-4c6d-8e9f-a0b1c2d3e4f5";
 const PART: &str = "11111111-2222-3333-4444-5566778899aa";
 const BEFORE: &str = "11111111-2222-3333-4444-5566778899ab";
 
-fn run(program: &str, words: &[&str], input: &str) -> Result<()> {
-    let mut command = Command::new(program);
-    command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut child =
-        command.spawn().with_context(|| format!("{program}: run it; scripts/setup.sh --tests installs it"))?;
-    child.stdin.take().context("its input")?.write_all(input.as_bytes())?;
-    ensure!(child.wait()?.success(), "{program} {words:?}");
-    Ok(())
-}
-
 /// A file system whose init says what it is mounted from, labelled `case`.
 fn root(boot: &mut Boot) -> Result<()> {
     let mut files: Archive = image::busybox_root(&boot.kit)?;
@@ -38,7 +24,7 @@ fn root(boot: &mut Boot) -> Result<()> {
     files.file("/etc/rc", 0o755, script(rc));
     boot.config(MODULES).disk(&files)?;
     let image = boot.dir.path().join("disk.img");
-    run("tune2fs", &["-U", UUID, &image.display().to_string()], "")
+    tool("tune2fs", ["-U".as_ref(), UUID.as_ref(), image.as_os_str()], "")
 }
 
 /// The same as the second partition of two, in a table as sfdisk(8) makes it.
@@ -49,7 +35,7 @@ fn partitioned(boot: &mut Boot, table: &str) -> Result<()> {
     let mut whole = vec![0; system.len() + (3 << 20)];
     whole[2 << 20..][..system.len()].copy_from_slice(&system);
     fs::write(&image, &whole)?;
-    run("sfdisk", &["-q", &image.display().to_string()], table)
+    tool("sfdisk", ["-q".as_ref(), image.as_os_str()], table)
 }
 
 fn gpt(boot: &mut Boot) -> Result<()> {
@@ -140,7 +126,7 @@ fn twins() -> Run {
         root(boot)?;
         let [first, second] = ["disk.img", "second.img"].map(|name| boot.dir.path().join(name));
         fs::copy(&first, &second)?;
-        run("tune2fs", &["-U", BEFORE, &second.display().to_string()], "")?;
+        tool("tune2fs", ["-U".as_ref(), BEFORE.as_ref(), second.as_os_str()], "")?;
         let drive = format!("file={},if=none,id=second,format=raw", second.display());
         boot.hardware(&["-drive", &drive, "-device", "virtio-blk-pci,drive=second"]);
         let rest = format!(

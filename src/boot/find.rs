@@ -5,15 +5,15 @@ use core::ffi::CStr;
 
 use crate::probe::table::{self, Wanted};
 use crate::probe::volume::{self, Volume};
-use crate::say;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::text::bytes::{self, Path, alike, cut};
 use crate::text::number::decimal;
 use crate::text::show::Show;
 use crate::text::source::{self, Source, Tag};
+use crate::{put, say};
 
-/// A name below /sys/class/block, with its NUL: the kernel's own room for one (DISK_NAME_LEN) is 32.
+/// A name below /sys/class/block: the kernel's own room for one (DISK_NAME_LEN) is 32.
 type Name = heapless::Vec<u8, 64>;
 
 /// What is looked for matches this one, and perhaps others.
@@ -24,7 +24,8 @@ struct Match {
 }
 
 impl Match {
-    /// Of several the first by device number counts: the order of a directory is nobody's.
+    /// Of several the first by device number counts: the order of a directory is nobody's. A name that the kernel has no
+    /// device of is none.
     fn add(&mut self, class: &Fd, name: Name) {
         let Some(number) = number_of(class, &name) else { return };
         match &mut self.first {
@@ -53,10 +54,10 @@ pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
     }
     let Some((_, name)) = found.first else { return false };
     if !found.another.is_empty() {
-        let (first, second) = (Show(bytes::before(&name, 0)), Show(bytes::before(&found.another, 0)));
+        let (first, second) = (Show(&name), Show(&found.another));
         say!(Warning, "{}: both {} and {} have it; taking {}", Show(source.to_bytes()), first, second, first);
     }
-    node(bytes::before(&name, 0), place)
+    node(&name, place)
 }
 
 /// Whether there is something to wait for: a device, however it is named.
@@ -87,7 +88,7 @@ fn node(name: &[u8], place: &mut Path) -> bool {
 
 fn numbered(major: u32, minor: u32, place: &mut Path) -> bool {
     let mut path = heapless::Vec::<u8, 64>::new();
-    crate::put!(&mut path, "/sys/dev/block/{}:{}/uevent\0", major, minor);
+    put!(&mut path, "/sys/dev/block/{}:{}/uevent\0", major, minor);
     let mut buffer = [0; 1024];
     let Ok(text) = fs::read_file(bytes::terminated(&path).unwrap_or_default(), &mut buffer) else { return false };
     let named = text.split(|&byte| byte == b'\n').find_map(|line| bytes::after(line, b"DEVNAME="));
@@ -103,20 +104,19 @@ fn search(tag: Tag, value: &[u8], escaped: bool, offset: i32, found: &mut Match)
     let wanted = if tag == Tag::PartLabel { Wanted::Label(value) } else { Wanted::Uuid(value) };
     let mut names = Names::of(class);
     while let Some((name, _)) = names.next_name() {
-        let Ok(name) = Name::from_slice(name.to_bytes_with_nul()) else { continue };
+        let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
         match tag {
             Tag::Uuid | Tag::Label => {
                 let is = |volume: &Volume| match tag {
                     Tag::Uuid => alike(volume.uuid(), value),
                     _ => volume.label() == value,
                 };
-                if look(bytes::before(&name, 0)).as_ref().is_some_and(is) {
+                if look(&name).as_ref().is_some_and(is) {
                     found.add(&place, name);
                 }
             }
             Tag::PartUuid | Tag::PartLabel => {
-                let partition = partition_of(&place, bytes::before(&name, 0), wanted, offset);
-                if let Some(partition) = partition {
+                if let Some(partition) = partition_of(&place, &name, wanted, offset) {
                     found.add(&place, partition);
                 }
             }
@@ -127,30 +127,24 @@ fn search(tag: Tag, value: &[u8], escaped: bool, offset: i32, found: &mut Match)
 /// What lies on the device of that name. Nothing is there that says nothing of itself, or cannot be read.
 #[inline(never)]
 pub fn look(name: &[u8]) -> Option<Volume> {
-    let (disk, size) = open(name)?;
-    volume::recognise(&mut |at, buffer| disk.read_at(at, buffer), size)
+    let mut place = Path::new();
+    if node(name, &mut place) { look_at(bytes::terminated(&place)?) } else { None }
 }
 
 /// What lies on the device at `path`.
 pub fn look_at(path: &CStr) -> Option<Volume> {
-    let disk = fs::open(path, fs::READ | fs::NON_BLOCK).ok()?;
-    let size = disk.size();
+    let (disk, size) = open(path)?;
     volume::recognise(&mut |at, buffer| disk.read_at(at, buffer), size)
 }
 
 /// Not waiting for a drive to be closed; one without a medium has no size.
-fn open(name: &[u8]) -> Option<(Fd, u64)> {
-    let mut place = Path::new();
-    if !node(name, &mut place) {
-        return None;
-    }
-    let disk = fs::open(bytes::terminated(&place)?, fs::READ | fs::NON_BLOCK).ok()?;
+fn open(path: &CStr) -> Option<(Fd, u64)> {
+    let disk = fs::open(path, fs::READ | fs::NON_BLOCK).ok()?;
     let size = disk.size();
     (size > 0).then_some((disk, size))
 }
 
-/// The name of the partition that is wanted, or of that which is `offset` behind it, if `disk` has a table with it and the kernel has
-/// made a device of it.
+/// The name of the partition that is wanted, or of that which is `offset` behind it, if `disk` has a table with it.
 #[inline(never)]
 fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<Name> {
     let mut text = [0; 32];
@@ -158,13 +152,16 @@ fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<
         return None;
     }
     let sector = said(class, disk, b"/queue/logical_block_size", &mut text).and_then(decimal)?;
-    let (file, size) = open(disk)?;
+    let mut place = Path::new();
+    if !node(disk, &mut place) {
+        return None;
+    }
+    let (file, size) = open(bytes::terminated(&place)?)?;
     let number = table::find(&mut |at, buffer| file.read_at(at, buffer), sector, size, wanted)?;
     let number = number.checked_add_signed(offset)?;
     let mut name = Name::from_slice(disk).ok()?;
     // As the kernel names them: sda1, but nvme0n1p1.
-    crate::put!(&mut name, "{}{}\0", if disk.last()?.is_ascii_digit() { "p" } else { "" }, number);
-    fs::link_status(At::Dir(class), bytes::terminated(&name)?).ok()?;
+    put!(&mut name, "{}{}", if disk.last()?.is_ascii_digit() { "p" } else { "" }, number);
     Some(name)
 }
 
@@ -178,7 +175,7 @@ fn said<'b>(class: &Fd, name: &[u8], file: &[u8], text: &'b mut [u8]) -> Option<
 
 fn number_of(class: &Fd, name: &[u8]) -> Option<(u64, u64)> {
     let mut text = [0; 32];
-    let (major, minor) = cut(said(class, bytes::before(name, 0), b"/dev", &mut text)?, b':');
+    let (major, minor) = cut(said(class, name, b"/dev", &mut text)?, b':');
     Some((decimal(major)?, decimal(minor?)?))
 }
 

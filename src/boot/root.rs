@@ -52,14 +52,24 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, events: &Events) -> Resu
     let data = options::text(&data);
     let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-    let again = |fstype: &CStr| match mount::mount(source, PLACE, fstype, flags, data) {
-        Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
-            mount::mount(source, PLACE, fstype, flags | mount::READ_ONLY, data)
+    let again = |fstype: Option<&CStr>| {
+        let mount = |flags| match fstype {
+            Some(fstype) => mount::mount(source, PLACE, fstype, flags, data),
+            None => mount_as_any(source, PLACE, flags, data),
+        };
+        match mount(flags) {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+                mount(flags | mount::READ_ONLY)
+            }
+            done => done,
         }
-        done => done,
     };
-    let once = |fstype: &CStr| match again(fstype) {
-        Err(error) if error.is(libc::ENODEV) && events.demand(&[b"fs-", fstype.to_bytes()]) => again(fstype),
+    let once = |fstype: Option<&CStr>| match again(fstype) {
+        Err(error)
+            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
+        {
+            again(fstype)
+        }
         done => done,
     };
     if let Some(types) = wanted.fstype {
@@ -71,7 +81,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, events: &Events) -> Resu
             if name.extend_from_slice(fstype).is_err() || name.push(0).is_err() {
                 continue;
             }
-            done = once(bytes::terminated(&name).unwrap_or_default());
+            done = once(bytes::terminated(&name));
             // Not this one, or one that this kernel has not.
             if !done.is_err_and(|error| error.is(libc::EINVAL) || error.is(libc::ENODEV)) {
                 break;
@@ -81,15 +91,15 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, events: &Events) -> Resu
     }
     match if device { find::look_at(source) } else { None } {
         Some(volume) if volume.role() != Role::FileSystem => Err(Error::new(Call::Mount, volume.reason())),
-        Some(volume) => match once(volume.type_name()) {
+        Some(volume) => match once(Some(volume.type_name())) {
             // Another driver may take it: ext4 ext3, ntfs3 ntfs.
-            Err(error) if error.is(libc::ENODEV) => match mount_as_any(source, PLACE, flags, data) {
+            Err(error) if error.is(libc::ENODEV) => match once(None) {
                 Err(other) if other.is(libc::EINVAL) => Err(error),
                 done => done,
             },
             done => done,
         },
-        None => mount_as_any(source, PLACE, flags, data),
+        None => once(None),
     }
 }
 

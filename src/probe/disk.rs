@@ -12,6 +12,18 @@ pub type Text = heapless::Vec<u8, 296>;
 pub const UUID: &[u8] = b"0123-45-67-89-abcdef";
 pub const GUID: &[u8] = b"3210-54-76-89-abcdef";
 
+/// Reads what is in memory, as a disk is read.
+#[cfg(test)]
+pub fn reader(disk: &[u8]) -> impl FnMut(u64, &mut [u8]) -> bool {
+    |at, buffer| {
+        let from = disk.get(at as usize..).unwrap_or_default();
+        from.get(..buffer.len()).is_some_and(|bytes| {
+            buffer.copy_from_slice(bytes);
+            true
+        })
+    }
+}
+
 /// Fills `block` from `at` on. Behind the end of the disk there are zeros.
 pub fn fill(read: Read, size: u64, at: u64, block: &mut [u8]) -> bool {
     block.fill(0);

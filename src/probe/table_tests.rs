@@ -1,17 +1,12 @@
 use super::*;
+use crate::probe::disk::reader;
 use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::vec::Vec;
 
 fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
-    let mut read = |at: u64, buffer: &mut [u8]| {
-        let from = disk.get(at as usize..).unwrap_or_default();
-        let Some(bytes) = from.get(..buffer.len()) else { return false };
-        buffer.copy_from_slice(bytes);
-        true
-    };
-    find(&mut read, sector, disk.len() as u64, wanted)
+    find(&mut reader(disk), sector, disk.len() as u64, wanted)
 }
 
 /// A table as sfdisk(8) writes it on a disk of 4 MiB.

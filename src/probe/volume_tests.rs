@@ -1,18 +1,12 @@
 use super::*;
+use crate::probe::disk::reader;
 use proptest::prelude::*;
 use std::process::Command;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
 fn look(disk: &[u8]) -> Option<Volume> {
-    let mut read = |at: u64, buffer: &mut [u8]| {
-        let from = disk.get(at as usize..).unwrap_or_default();
-        from.get(..buffer.len()).is_some_and(|bytes| {
-            buffer.copy_from_slice(bytes);
-            true
-        })
-    };
-    recognise(&mut read, disk.len() as u64)
+    recognise(&mut reader(disk), disk.len() as u64)
 }
 
 fn run(words: &[&str]) -> Option<Vec<u8>> {
