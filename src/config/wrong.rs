@@ -48,7 +48,6 @@ texts!(Wrong {
     Path = "\"%2\" is no absolute path; write %1 = \"/%2\"",
     Terminal = "\"%2\" is no absolute path; write %1 = \"/dev/%2\"",
     Choice = "%1 cannot be \"%2\"; write one of %3",
-    Later = "%1 cannot be \"%2\" in this version of tinyo; write another value, or remove it",
     Time = "\"%2\" is no duration; write a number with ms, s, m or h, as %1 = \"5s\"",
     CrashLimit = "\"%2\" is no crash limit; write %1 = \"5 in 60s\"",
     Signal = "\"%2\" is no signal; write a name of signal(7), as %1 = \"TERM\"",
