@@ -65,11 +65,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, events: &Events) -> Resu
         }
     };
     let once = |fstype: Option<&CStr>| match again(fstype) {
-        Err(error)
-            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
-        {
-            again(fstype)
-        }
+        Err(error) if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(fstype)) => again(fstype),
         done => done,
     };
     if let Some(types) = wanted.fstype {

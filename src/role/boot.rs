@@ -123,8 +123,8 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
-    let listen = !config.roots.is_empty() || !config.mounts.is_empty() || config.loads_for_devices();
-    machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
+    let mounts = !config.roots.is_empty() || !config.mounts.is_empty();
+    machine.events = Events::open(mounts, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
     set_up(machine, config)?;
@@ -137,7 +137,7 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     machine.mark("mounts");
     link_binary();
     let mut follows = false;
-    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    machine.events.modules(&mut |modules| follows = modules.is_auto() && modules.go_apart());
     if !follows {
         // Nobody reads them any more; the kernel would keep them for us.
         machine.events = Events::none();
@@ -164,7 +164,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(item) => {
-                machine.events.modules(|modules| modules.take(item));
+                machine.events.modules(&mut |modules| modules.take(item));
                 Ok(())
             }
             Step::Watchdog(timeout) => {
@@ -388,7 +388,7 @@ fn rescue(machine: &Machine) -> ! {
         && source::rescue(config).is_ok()
     {
         let now = poll::now();
-        machine.events.modules(|modules| _ = modules.go_apart());
+        machine.events.modules(&mut |modules| _ = modules.go_apart());
         supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
     }
     farewell_and_end(machine, End { ending: Ending::Reboot, status: None })

@@ -106,7 +106,7 @@ fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
         say!(Failure, "root: switching to it: {}", error);
         return Err(Stuck);
     }
-    machine.events.modules(Modules::forget);
+    machine.events.modules(&mut Modules::forget);
     match init {
         None => Ok(()),
         // Our own file, which may be gone from every directory by now.
