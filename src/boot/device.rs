@@ -42,8 +42,8 @@ impl Events {
     }
 
     /// Takes all events so far. What a wait is for is looked at anew after each, whatever it says, so that neither a lost
-    /// event (ENOBUFS) nor a forged one can mislead.
-    pub fn drain(&self) {
+    /// event (ENOBUFS) nor a forged one can mislead. True: modules were looked for, which may have brought more.
+    pub fn drain(&self) -> bool {
         let mut asked = Asked::new();
         // Without events all devices are looked at each time.
         let mut lost = self.0.is_none();
@@ -59,11 +59,14 @@ impl Events {
                 _ => break,
             }
         }
+        let mut acted = false;
         self.modules(&mut |modules| {
-            if modules.is_auto() {
+            acted = modules.is_auto() && (lost || !asked.is_empty());
+            if acted {
                 modules.follow(&asked, lost);
             }
         });
+        acted
     }
 
     /// What loads modules, if something does.

@@ -23,21 +23,16 @@ impl Modules {
 
     /// From here on PID 1 has services, and modules are loaded beside it. False: there are none for this root.
     pub fn go_apart(&mut self) -> bool {
-        self.forget();
-        let there = self.is_open();
-        self.forget();
         self.apart = true;
-        there
+        self.is_open()
     }
 
     /// Loads what the devices of events `asked` for; or what is there, where events were `lost`.
     pub fn follow(&mut self, asked: &Asked, lost: bool) {
-        if asked.is_empty() && !lost {
-            return;
-        }
         if self.apart {
             match process::fork(process::Namespaces::default(), None) {
-                Ok(Forked::Child) => {}
+                // Much may have been unloaded since, or installed.
+                Ok(Forked::Child) => self.forget(),
                 Ok(Forked::Parent(_)) => return,
                 Err(error) => return say!(Failure, "modules: {}; a device has no driver", error),
             }
