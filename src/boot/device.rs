@@ -72,7 +72,9 @@ impl Events {
     /// What loads modules, if something does.
     pub fn modules(&self, act: &mut dyn FnMut(&mut Modules)) {
         let mut modules = self.1.take();
-        modules.as_mut().map(|modules| act(modules));
+        if let Some(modules) = &mut modules {
+            act(modules);
+        }
         self.1.set(modules);
     }
 
