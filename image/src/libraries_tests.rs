@@ -55,7 +55,8 @@ fn a_library_for_another_processor_does_not_count() {
 #[test]
 fn each_way_to_say_where_libraries_are() {
     let loader = (GLIBC, library(&[]));
-    let table: [(Option<(u64, &str)>, &str, &[&str], bool); 8] = [
+    type Case<'a> = (Option<(u64, &'a str)>, &'a str, &'a [&'a str], bool);
+    let table: [Case; 8] = [
         (Some((DT_RUNPATH, "/opt/a:$ORIGIN/../lib")), "/app/lib/liba.so", &[], true),
         (Some((DT_RPATH, "${ORIGIN}")), "/app/bin/liba.so", &[], true),
         (Some((DT_RUNPATH, "$ORIGIN")), "/app/lib/liba.so", &[], false),
@@ -99,7 +100,7 @@ fn ld_so_conf_counts_where_ldconfig_has_read_it() {
 fn musl_has_its_libc_in_itself_and_a_path_of_its_own() {
     let program = elf(X86_64, Some(MUSL_LOADER), &["libc.musl-x86_64.so.1", "libpthread.so.0", "libz.so.1"], None);
     let loader = (MUSL_LOADER, library(&[]));
-    assert_eq!(missing(&program, &[loader.clone()], &[]), ["the library libz.so.1, which web needs"]);
+    assert_eq!(missing(&program, std::slice::from_ref(&loader), &[]), ["the library libz.so.1, which web needs"]);
     let local = ("/usr/local/lib/libz.so.1", library(&[]));
     assert_eq!(missing(&program, &[loader.clone(), local.clone()], &[]), [] as [&str; 0]);
     let path = ("/etc/ld-musl-x86_64.path", b"/lib\n/opt/z\n".to_vec());

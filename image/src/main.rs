@@ -84,8 +84,11 @@ fn main() -> ExitCode {
         texts.iter().for_each(|text| eprintln!("mkinitramfs: {kind}{text}"));
     }
     match made {
-        Ok(()) if findings.errors.is_empty() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::from(USAGE),
+        Ok(done) if findings.errors.is_empty() => {
+            done.iter().for_each(|done| eprintln!("mkinitramfs: {done}"));
+            ExitCode::SUCCESS
+        }
+        Ok(_) => ExitCode::from(USAGE),
         Err(error) => {
             eprintln!("mkinitramfs: {error:#}");
             ExitCode::from(SYSTEM)
@@ -93,7 +96,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
+/// What was made, if anything was to be.
+fn run(arguments: &Arguments, findings: &mut Findings) -> Result<Option<String>> {
     let kernel = Kernel::find(arguments.kernel_config.as_deref(), arguments.modules.as_deref())?;
     if let Some(why) = arguments.compress.refused(&kernel) {
         findings.error(why);
@@ -112,10 +116,9 @@ fn run(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
     if arguments.list {
         std::io::stdout().write_all(list::list(&archive).as_bytes())?;
     }
-    let Some(path) = arguments.output.as_deref().filter(|_| findings.errors.is_empty()) else { return Ok(()) };
+    let Some(path) = arguments.output.as_deref().filter(|_| findings.errors.is_empty()) else { return Ok(None) };
     let length = output::whole(path, |out| arguments.compress.through(out, |out| archive.write_to(out)))?;
     let size = std::fs::metadata(path)?.len();
     let unpacked = if size == length { String::new() } else { format!(", {length} unpacked") };
-    eprintln!("mkinitramfs: {}: {size} bytes{unpacked}", path.display());
-    Ok(())
+    Ok(Some(format!("{}: {size} bytes{unpacked}", path.display())))
 }

@@ -61,7 +61,7 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
     if let Some(root) = &order.from {
         archive.because("--from").tree(root, "")?;
         for (path, what) in [("init", "tinyo"), ("etc/tinyo.toml", "--config")] {
-            if archive.resolve(b"", path.as_bytes(), false).and_then(|real| archive.get(real)).is_some() {
+            if archive.resolve(b"", path.as_bytes(), false).and_then(|real| archive.get(&real)).is_some() {
                 findings.note(format!("/{path} of {} gives way to {what}", root.display()));
                 archive.remove(path);
             }
@@ -92,7 +92,7 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
 
 /// Where the services stay in the image, a person there finds `tinyo status` in the PATH.
 fn add_command(archive: &mut Archive, config: &Config) {
-    let there = archive.resolve(b"", b"/bin/tinyo", false).is_some_and(|real| archive.get(real).is_some());
+    let there = archive.resolve(b"", b"/bin/tinyo", false).is_some_and(|real| archive.get(&real).is_some());
     if config.roots.is_empty() && !config.services.is_empty() && !there {
         archive.because("tinyo").link("/bin/tinyo", "/init");
     }
