@@ -106,7 +106,7 @@ fn add_modules(
     machine: Machine,
     findings: &mut Findings,
 ) -> Result<()> {
-    let names: Vec<_> = config.list(config.modules).iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let names: Vec<_> = config.list(config.modules).iter().map(|item| name_of(&item.to_string_lossy())).collect();
     let Some(path) = &order.modules else {
         if !names.is_empty() {
             findings
@@ -119,12 +119,15 @@ fn add_modules(
     for name in &names {
         if name == "auto" {
             automatic(&folder, order.auto, config, &mut wanted)?;
-        } else if folder.has(name) {
-            folder.close(&name.replace('-', "_"), "modules", &mut wanted);
-        } else if !folder.is_built_in(name) {
-            let hint = folder
-                .near(name)
-                .map_or("correct it, or take it out".to_owned(), |near| format!("did you mean {near}"));
+            continue;
+        }
+        let modules = folder.named(name);
+        for module in &modules {
+            folder.close(module, "modules", &mut wanted);
+        }
+        if modules.is_empty() && !folder.is_built_in(name) {
+            let near = folder.near(name).map(|near| format!("did you mean {near}"));
+            let hint = near.unwrap_or_else(|| "correct it, or take it out".to_owned());
             findings.error(format!(
                 "modules: {name} is not in {}, nor in the kernel itself; {hint}",
                 folder.path.display()
@@ -139,6 +142,11 @@ fn add_modules(
         may_strip(kernel, findings);
     }
     modules::put(archive, &folder, &wanted, &way, Some(machine), findings)
+}
+
+/// What an item of `modules` loads; options may follow it.
+fn name_of(item: &str) -> String {
+    item.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// `modules = ["auto"]`: the drivers, and where the config does not say what the root is, what it commonly is.
