@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use tinyo::{
     config::{Config, Container, Log, OnFailure, Service, value},
+    plan::run::DEFAULT_PATH,
     text::passwd,
 };
 
@@ -15,8 +16,10 @@ use crate::{
     view::{Found, View},
 };
 
-/// Where tinyo looks for programs when no PATH is given (src/plan/run/command.rs).
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where tinyo looks for programs when no PATH is given.
+fn default_path() -> &'static str {
+    DEFAULT_PATH.to_str().ok().and_then(|word| word.strip_prefix("PATH=")).unwrap_or_default()
+}
 
 /// Interpreters of interpreters that execve(2) follows.
 const SCRIPTS: usize = 5;
@@ -48,8 +51,9 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
         check.service();
     }
     if matches!(config.on_failure, OnFailure::Unset | OnFailure::Rescue) {
-        let missing =
-            !PATH.split(':').any(|place| matches!(view.find(format!("{place}/sh").as_bytes()), Found::Entry(..)));
+        let missing = !default_path()
+            .split(':')
+            .any(|place| matches!(view.find(format!("{place}/sh").as_bytes()), Found::Entry(..)));
         if missing {
             findings
                 .note("on-failure is rescue, and there is no sh in the image: a boot that fails waits, and reboots");
@@ -173,7 +177,7 @@ impl Check<'_, '_> {
 
     fn program(&mut self, view: &View, key: &str, program: &[u8], workdir: &[u8]) {
         let path = self.variable("PATH");
-        let Some(found) = search(view, program, path.as_deref().unwrap_or(PATH), workdir) else {
+        let Some(found) = search(view, program, path.as_deref().unwrap_or(default_path()), workdir) else {
             let hint = match program.contains(&b'/') {
                 true => "is not in the image; add it with --add FILE:PATH",
                 false => "is in no directory of its PATH in the image; add it with --add FILE:PATH",
@@ -237,7 +241,7 @@ impl Check<'_, '_> {
             .next()
             .filter(|word| interpreter.ends_with("/env") && !word.starts_with('-') && !word.contains('='))?;
         let path = self.variable("PATH");
-        match search(view, wanted.as_bytes(), path.as_deref().unwrap_or(PATH), b"/") {
+        match search(view, wanted.as_bytes(), path.as_deref().unwrap_or(default_path()), b"/") {
             Some(found) => Some(format!("is a script for {wanted}, which {}", self.runs(view, &found, depth - 1)?)),
             None => Some(format!("is a script for {wanted}, which is in no directory of its PATH in the image")),
         }

@@ -53,6 +53,7 @@ fn a_library_for_another_processor_does_not_count() {
 }
 
 #[test]
+#[allow(clippy::type_complexity)]
 fn each_way_to_say_where_libraries_are() {
     let loader = (GLIBC, library(&[]));
     type Case<'a> = (Option<(u64, &'a str)>, &'a str, &'a [&'a str], bool);

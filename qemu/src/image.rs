@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs,
-    path::{Path, PathBuf},
+    io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -49,7 +51,7 @@ pub fn busybox_root(kit: &Kit) -> Result<Archive> {
 fn add_busybox(archive: &mut Archive, path: &Path) -> Result<()> {
     let binary = read(path)?;
     for applet in applets(&binary).with_context(|| format!("{}: find its applets", path.display()))? {
-        archive.link(&format!("/bin/{applet}"), "busybox");
+        archive.link(format!("/bin/{applet}"), "busybox");
     }
     archive.file("/bin/busybox", 0o755, binary);
     Ok(())
@@ -81,22 +83,23 @@ pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Resu
     archive.unpack(staged.path())?;
     let file = fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
     file.set_len(megabytes << 20)?;
-    let made = mkfs()
-        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0", "-d"])
-        .args([staged.path(), path])
-        .stdin(Stdio::null())
-        .output()
-        .context("mkfs.ext4: run it; scripts/setup.sh installs e2fsprogs")?;
-    if !made.status.success() {
-        bail!("mkfs.ext4 on {}: {}", path.display(), String::from_utf8_lossy(&made.stderr).trim());
-    }
-    Ok(())
+    let options = ["-q", "-F", "-L", label, "-E", "root_owner=0:0", "-d"].map(OsStr::new);
+    tool("mkfs.ext4", options.into_iter().chain([staged.path().as_os_str(), path.as_os_str()]), "")
 }
 
-/// mkfs.ext4 is in /usr/sbin, which is not in every user's PATH.
-fn mkfs() -> Command {
-    let sbin = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].map(PathBuf::from);
-    Command::new(sbin.into_iter().find(|p| p.exists()).unwrap_or("mkfs.ext4".into()))
+/// Runs a tool that makes or changes images, which reads `input`; what it says is told when it fails. Most are in /usr/sbin,
+/// which is not in every user's PATH.
+pub fn tool(program: &str, words: impl IntoIterator<Item = impl AsRef<OsStr>>, input: &str) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().with_context(|| format!("{program}: run it; scripts/setup.sh --tests installs it"))?;
+    child.stdin.take().context("its standard input")?.write_all(input.as_bytes())?;
+    let ended = child.wait_with_output()?;
+    let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    ensure!(ended.status.success(), "{program} {}: {}", words.join(" "), String::from_utf8_lossy(&ended.stderr).trim());
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
