@@ -52,7 +52,7 @@ impl Addition {
         archive.because(&format!("--add {shown}"));
         if metadata.is_file() {
             let real = archive.resolve(b"", &self.target, false);
-            let there = real.and_then(|real| archive.get(&real));
+            let there = real.and_then(|real| archive.get(real));
             ensure!(
                 there.is_none_or(|entry| !entry.is(DIR)) && !trimmed(&self.target).is_empty(),
                 "--add {shown}: {} is a directory in the image; write the whole path of the file",

@@ -32,7 +32,7 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
     let mut view = View::new(archive);
     for place in ["/proc", "/sys", "/dev", "/run"].into_iter().map(str::as_bytes).chain(targets(config)) {
         let shown = String::from_utf8_lossy(place);
-        if archive.resolve(b"", place, true).and_then(|real| archive.get(&real)).is_some_and(|entry| !entry.is(DIR)) {
+        if archive.resolve(b"", place, true).and_then(|real| archive.get(real)).is_some_and(|entry| !entry.is(DIR)) {
             findings.error(format!("{shown}: a file in the image, where something is to be mounted; take it away"));
         }
     }

@@ -97,7 +97,7 @@ impl Archive {
     }
 
     /// A directory; one that is there, or a link to one, stays and only gets the permissions.
-    pub fn dir(&mut self, path: &(impl AsRef<[u8]> + ?Sized), permissions: u32) -> &mut Archive {
+    pub fn dir(&mut self, path: impl AsRef<[u8]>, permissions: u32) -> &mut Archive {
         let real = self.resolve(b"", path.as_ref(), true);
         match real.and_then(|real| self.entries.get_mut(&real)).filter(|entry| entry.is(DIR)) {
             Some(entry) => entry.mode = DIR | permissions,
@@ -106,24 +106,13 @@ impl Archive {
         self
     }
 
-    pub fn file(
-        &mut self,
-        path: &(impl AsRef<[u8]> + ?Sized),
-        permissions: u32,
-        data: impl Into<Vec<u8>>,
-    ) -> &mut Archive {
+    pub fn file(&mut self, path: impl AsRef<[u8]>, permissions: u32, data: impl Into<Vec<u8>>) -> &mut Archive {
         self.add(path.as_ref(), FILE | permissions, (0, 0), Data::Held(data.into()));
         self
     }
 
     /// A file of this machine, of `size` bytes, that is read when the archive is written.
-    pub fn lying(
-        &mut self,
-        path: &(impl AsRef<[u8]> + ?Sized),
-        permissions: u32,
-        host: PathBuf,
-        size: u64,
-    ) -> &mut Archive {
+    pub fn lying(&mut self, path: impl AsRef<[u8]>, permissions: u32, host: PathBuf, size: u64) -> &mut Archive {
         self.add(path.as_ref(), FILE | permissions, (0, 0), Data::Lies(host, size));
         self
     }
@@ -137,24 +126,18 @@ impl Archive {
         }
     }
 
-    pub fn link(&mut self, path: &(impl AsRef<[u8]> + ?Sized), target: &(impl AsRef<[u8]> + ?Sized)) -> &mut Archive {
+    pub fn link(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &mut Archive {
         self.add(path.as_ref(), LINK | 0o777, (0, 0), Data::Held(target.as_ref().to_vec()));
         self
     }
 
-    pub fn character(
-        &mut self,
-        path: &(impl AsRef<[u8]> + ?Sized),
-        permissions: u32,
-        major: u32,
-        minor: u32,
-    ) -> &mut Archive {
+    pub fn character(&mut self, path: impl AsRef<[u8]>, permissions: u32, major: u32, minor: u32) -> &mut Archive {
         self.add(path.as_ref(), CHAR | permissions, (major, minor), Data::Held(Vec::new()));
         self
     }
 
     /// Changes the permissions of what lies at `path`.
-    pub fn allow(&mut self, path: &(impl AsRef<[u8]> + ?Sized), permissions: u32) {
+    pub fn allow(&mut self, path: impl AsRef<[u8]>, permissions: u32) {
         let real = self.resolve(b"", path.as_ref(), false);
         if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
             entry.mode = entry.mode & TYPE | permissions;
@@ -163,7 +146,7 @@ impl Archive {
     }
 
     /// Takes an entry away, with what is under it; returns whether there was one.
-    pub fn remove(&mut self, path: &(impl AsRef<[u8]> + ?Sized)) -> bool {
+    pub fn remove(&mut self, path: impl AsRef<[u8]>) -> bool {
         let path = trimmed(path.as_ref()).to_vec();
         let under = [&path[..], b"/"].concat();
         let before = self.entries.len();
@@ -172,7 +155,7 @@ impl Archive {
     }
 
     /// What lies at `path`; links on the way to it are not followed.
-    pub fn get(&self, path: &(impl AsRef<[u8]> + ?Sized)) -> Option<&Entry> {
+    pub fn get(&self, path: impl AsRef<[u8]>) -> Option<&Entry> {
         self.entries.get(trimmed(path.as_ref()))
     }
 

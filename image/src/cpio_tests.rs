@@ -114,8 +114,8 @@ fn what_has_no_place_in_the_format_is_refused_by_name() {
     fs::File::create(&large).unwrap().set_len(1 << 32).unwrap();
     let mut archives = [(); 5].map(|()| Archive::new());
     archives[0].tree(host.path(), "/x").unwrap();
-    archives[1].file(&"n".repeat(4096), 0o644, *b"");
-    archives[2].link("l", &"n".repeat(4096));
+    archives[1].file("n".repeat(4096), 0o644, *b"");
+    archives[2].link("l", "n".repeat(4096));
     archives[3].file("TRAILER!!!", 0o644, *b"");
     archives[4].lying("/changed", 0o644, large, 5);
     let expected = [
@@ -163,7 +163,7 @@ proptest! {
     fn what_goes_in_comes_out(files in prop::collection::btree_map("[a-c]{1,2}(/[a-c]{1,2}[a-c.]){0,3}", prop::collection::vec(any::<u8>(), 0..9), 0..12)) {
         let mut archive = Archive::new();
         for (name, data) in &files {
-            archive.file(&format!("{name}/file"), 0o640, &data[..]);
+            archive.file(format!("{name}/file"), 0o640, &data[..]);
         }
         let bytes = archive.to_bytes();
         prop_assert_eq!(bytes.len() as u64, archive.write_to(&mut std::io::sink()).unwrap());

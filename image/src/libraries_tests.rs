@@ -56,8 +56,7 @@ fn a_library_for_another_processor_does_not_count() {
 #[allow(clippy::type_complexity)]
 fn each_way_to_say_where_libraries_are() {
     let loader = (GLIBC, library(&[]));
-    type Case<'a> = (Option<(u64, &'a str)>, &'a str, &'a [&'a str], bool);
-    let table: [Case; 8] = [
+    let table: [(Option<(u64, &str)>, &str, &[&str], bool); 8] = [
         (Some((DT_RUNPATH, "/opt/a:$ORIGIN/../lib")), "/app/lib/liba.so", &[], true),
         (Some((DT_RPATH, "${ORIGIN}")), "/app/bin/liba.so", &[], true),
         (Some((DT_RUNPATH, "$ORIGIN")), "/app/lib/liba.so", &[], false),

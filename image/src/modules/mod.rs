@@ -72,7 +72,7 @@ pub fn put(
         }
         signed += usize::from(file.signed);
         firmware.extend(file.firmware.into_iter().map(|wanted| (wanted, name.clone())));
-        archive.because(why).file(&format!("{at}/{}", compress::plain_name(&module.file)), 0o644, file.bytes);
+        archive.because(why).file(format!("{at}/{}", compress::plain_name(&module.file)), 0o644, file.bytes);
     }
     indices(archive, folder, wanted, &at);
     add_firmware(archive, &firmware, way.firmware.as_deref(), findings)?;
@@ -100,15 +100,15 @@ fn indices(archive: &mut Archive, folder: &Folder, wanted: &BTreeMap<String, Str
     for (pattern, module) in folder.aliases.iter().filter(|(_, module)| wanted.contains_key(module)) {
         alias += &format!("alias {pattern} {module}\n");
     }
-    archive.because("index of the modules").file(&format!("{at}/modules.dep"), 0o644, dep);
+    archive.because("index of the modules").file(format!("{at}/modules.dep"), 0o644, dep);
     for (name, text) in [("alias", alias), ("softdep", soft)] {
         if !text.is_empty() {
-            archive.file(&format!("{at}/modules.{name}"), 0o644, text);
+            archive.file(format!("{at}/modules.{name}"), 0o644, text);
         }
     }
     // What the kernel has in itself; an old or hand-made folder may lack the list.
     if let Some(text) = &folder.built_in_text {
-        archive.file(&format!("{at}/modules.builtin"), 0o644, text.as_str());
+        archive.file(format!("{at}/modules.builtin"), 0o644, text.as_str());
     }
 }
 
@@ -128,7 +128,7 @@ fn add_firmware(
         for (inside, path) in found {
             let bytes = fs::read(&path).with_context(|| format!("{}: read the firmware", path.display()))?;
             let bytes = compress::unpack(&path.to_string_lossy(), bytes)?;
-            archive.because(&format!("firmware of {module}")).file(&format!("/lib/firmware/{inside}"), 0o644, bytes);
+            archive.because(&format!("firmware of {module}")).file(format!("/lib/firmware/{inside}"), 0o644, bytes);
         }
     }
     if !missing.is_empty() {

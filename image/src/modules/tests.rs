@@ -74,7 +74,7 @@ fn modules_come_with_their_closure_only() {
     assert_eq!(text(&archive, &format!("{at}/modules.alias")), "alias pci:* a\n");
     assert_eq!(text(&archive, &format!("{at}/modules.softdep")), "softdep a pre: none\n");
     assert_eq!(text(&archive, &format!("{at}/modules.builtin")), "kernel/x.ko\n");
-    assert!(archive.get(&format!("{at}/k/b.ko")).is_some() && archive.get(&format!("{at}/k/c.ko")).is_none());
+    assert!(archive.get(format!("{at}/k/b.ko")).is_some() && archive.get(format!("{at}/k/c.ko")).is_none());
     let error = add(&mut archive, &modules, &["nope"]).unwrap_err().to_string();
     assert!(error.starts_with("nope: not in"), "{error}");
     // A second time adds to what is there.
@@ -98,7 +98,7 @@ fn packed_modules_are_unpacked_and_called_so() {
     fs::write(modules.join("k/c.ko.xz"), xz.finish().unwrap()).unwrap();
     let (archive, _) = put_all(&modules, &["a"], &Way::default());
     for name in ["a", "b", "c"] {
-        let entry = archive.get(&format!("lib/modules/6.1.0/k/{name}.ko")).unwrap();
+        let entry = archive.get(format!("lib/modules/6.1.0/k/{name}.ko")).unwrap();
         assert_eq!(entry.data.read().unwrap(), plain(name), "{name}");
     }
     let dep = text(&archive, "lib/modules/6.1.0/modules.dep");
