@@ -36,7 +36,23 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
             findings.error(format!("{shown}: a file in the image, where something is to be mounted; take it away"));
         }
     }
-    targets(config).for_each(|target| view.mount(target));
+    for mount in &config.mounts {
+        let options = mount.options.map_or(b"".as_slice(), CStr::to_bytes).split(|&byte| byte == b',');
+        let (mut bound, mut must) = (false, true);
+        options.for_each(|option| match option {
+            b"bind" | b"rbind" => bound = true,
+            b"nofail" => must = false,
+            _ => {}
+        });
+        let source = mount.source.to_bytes();
+        if bound && must && matches!(view.find(source), Found::Missing) {
+            let source = String::from_utf8_lossy(source);
+            findings
+                .error(format!("[[mount]]: source: {source} is not in the image; add it with --add, or write nofail"));
+        }
+        // Those behind it see what it puts there.
+        view.mount(mount.target.to_bytes());
+    }
     if !config.roots.is_empty() {
         if !config.services.is_empty() {
             findings.note(
@@ -269,8 +285,9 @@ fn search(view: &View, program: &[u8], path: &str, workdir: &[u8]) -> Option<Vec
     (!candidates.is_empty()).then(|| candidates.swap_remove(best.unwrap_or(0)))
 }
 
-/// A link whose directory is not there, or which has something below it: the kernel cannot unpack that.
-pub fn layout(archive: &Archive, findings: &mut Findings) {
+/// What the kernel cannot unpack, as a link with something below it; and what two wanted to be, when it is not `ground`,
+/// which is there to be built on.
+pub fn layout(archive: &Archive, ground: &str, findings: &mut Findings) {
     for (path, entry) in archive.entries() {
         if !entry.is(DIR) && archive.below(path).next().is_some() {
             let kind = if entry.is(LINK) { "a link" } else { "a file" };
@@ -279,6 +296,10 @@ pub fn layout(archive: &Archive, findings: &mut Findings) {
                 String::from_utf8_lossy(path)
             ));
         }
+    }
+    for (path, one, other) in archive.replaced().filter(|(_, one, _)| *one != ground) {
+        let path = String::from_utf8_lossy(path);
+        findings.error(format!("/{path}: there by `{one}`, and again by `{other}`; leave one of them out"));
     }
 }
 

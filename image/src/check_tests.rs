@@ -27,7 +27,7 @@ fn findings(archive: &Archive, config: &str) -> Findings {
     let source = Source { text: config.into() };
     let machine = Machine::of(&elf(X86_64, None, &[], None)).unwrap();
     source.parse(Path::new("c"), &mut findings, |config, findings| services(config, archive, machine, findings));
-    layout(archive, &mut findings);
+    layout(archive, "", &mut findings);
     findings
 }
 
@@ -117,7 +117,14 @@ fn programs_must_be_able_to_run() {
     }
     let deep = errors(&archive, "[service.a]\nexec = ['/circle']\n");
     assert!(deep[0].ends_with("is a script of a script of a script: too deep"), "{deep:?}");
-    archive.file("lib/ld.so", 0o755, elf(X86_64, None, &[], None));
+    let lacking = |archive: &Archive| errors(archive, "[service.a]\nexec = ['/linked']\n");
+    archive.file("lib/ld.so", 0o755, elf(AARCH64, None, &[], None));
+    let expected = "its interpreter /lib/ld.so for x86_64 (that is another's)";
+    assert_eq!(lacking(&archive), [format!("a: exec: /linked lacks {expected} in the image; add it with --add")]);
+    archive.file("lib/ld.so", 0o644, elf(X86_64, None, &[], None));
+    let expected = "its interpreter /lib/ld.so as an executable file (chmod +x)";
+    assert_eq!(lacking(&archive), [format!("a: exec: /linked lacks {expected} in the image; add it with --add")]);
+    archive.allow("lib/ld.so", 0o755);
     let lacks = errors(&archive, "[service.a]\nexec = ['/linked']\n");
     assert_eq!(
         lacks,
@@ -206,6 +213,17 @@ fn mount_points_are_no_files_and_nothing_lies_below_a_link() {
         "/f: a file, with files below it; take one of them away",
     ];
     assert_eq!(errors(&archive, ""), expected);
+}
+
+#[test]
+fn what_is_bound_elsewhere_must_be_there() {
+    let with = |options: &str| {
+        let mount = |source, target| format!("[[mount]]\nsource = '{source}'\ntarget = '{target}'\n");
+        errors(&image(), &format!("{}options = '{options}'\n{}", mount("/none", "/a"), mount("/dev/vda", "/none")))
+    };
+    assert_eq!(with("ro,bind"), ["[[mount]]: source: /none is not in the image; add it with --add, or write nofail"]);
+    assert_eq!(with("rbind,nofail"), FINE);
+    assert_eq!(with("ro"), FINE);
 }
 
 #[test]

@@ -14,8 +14,9 @@ mod libraries;
 pub mod list;
 pub mod make;
 pub mod modules;
+mod newc;
 pub mod output;
 #[cfg(test)]
 mod specimen;
-mod tree;
+pub mod tree;
 mod view;

@@ -1,7 +1,7 @@
 use std::{fs, io::Write};
 
 use super::*;
-use crate::specimen::{X86_64, elf};
+use crate::specimen::{AARCH64, X86_64, elf};
 
 /// A machine's worth of files to make images from.
 struct Desk(tempfile::TempDir);
@@ -70,7 +70,10 @@ fn modules_of_the_config_come_with_what_they_need_and_unknown_ones_are_named() {
         findings.errors[0].ends_with("; did you mean virtio_blk") && findings.errors[1].contains("nothing is not in")
     );
     let (_, findings) = desk.make(&Order { modules: None, ..desk.order("modules = ['virtio_blk']") });
-    assert_eq!(findings.errors, ["modules: virtio_blk and no --modules; write --modules lib/modules/VERSION"]);
+    assert_eq!(
+        findings.errors,
+        ["modules: virtio_blk and no --modules, nor any in the image; write --modules lib/modules/VERSION"]
+    );
 }
 
 #[test]
@@ -91,26 +94,14 @@ fn file_systems_come_along_and_one_that_nobody_loads_is_a_warning() {
 }
 
 #[test]
-fn auto_takes_the_drivers_and_what_a_root_may_be() {
-    let desk = Desk::new();
-    let folder = Folder::open(&desk.path("lib/modules/6.1")).unwrap();
-    let mut config = Config::new();
-    let mut wanted = BTreeMap::new();
-    automatic(&folder, Auto::All, &config, &mut wanted).unwrap();
-    assert_eq!(wanted.keys().collect::<Vec<_>>(), ["virtio", "virtio_blk"]);
-    config.roots.push(tinyo::config::Root::new(c"/dev/vda")).unwrap();
-    automatic(&folder, Auto::All, &config, &mut wanted).unwrap();
-    assert_eq!(wanted.keys().collect::<Vec<_>>(), ["crc", "virtio", "virtio_blk", "xfs"]);
-}
-
-#[test]
 fn a_root_file_system_is_the_ground_and_what_is_asked_for_lies_on_it() {
     let desk = Desk::new();
     for name in ["root/init", "root/etc/tinyo.toml", "root/usr/lib/x", "root/etc/motd", "mine"] {
         desk.write(name, name);
     }
     std::os::unix::fs::symlink("usr/lib", desk.path("root/lib")).unwrap();
-    let add = |target: &str| Addition { source: desk.path("mine"), target: target.into(), mode: Some(0o640) };
+    let source = desk.path("mine");
+    let add = |target: &str| Addition::parse(format!("{}:{target}:640", source.display()).into()).unwrap();
     let mut order = desk.order("modules = ['virtio']\non-failure = 'none'");
     order.from = Some(desk.path("root"));
     order.additions = vec![add("/etc/motd"), add("/lib/mine")];
@@ -121,8 +112,63 @@ fn a_root_file_system_is_the_ground_and_what_is_asked_for_lies_on_it() {
     assert_eq!(archive.get("etc/motd").unwrap().data.read().unwrap(), b"mine");
     assert!(archive.get("usr/lib/mine").is_some() && archive.get("usr/lib/modules/6.1/k/virtio.ko").is_some());
     order.additions = vec![add("/init")];
-    let error = image(&order, &Kernel::default(), &mut Findings::default()).unwrap_err().to_string();
-    assert!(error.starts_with("--add: /init is tinyo"), "{error}");
+    let (_, findings) = desk.make(&order);
+    let expected = format!("/init: there by `tinyo`, and again by `--add {}`; leave one of them out", source.display());
+    assert_eq!(findings.errors, [expected]);
+}
+
+#[test]
+fn modules_that_a_root_file_system_brings_are_looked_at() {
+    let desk = Desk::new();
+    let folder = "root/lib/modules/6.1";
+    desk.write(&format!("{folder}/modules.dep"), "k/a.ko: k/b.ko\nk/b.ko:\n");
+    desk.write(&format!("{folder}/modules.builtin"), "kernel/fs/ext4/ext4.ko\n");
+    desk.write(&format!("{folder}/k/a.ko"), elf(X86_64, None, &[], None));
+    let with = |modules: &str| {
+        let config = desk.order(&format!("modules = [{modules}]\non-failure = 'none'"));
+        desk.make(&Order { modules: None, from: Some(desk.path("root")), ..config }).1.errors
+    };
+    let lacks = "/lib/modules/6.1/k/b.ko is not in the image, and its modules.dep names it; add it, or run depmod anew";
+    assert_eq!(with("'a', 'ext4'"), [format!("modules: b: {lacks}")]);
+    desk.write(&format!("{folder}/k/b.ko"), elf(AARCH64, None, &[], None));
+    assert_eq!(with("'a'"), ["/lib/modules/6.1/k/b.ko: for aarch64; tinyo is for x86_64"]);
+    desk.write(&format!("{folder}/k/b.ko"), elf(X86_64, None, &[], None));
+    assert_eq!(with("'a'"), [] as [&str; 0]);
+    assert_eq!(with("'aa'"), ["modules: aa is not in /lib/modules/6.1, nor in the kernel itself; did you mean a"]);
+    let order = Order { modules: None, strip_signatures: true, ..desk.order("on-failure = 'none'") };
+    assert!(desk.make(&order).1.errors[0].starts_with("--strip-signatures: without --modules DIR"));
+}
+
+#[test]
+fn an_image_in_the_image_wants_loop_and_its_file_system() {
+    let desk = Desk::new();
+    let mut ext2 = vec![0u8; 1 << 16];
+    ext2[1024 + 56..1024 + 58].copy_from_slice(&[0x53, 0xef]);
+    desk.write("web.img", ext2);
+    let service = "on-failure = 'none'\n[service.web]\nexec = ['x']\n[service.web.container]\nroot = '/web.img'\noverlay = 'tmpfs'\n";
+    let mut order = desk.order(service);
+    order.additions = vec![Addition::parse(format!("{}:/web.img", desk.path("web.img").display()).into()).unwrap()];
+    let warnings = desk.make(&order).1.warnings;
+    for (warning, expected) in
+        warnings.iter().zip(["web: root: loop is no module", "web: root: ext2 is", "web: overlay: overlay is"])
+    {
+        assert!(warning.starts_with(expected), "{warnings:#?}");
+    }
+    assert_eq!(warnings.len(), 3);
+}
+
+#[test]
+fn firmware_is_where_it_is_said_to_be_or_not_asked_for() {
+    let desk = Desk::new();
+    let error = |word: &str| {
+        let order = Order { firmware: Some(word.into()), ..desk.order("on-failure = 'none'") };
+        image(&order, &Kernel::default(), &mut Findings::default()).err().map(|error| error.to_string())
+    };
+    assert_eq!(error("none"), None);
+    assert_eq!(
+        error("/not/there").unwrap(),
+        "--firmware /not/there: no directory; write that of the firmware, or none"
+    );
 }
 
 #[test]

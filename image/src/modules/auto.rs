@@ -71,9 +71,6 @@ const STORAGE: &[&str] = &[
     "xen/",
 ];
 
-/// Where the root may be any of these, and nothing says which: what a kernel commonly has as modules of what roots are on.
-pub const FILE_SYSTEMS: &[&str] = &["btrfs", "erofs", "ext4", "f2fs", "squashfs", "vfat", "xfs"];
-
 impl Auto {
     /// The names of the modules, without what they need.
     pub fn candidates(self, folder: &Folder) -> Result<Vec<String>> {
