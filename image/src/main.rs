@@ -23,7 +23,7 @@ use tinyo_image::{
 /// directory, or one for another processor, is an error that names it, and nothing is written. No root is needed, and all
 /// files of the image are root's. The same input gives the same bytes. docs/IMAGE.md has examples.
 #[derive(Parser)]
-#[command(name = "mkinitramfs", after_help = AFTER)]
+#[command(name = "mkinitramfs", override_usage = USED_SO, after_help = AFTER)]
 struct Arguments {
     /// The config, which becomes /etc/tinyo.toml
     #[arg(long, value_name = "FILE")]
@@ -72,6 +72,8 @@ enum Owners {
     Root,
     Keep,
 }
+
+const USED_SO: &str = "scripts/mkinitramfs.sh --config FILE [--modules DIR] --output FILE [OPTIONS]";
 
 const AFTER: &str = "\
 Beside these, scripts/mkinitramfs.sh takes --arch x86_64|aarch64 [default: this machine's], and TINYO=FILE for another binary.
