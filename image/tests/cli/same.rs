@@ -25,7 +25,7 @@ fn root(place: &Path, backwards: bool, when: u64) {
     for name in &names {
         let path = place.join("etc/d").join(std::ffi::OsStr::from_bytes(name));
         fs::write(&path, name).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o4751)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o4755)).unwrap();
         let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(when));
         File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
     }
