@@ -15,6 +15,7 @@ pub mod alias;
 pub mod cgroup;
 pub mod credentials;
 pub mod disk;
+pub mod executable;
 pub mod keyed;
 pub mod magic;
 pub mod modules;

@@ -243,6 +243,8 @@ errnos! {
     126 "key not available",
     129 "key was rejected",
     // What `probe::superblock` says of a file or a disk, in the order of `probe::magic::Kind`.
+    198 "not a file",
+    199 "on a mount with noexec",
     200 "no loop device",
     201 "an image that cannot be written to",
     202 "an xfs file system",
