@@ -76,6 +76,7 @@ fn disk(path: &Path) -> Result<()> {
         .current_dir(files.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .context("debugfs, of e2fsprogs: run it")?;
     let requests = "write ask /usr/local/sbin/ask\nwrite unit /etc/systemd/system/ask.service\n\
