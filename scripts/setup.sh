@@ -3,8 +3,9 @@
 # busybox and a Debian cloud kernel with its modules under target/vm/ARCH. Nothing but Debian's own QEMU and tool
 # packages is installed on the host; what is there already is left alone, so a second run has nothing to do.
 # --rust-only: the Rust targets and nothing else, all that a build needs.
-# --tests: for x86_64 also what only tests boot: under target/vm/x86_64-full Debian's usual kernel with the drivers of disks
-# that no cloud has, and as target/vm/x86_64/debian.ext4 a Debian that debootstrap made (root only).
+# --tests: also the tools that make what the tests of the probing compare with, and for x86_64 what only tests boot: under
+# target/vm/x86_64-full Debian's usual kernel with the drivers of disks that no cloud has, and as target/vm/x86_64/debian.ext4 a
+# Debian that debootstrap made (root only).
 # --package NAME...: Debian's packages for x86_64, with the libraries that they depend on, unpacked together under
 # target/bench/packages/NAME, the first of them; what scripts/bench.sh measures beside tinyo. Not installed.
 # KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
@@ -187,6 +188,8 @@ mkdir -p "$vm"
 work=$(mktemp -d "$vm/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
+[ -z "$tests" ] || host_packages sfdisk:fdisk mkfs.vfat:dosfstools mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.f2fs:f2fs-tools \
+    mkfs.exfat:exfatprogs mkfs.ntfs:ntfs-3g cryptsetup:cryptsetup-bin
 for arch; do
     case $arch in
     x86_64) deb=amd64 qemu=qemu-system-x86_64:qemu-system-x86 ;;
