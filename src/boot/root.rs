@@ -39,6 +39,8 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
         }
         match mount_as(source, device, wanted, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
+            // Its node went while it was being mounted: it may come again.
+            Err(_) if device && device::look(source).is_none() => None,
             done => Some(done),
         }
     })
