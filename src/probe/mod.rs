@@ -14,6 +14,7 @@
 pub mod cgroup;
 pub mod credentials;
 pub mod disk;
+pub mod fstab;
 pub mod keyed;
 pub mod magic;
 pub mod modules;

@@ -3,19 +3,22 @@
 use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::usr;
 use crate::boot::device::{self, Absent};
 use crate::boot::switch;
-use crate::boot::{find, root};
+use crate::boot::{find, image, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
 use crate::plan::{Step, build};
+use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::Error;
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
+use crate::text::packed::packed;
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
 
@@ -46,8 +49,12 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_ok() && has_init(init) {
+        if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             return enter(machine, init);
+        }
+        // For the next one to be tried.
+        for place in [root::PLACE, image::SOURCE] {
+            let _ = mount::unmount(place, true);
         }
     }
     Err(Stuck)
@@ -67,9 +74,31 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
     }
 }
 
+/// The source, and the image in it.
 #[inline(never)]
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    match root::mount_root(root, &machine.events, &machine.signals) {
+    let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
+    if !root.source.is_empty() {
+        mount_source(machine, root, image::SOURCE, step)?;
+    }
+    let Err(error) = image::mount(root, image) else {
+        say!(Info, "root: image {} is there", Show(image.to_bytes()));
+        return Ok(());
+    };
+    // Why it is none is why it would be no container's root.
+    let container = Step::Root { path: image, read_only: true, devices: true };
+    let hint = match error.is(NO_LOOP) {
+        true => packed!("is loop among modules?"),
+        false => container.hint(i32::from(error.errno().0)),
+    };
+    let before = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "root: image {}: {}{}{}", Show(image.to_bytes()), error.errno(), before, hint);
+    Err(Stuck)
+}
+
+#[inline(never)]
+pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    match root::mount_root(root, target, &machine.events, &machine.signals) {
         Ok(Ok(())) => {
             say!(Info, "root: {} is there", Show(root.source.to_bytes()));
             Ok(())
@@ -89,13 +118,12 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     }
 }
 
-/// What this root is to be left to is there. If it is not, the root is let go of, for the next one to be tried.
+/// What this root is to be left to is there.
 fn has_init(init: Option<&CStr>) -> bool {
     let Some(init) = init.filter(|init| *init != c"tinyo") else { return true };
     let Err(error) = switch::check_init(init) else { return true };
     let hint = "is it the right root, and its init executable?";
     say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno(), hint);
-    let _ = mount::unmount(root::PLACE, true);
     false
 }
 
