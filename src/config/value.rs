@@ -25,6 +25,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Terminal => (is_path(text), Wrong::Terminal),
         Type::Init => (is_init(text), Wrong::Path),
         Type::Source => (is_source(text), Wrong::Source),
+        Type::RootSource => (text == b"gpt-auto" || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::User => (is_user(text), Wrong::User),

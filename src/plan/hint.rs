@@ -32,6 +32,7 @@ const fn errnos(list: &[i32]) -> [u8; 4] {
 hints! {
     Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    MountRoot, ENOTUNIQ => "write which, as root=PARTUUID=",
     MountRoot, FOREIGN => "a root is a file system; what lies in it is set up first, or not here",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",
@@ -44,7 +45,7 @@ hints! {
     Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
     Root | Lower, NO_LOOP => "modprobe loop",
     Root | Lower | Overlay, EBUSY => "another container has it to write to",
-    Root | Lower, EINVAL | EUCLEAN => "is it whole?",
+    Root | Lower, EINVAL | EUCLEAN | CUT_SHORT => "is it whole?",
     Overlay, ENODEV => "modprobe overlay",
     Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
     Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",

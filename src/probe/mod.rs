@@ -16,6 +16,7 @@ pub mod cgroup;
 pub mod credentials;
 pub mod disk;
 pub mod executable;
+pub mod fstab;
 pub mod keyed;
 pub mod magic;
 pub mod modules;

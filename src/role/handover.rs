@@ -3,20 +3,23 @@
 use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::usr;
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
-use crate::boot::{find, root};
+use crate::boot::{find, image, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
 use crate::plan::{Step, build};
+use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::Error;
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
+use crate::text::packed::packed;
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
 
@@ -50,10 +53,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_err() {
-            continue;
-        }
-        if has_init(init) {
+        if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => {
                     machine.events.modules(Modules::forget);
@@ -63,7 +63,9 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             }
         }
         // For the next one to be tried.
-        let _ = mount::unmount(root::PLACE, true);
+        for place in [root::PLACE, image::SOURCE] {
+            let _ = mount::unmount(place, true);
+        }
     }
     Err(Stuck)
 }
@@ -82,9 +84,31 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
     }
 }
 
+/// The source, and the image in it.
 #[inline(never)]
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    match root::mount_root(root, &machine.events, &machine.signals) {
+    let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
+    if !root.source.is_empty() {
+        mount_source(machine, root, image::SOURCE, step)?;
+    }
+    let Err(error) = image::mount(root, image) else {
+        say!(Info, "root: image {} is there", Show(image.to_bytes()));
+        return Ok(());
+    };
+    // Why it is none is why it would be no container's root.
+    let container = Step::Root { path: image, read_only: true, devices: true };
+    let hint = match error.is(NO_LOOP) {
+        true => packed!("is loop among modules?"),
+        false => container.hint(i32::from(error.errno().0)),
+    };
+    let before = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "root: image {}: {}{}{}", Show(image.to_bytes()), error.errno(), before, hint);
+    Err(Stuck)
+}
+
+#[inline(never)]
+pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    match root::mount_root(root, target, &machine.events, &machine.signals) {
         Ok(Ok(())) => {
             say!(Info, "root: {} is there", Show(root.source.to_bytes()));
             Ok(())

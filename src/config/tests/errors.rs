@@ -237,7 +237,8 @@ fn values_of_the_machine() {
         ("[root]\nsource = 'LABEL='".into(), format!("2:10 \"LABEL=\" {source}")),
         ("[root]\nsource = 'PARTUUID=a/PARTNROFF=x'".into(), format!("2:10 \"PARTUUID=a/PARTNROFF=x\" {source}")),
         ("[root]\nsource = '/dev/disk/by-id/x'".into(), format!("2:10 \"/dev/disk/by-id/x\" {source}")),
-        ("[root]\nsource = 'gpt-auto'".into(), format!("2:10 \"gpt-auto\" {source}")),
+        ("[[mount]]\nsource = 'gpt-auto'\ntarget = '/x'".into(), format!("2:10 \"gpt-auto\" {source}")),
+        ("[root]\nimage = 'x'".into(), "2:9 \"x\" is no absolute path; write image = \"/x\"".into()),
         (
             "[root]\nsource = 'x'\ninit = 'init'".into(),
             "3:8 \"init\" is no absolute path; write init = \"/init\"".into(),
