@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod find;
+pub mod image;
 pub mod modules;
 pub mod root;
 pub mod switch;

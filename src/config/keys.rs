@@ -25,6 +25,8 @@ pub enum Type {
     Init,
     /// A device, or what a file system without one is called.
     Source,
+    /// The same, or `gpt-auto`.
+    RootSource,
     HostName,
     User,
     Signal,
@@ -125,12 +127,14 @@ keys! {
         WatchdogStop "watchdog-stop" Type::WatchdogStop,
     }
     Root {
-        RootSource "source" Type::Source,
+        RootSource "source" Type::RootSource,
         RootType "type" Type::Text,
         RootOptions "options" Type::Text,
         RootReadOnly "read-only" Type::Boolean,
         RootWait "wait" Type::Wait,
         RootInit "init" Type::Init,
+        RootImage "image" Type::Path,
+        RootFsck "fsck" Type::Boolean,
     }
     Mount {
         MountSource "source" Type::Source,

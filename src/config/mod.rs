@@ -17,6 +17,7 @@
 mod container;
 mod entry;
 pub mod file;
+pub mod given;
 pub mod keys;
 pub mod line;
 mod links;
@@ -58,6 +59,9 @@ impl List {
         self.len as usize
     }
 }
+
+/// The item of `modules` that is none.
+pub const AUTO: &CStr = c"auto";
 
 /// A set of services, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,6 +137,11 @@ impl<'a> Config<'a> {
         }
     }
 
+    /// Modules come by the devices that are there, and that come.
+    pub fn loads_for_devices(&self) -> bool {
+        self.list(self.modules).contains(&AUTO)
+    }
+
     /// The words of `list`.
     pub fn list(&self, list: List) -> &[&'a CStr] {
         let start = usize::from(list.start);
@@ -190,17 +199,23 @@ impl<'a> Config<'a> {
 /// `[root]`: where the real root is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Root<'a> {
+    /// Empty: there is only an image, in the initramfs itself.
     pub source: &'a CStr,
     pub fstype: Option<&'a CStr>,
     pub options: Option<&'a CStr>,
     pub read_only: bool,
     pub wait: Wait,
     pub init: Option<&'a CStr>,
+    /// A file of the source's with the file system that is the root.
+    pub image: Option<&'a CStr>,
+    /// The source is checked before it is mounted.
+    pub fsck: bool,
 }
 
 impl<'a> Root<'a> {
     pub const fn new(source: &'a CStr) -> Self {
-        Root { source, fstype: None, options: None, read_only: false, wait: Wait::Default, init: None }
+        let (fstype, options, init, image) = (None, None, None, None);
+        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false }
     }
 }
 

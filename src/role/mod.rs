@@ -16,6 +16,7 @@ mod source;
 mod supervisor;
 mod tini;
 mod told;
+mod usr;
 mod words;
 
 use crate::container::shield;

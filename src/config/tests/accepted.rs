@@ -47,6 +47,8 @@ fn the_machine() {
     assert_eq!(words(&config, config.sysctl), ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]);
     assert_eq!(config.on_failure, OnFailure::Reboot);
     let first = Root {
+        image: None,
+        fsck: false,
         source: c"/dev/disk/by-partlabel/rootfs",
         fstype: Some(c"ext4"),
         options: Some(c"noatime"),

@@ -149,6 +149,8 @@ fn the_line_wins() {
     assert_eq!(config.hostname, Some(c"line"));
     for (root, source) in config.roots.iter().zip([c"/dev/a", c"/dev/b"]) {
         let expected = Root {
+            image: None,
+            fsck: false,
             source,
             fstype: Some(c"xfs"),
             options: Some(c"x"),
