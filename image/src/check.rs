@@ -14,6 +14,7 @@ use crate::{
     findings::Findings,
     libraries::Search,
     view::{Found, View},
+    volume::file_system,
 };
 
 /// Where tinyo looks for programs when no PATH is given.
@@ -27,12 +28,42 @@ const SCRIPTS: usize = 5;
 /// What the kernel reads of a script's first line (BINPRM_BUF_SIZE).
 const FIRST_LINE: usize = 256;
 
-/// Looks whether the image has what the config's services name. `machine` is tinyo's.
-pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: &mut Findings) {
+/// Looks whether the image has what the config names. `machine` is tinyo's.
+pub fn config(config: &Config, archive: &Archive, machine: Machine, findings: &mut Findings) {
     let mut view = View::new(archive);
+    roots(config, &view, findings);
+    mounts(config, &mut view, findings);
+    if config.roots.is_empty() {
+        services(config, &view, machine, findings);
+    } else if !config.services.is_empty() {
+        findings
+            .note("services run in the root that [root] names: whether their programs are there cannot be seen here");
+    }
+}
+
+/// An image that is the root lies here where there is no source.
+fn roots(config: &Config, view: &View, findings: &mut Findings) {
+    for root in config.roots.iter().filter(|root| root.source.is_empty()) {
+        let path = root.image.unwrap_or_default();
+        let why = match view.find(path.to_bytes()) {
+            Found::Missing => "is not in the image; add it with --add, or name the source that has it",
+            Found::Entry(_, entry) if entry.is(FILE) && file_system(&entry.data).is_some() => continue,
+            Found::Entry(..) => "is no file with a file system; mksquashfs makes one",
+            Found::Mounted => "is not in the image, but below what is mounted over it; put it elsewhere",
+        };
+        findings.error(format!("[root]: image: {} {why}", path.to_string_lossy()));
+    }
+}
+
+fn mounts(config: &Config, view: &mut View, findings: &mut Findings) {
     for place in ["/proc", "/sys", "/dev", "/run"].into_iter().map(str::as_bytes).chain(targets(config)) {
         let shown = String::from_utf8_lossy(place);
-        if archive.resolve(b"", place, true).and_then(|real| archive.get(real)).is_some_and(|entry| !entry.is(DIR)) {
+        if view
+            .archive
+            .resolve(b"", place, true)
+            .and_then(|real| view.archive.get(real))
+            .is_some_and(|entry| !entry.is(DIR))
+        {
             findings.error(format!("{shown}: a file in the image, where something is to be mounted; take it away"));
         }
     }
@@ -53,17 +84,12 @@ pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: 
         // Those behind it see what it puts there.
         view.mount(mount.target.to_bytes());
     }
-    if !config.roots.is_empty() {
-        if !config.services.is_empty() {
-            findings.note(
-                "services run in the root that [root] names: whether their programs are there cannot be seen here",
-            );
-        }
-        return;
-    }
+}
+
+fn services(config: &Config, view: &View, machine: Machine, findings: &mut Findings) {
     for service in &config.services {
         let name = String::from_utf8_lossy(service.name.as_bytes()).into_owned();
-        let mut check = Check { config, service, name, view: &view, machine, findings };
+        let mut check = Check { config, service, name, view, machine, findings };
         check.service();
     }
     if matches!(config.on_failure, OnFailure::Unset | OnFailure::Rescue) {

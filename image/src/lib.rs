@@ -20,3 +20,4 @@ pub mod output;
 mod specimen;
 pub mod tree;
 mod view;
+mod volume;

@@ -61,7 +61,7 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
     let checked = source.parse(&order.config, findings, |config, findings| {
         add_command(&mut archive, config);
         add_modules(&mut archive, order, config, kernel, machine, findings)?;
-        check::services(config, &archive, machine, findings);
+        check::config(config, &archive, machine, findings);
         anyhow::Ok(())
     });
     checked.transpose()?;

@@ -1,17 +1,15 @@
 //! Which modules a config needs, and why.
 
-use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use tinyo::{
-    config::Config,
-    probe::volume::{self, Role},
-};
+use tinyo::config::Config;
 
 use super::{auto::Auto, folder::Folder};
 use crate::{
-    cpio::{Archive, Data, FILE},
+    cpio::{Archive, FILE},
     findings::Findings,
+    volume::file_system,
 };
 
 /// The names of modules, each with the reason why it is in the image.
@@ -87,7 +85,7 @@ fn automatic(folder: &Folder, auto: Auto, config: &Config, wanted: &mut Wanted) 
     for name in auto.candidates(folder)? {
         folder.close(&name, "auto", wanted);
     }
-    if config.roots.iter().any(|root| root.fstype.is_none()) {
+    if config.roots.iter().any(|root| root.fstype.is_none() && !root.source.is_empty()) {
         for name in ROOTS.iter().flat_map(|kind| folder.named(&format!("fs-{kind}"))) {
             folder.close(name, "auto: the root may be one", wanted);
         }
@@ -104,30 +102,30 @@ fn drivers(config: &Config, archive: &Archive) -> Vec<(String, String)> {
     let named =
         named.flat_map(|(kinds, whose)| kinds.split(',').map(|kind| (kind.into(), whose.into())).collect::<Vec<_>>());
     let mut drivers: Vec<(String, String)> = named.collect();
+    // An image's, as far as the file is here.
+    let file = |path: &[u8]| archive.get(archive.resolve(b"", path, true)?).filter(|entry| entry.is(FILE));
+    let image = |path: &[u8], whose: &str| {
+        let kind = file(path).and_then(|entry| file_system(&entry.data));
+        let kinds = ["loop".to_owned()].into_iter().chain(kind);
+        kinds.map(|kind| (kind, whose.to_owned())).collect::<Vec<_>>()
+    };
+    for root in &config.roots {
+        if let Some(path) = root.image {
+            let here = if root.source.is_empty() { path.to_bytes() } else { b"" };
+            drivers.extend(image(here, "[root]: image"));
+        }
+    }
     // Services of another root find their modules there.
     for service in config.services.iter().filter(|_| config.roots.is_empty()) {
         let Some(container) = &service.container else { continue };
         let name = String::from_utf8_lossy(service.name.as_bytes());
-        let root = archive.resolve(b"", container.root.to_bytes(), true).and_then(|real| archive.get(real));
-        if let Some(file) = root.filter(|entry| entry.is(FILE)) {
-            let kinds = ["loop".to_owned()].into_iter().chain(file_system(&file.data));
-            drivers.extend(kinds.map(|kind| (kind, format!("{name}: root"))));
+        let root = container.root.to_bytes();
+        if file(root).is_some() {
+            drivers.extend(image(root, &format!("{name}: root")));
         }
         drivers.extend(container.overlay.map(|_| ("overlay".to_owned(), format!("{name}: overlay"))));
     }
     drivers
-}
-
-/// The type of the file system that is in a file, as far as it is known.
-fn file_system(data: &Data) -> Option<String> {
-    let read_at = |buffer: &mut [u8], at: u64| match data {
-        Data::Held(bytes) => {
-            bytes.get(usize::try_from(at).ok()?..)?.get(..buffer.len()).map(|bytes| buffer.copy_from_slice(bytes))
-        }
-        Data::Lies(path, _) => File::open(path).ok()?.read_exact_at(buffer, at).ok(),
-    };
-    let volume = volume::recognise(&mut |at, buffer| read_at(buffer, at).is_some(), data.len())?;
-    (volume.role() == Role::FileSystem).then(|| volume.type_name().to_string_lossy().into_owned())
 }
 
 fn driver(folder: &Folder, kind: &str, whose: &str, auto: bool, wanted: &mut Wanted, findings: &mut Findings) {
@@ -173,17 +171,5 @@ mod tests {
         config.roots.push(tinyo::config::Root::new(c"/dev/vda")).unwrap();
         automatic(&folder, Auto::All, &config, &mut wanted).unwrap();
         assert_eq!(wanted.keys().collect::<Vec<_>>(), ["crc", "virtio", "virtio_blk", "xfs"]);
-    }
-
-    #[test]
-    fn a_file_system_is_told_by_its_bytes() {
-        let mut ext2 = vec![0u8; 1 << 16];
-        ext2[1024 + 56..1024 + 58].copy_from_slice(&[0x53, 0xef]);
-        let host = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(host.path(), &ext2).unwrap();
-        let lies = Data::Lies(host.path().to_owned(), 1 << 16);
-        assert_eq!(file_system(&lies).unwrap(), file_system(&Data::Held(ext2)).unwrap());
-        assert_eq!(file_system(&lies).as_deref(), Some("ext2"));
-        assert_eq!(file_system(&Data::Held(b"text".to_vec())), None);
     }
 }
