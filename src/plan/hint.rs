@@ -33,6 +33,7 @@ hints! {
     Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
     MountRoot, ENOTUNIQ => "write which, as root=PARTUUID=",
+    Mount | MountRoot, EROFS => "has it a journal to replay? noload (ext4) or norecovery (xfs) leaves that be",
     MountRoot, FOREIGN => "a root is a file system; what lies in it is set up first, or not here",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",

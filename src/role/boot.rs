@@ -14,10 +14,11 @@ use crate::limits;
 use crate::log::{self, Level, Line};
 use crate::plan::run;
 use crate::plan::{Plan, Step, build};
+use crate::probe::volume::Role;
 use crate::request::{self, Ending};
 use crate::supervise::{self, End, Phase};
 use crate::sys::args::Args;
-use crate::sys::error::Error;
+use crate::sys::error::{Call, Error};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
@@ -203,7 +204,13 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         }
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
-        let Err(error) = run::take_alone(&Step::Mount(&found, need)) else { continue };
+        // A half of a mirror would be mounted as what it mirrors.
+        let volume = if device && table.fstype.is_none() { find::look_at(found.source) } else { None };
+        let done = match volume.filter(|volume| volume.role() != Role::FileSystem) {
+            Some(volume) => Err(Error::new(Call::Mount, volume.reason())),
+            None => run::take_alone(&Step::Mount(&found, need)),
+        };
+        let Err(error) = done else { continue };
         say_failure(&step, error);
         if !optional {
             return Err(Stuck);
