@@ -47,22 +47,24 @@ pub fn mount_root(
                 failed => return Some(failed),
             }
         }
-        match mount_as(source, device, &wanted, target) {
+        match mount_as(source, device, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
+            // Its node went while it was being mounted: it may come again.
+            Err(_) if device && device::look(source).is_none() => None,
             done => Some(done),
         }
     })
 }
 
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
-fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr) -> Result<()> {
+fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &Events) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
     let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-    let once = |fstype: Option<&CStr>| {
+    let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
             Some(fstype) => mount::mount(source, target, fstype, flags, data),
             None => mount_as_any(source, target, flags, data),
@@ -73,6 +75,14 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr) -> Result
             }
             done => done,
         }
+    };
+    let once = |fstype: Option<&CStr>| match again(fstype) {
+        Err(error)
+            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
+        {
+            again(fstype)
+        }
+        done => done,
     };
     if let Some(types) = wanted.fstype {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));

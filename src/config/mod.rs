@@ -17,6 +17,7 @@
 mod container;
 mod entry;
 pub mod file;
+pub mod given;
 pub mod keys;
 pub mod line;
 mod links;
@@ -58,6 +59,9 @@ impl List {
         self.len as usize
     }
 }
+
+/// The item of `modules` that is none.
+pub const AUTO: &CStr = c"auto";
 
 /// A set of services, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,6 +135,11 @@ impl<'a> Config<'a> {
             roots: Vec::new(),
             mounts: Vec::new(),
         }
+    }
+
+    /// Modules come by the devices that are there, and that come.
+    pub fn loads_for_devices(&self) -> bool {
+        self.list(self.modules).contains(&AUTO)
     }
 
     /// The words of `list`.

@@ -8,6 +8,7 @@ use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
+use crate::text::names::is_dash;
 use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
 
@@ -120,8 +121,7 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Command => (!first || !text.is_empty(), Wrong::Empty),
         _ if text.is_empty() => (false, Wrong::Empty),
         Item::Names => (true, Wrong::Empty),
-        Item::Module if text == b"auto" => (false, Wrong::Later),
-        Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
+        Item::Module => (is_module(text), Wrong::Module),
         Item::Setting => (is_setting(text), Wrong::Setting),
         Item::OwnSetting if is_setting(text) => (is_namespaced(text), Wrong::OwnSetting),
         Item::OwnSetting => (false, Wrong::Setting),
@@ -139,6 +139,13 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
     };
     if holds { Ok(()) } else { Err(what) }
+}
+
+/// A module's name, and its options behind a space.
+fn is_module(text: &[u8]) -> bool {
+    let (name, options) = cut(text, b' ');
+    let named = !name.is_empty() && all(name, |byte| byte.is_ascii_alphanumeric() || is_dash(byte));
+    named && options.is_none_or(|options| name != b"auto" && all(options, |byte| byte >= b' ' && byte != 0x7f))
 }
 
 /// The number that stands for `service:NAME` of `log` and `network`.

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step, Users};
 use crate::config::{
-    Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
+    AUTO, Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
 };
 use crate::container::capabilities;
 use crate::text::bytes;
@@ -49,7 +49,10 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
         plan.push(Step::Hostname(name.to_bytes()));
     }
     // A module may bring the sysctls that are set next.
-    each(plan, config.list(config.modules), Step::Module);
+    let modules = config.list(config.modules);
+    modules.iter().filter(|name| **name != AUTO).for_each(|name| plan.push(Step::Module(name)));
+    // Those of devices come after those that somebody chose.
+    plan.extend(config.loads_for_devices().then_some(Step::Module(AUTO)).as_slice());
     each(plan, config.list(config.sysctl), Step::Sysctl);
 }
 

@@ -9,7 +9,11 @@ use crate::text::bytes;
 /// As much of a file as it takes to tell: the superblock of ext4 ends at 2 KiB.
 pub const HEAD_BYTES: usize = 2048;
 
-// Why a file is no root, among the kernel's errnos, which end at 133; `sys::error` has their texts.
+// Why a file is no root, or no init, among the kernel's errnos, which end at 133; `sys::error` has their texts.
+/// A program would be a file, and this is neither that nor a directory, which has an errno.
+pub const NO_FILE: i32 = 197;
+/// Its mount has `noexec`.
+pub const NO_EXEC: i32 = 198;
 /// Its file system is longer than it is.
 pub const CUT_SHORT: i32 = 199;
 /// There is nothing to make a disk of a file.

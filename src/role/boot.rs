@@ -6,6 +6,7 @@ use super::source::{self, Loaded};
 use super::{exit, handover, supervisor};
 use crate::boot::device::Events;
 use crate::boot::find;
+use crate::boot::modules::Modules;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
@@ -122,12 +123,11 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
-    if !config.roots.is_empty() || !config.mounts.is_empty() {
-        machine.events = Events::open();
-    }
+    let listen = !config.roots.is_empty() || !config.mounts.is_empty() || config.loads_for_devices();
+    machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
-    set_up(config)?;
+    set_up(machine, config)?;
     machine.mark("modules");
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
@@ -136,8 +136,12 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     mount_all(Some(machine), config)?;
     machine.mark("mounts");
     link_binary();
-    // Nobody reads them any more; the kernel would keep them for us.
-    machine.events = Events::none();
+    let mut follows = false;
+    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    if !follows {
+        // Nobody reads them any more; the kernel would keep them for us.
+        machine.events = Events::none();
+    }
     Ok(())
 }
 
@@ -149,7 +153,7 @@ fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::R
 
 /// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
 #[inline(never)]
-fn set_up(config: &Config) -> Result<(), Stuck> {
+fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
     build::machine(&mut plan, config);
     if plan.full {
@@ -159,7 +163,10 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     let mut unopened = None;
     for step in &plan.steps {
         let done = match step {
-            Step::Module(name) => crate::boot::modules::load(name),
+            Step::Module(item) => {
+                machine.events.modules(|modules| modules.take(item));
+                Ok(())
+            }
             Step::Watchdog(timeout) => {
                 // Its driver may be one of the modules.
                 unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));
@@ -381,6 +388,7 @@ fn rescue(machine: &Machine) -> ! {
         && source::rescue(config).is_ok()
     {
         let now = poll::now();
+        machine.events.modules(|modules| _ = modules.go_apart());
         supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
     }
     farewell_and_end(machine, End { ending: Ending::Reboot, status: None })

@@ -244,6 +244,8 @@ errnos! {
     126 "key not available",
     129 "key was rejected",
     // What `probe::superblock` says of a file or a disk, in the order of `probe::magic::Kind`.
+    197 "not a file",
+    198 "on a mount with noexec",
     199 "cut short",
     200 "no loop device",
     201 "an image that cannot be written to",

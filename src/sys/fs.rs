@@ -254,6 +254,7 @@ pub fn is_same(file: &Fd, path: &CStr) -> bool {
 pub struct FileSystem {
     magic: u64,
     bytes: u64,
+    flags: u64,
 }
 
 impl FileSystem {
@@ -269,6 +270,16 @@ impl FileSystem {
     /// A tmpfs that was given this size.
     pub fn is_tmpfs_of(&self, bytes: u64) -> bool {
         self.is_tmpfs() && self.bytes == bytes
+    }
+
+    /// Nothing can be written to it, be it by its mount or by itself.
+    pub fn is_read_only(&self) -> bool {
+        self.flags & libc::ST_RDONLY != 0
+    }
+
+    /// No program on it is executed, by its mount.
+    pub fn is_no_exec(&self) -> bool {
+        self.flags & libc::ST_NOEXEC != 0
     }
 
     /// The kernel's own words in files: proc or sysfs.
@@ -299,10 +310,11 @@ pub fn file_system_of(path: &CStr) -> Result<FileSystem> {
 }
 
 fn with_room(call: impl FnOnce(*mut u64) -> libc::c_long) -> Result<FileSystem> {
-    // `struct statfs` of 64-bit machines: fifteen words, of which f_type, f_bsize and f_blocks are the first.
+    // `struct statfs` of 64-bit machines: fifteen words, of which f_type, f_bsize and f_blocks are the first, and f_flags
+    // comes before the four spare ones.
     let mut fs = [0u64; 15];
     check_long(Call::Statfs, call(fs.as_mut_ptr()))?;
-    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, bytes: fs[1].wrapping_mul(fs[2]) })
+    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, bytes: fs[1].wrapping_mul(fs[2]), flags: fs[10] })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.

@@ -220,14 +220,14 @@ fn values_of_the_machine() {
     let source = "is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR";
     let host = "is no host name; write at most 64 letters, digits, - and dots, a letter or digit first";
     let setting = "is no setting; write \"NAME=VALUE\", as \"kernel.panic=5\"";
+    let module = "is no module; write a name of letters, digits, - and _, and options behind it";
     let table = [
         (format!("hostname = '{long}'"), format!("1:12 \"{long}\" {host}")),
         ("hostname = '-a'".into(), format!("1:12 \"-a\" {host}")),
-        (
-            "modules = ['auto']".into(),
-            "1:12 modules cannot be \"auto\" in this version of tinyo; write another value, or remove it".into(),
-        ),
-        ("modules = ['a/b']".into(), "1:12 \"a/b\" is no module; write a name of letters, digits, - and _".into()),
+        ("modules = ['a/b']".into(), format!("1:12 \"a/b\" {module}")),
+        ("modules = [' a=1']".into(), format!("1:12 \" a=1\" {module}")),
+        ("modules = ['auto a=1']".into(), format!("1:12 \"auto a=1\" {module}")),
+        ("modules = [\"a b=\\n\"]".into(), format!("1:12 \"a b=\\x0a\" {module}")),
         ("sysctl = ['a']".into(), format!("1:11 \"a\" {setting}")),
         ("sysctl = ['=1']".into(), format!("1:11 \"=1\" {setting}")),
         ("sysctl = ['../a=1']".into(), format!("1:11 \"../a=1\" {setting}")),
