@@ -59,7 +59,10 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
                     machine.events.modules(Modules::forget);
                     return init.map_or(Ok(()), |init| become_init(machine, init));
                 }
-                Err(error) => say!(Failure, "root: switching to {}: {}", Show(root.source.to_bytes()), error),
+                Err(error) => {
+                    let name = root.image.unwrap_or(root.source);
+                    say!(Failure, "root: switching to {}: {}", Show(name.to_bytes()), error);
+                }
             }
         }
         // For the next one to be tried.
@@ -91,7 +94,7 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     if !root.source.is_empty() {
         mount_source(machine, root, image::SOURCE, step)?;
     }
-    let Err(error) = image::mount(root, image) else {
+    let Err(error) = image::mount(root, image, &machine.events) else {
         say!(Info, "root: image {} is there", Show(image.to_bytes()));
         return Ok(());
     };
