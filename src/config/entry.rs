@@ -21,7 +21,6 @@ impl<'a> Parser<'a, '_> {
         let Some(table) = self.section else { return };
         match table.key(name) {
             None => self.unknown(table, name),
-            Some((_, Type::NotYet)) => self.wrong(Wrong::NotYet, name, &[]),
             Some((field, _)) if self.seen & field.bit() != 0 => self.wrong(Wrong::KeyTwice, name, &[]),
             Some((field, kind)) => {
                 self.seen |= field.bit();
@@ -50,9 +49,6 @@ impl<'a> Parser<'a, '_> {
             if other.key(name).is_some() {
                 return self.wrong(*what, name, service);
             }
-        }
-        if names::position(keys::LATER, name).is_some() {
-            return self.wrong(Wrong::NotYet, name, &[]);
         }
         let mut lists = [table.keys(); 6];
         for (list, (other, _)) in lists.iter_mut().skip(1).zip(&ORDER) {

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::wrong::Wrong;
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
 use crate::text::bytes::cut;
@@ -70,6 +71,10 @@ pub struct Replaced {
 const UNKNOWN: Packed = packed!("kernel command line: unknown word %1; see the documentation");
 const UNKNOWN_NEAR: Packed = packed!("kernel command line: unknown word %1; did you mean %2");
 const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3");
+const ASKS: Packed = packed!(
+    "kernel command line: ip=%1 is for a kernel with CONFIG_IP_PNP, tinyo asks nobody for an address; write it here, or a \
+     DHCP client as a service"
+);
 const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
 const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
 const CUT: Packed = packed!("kernel command line: too long to be read whole; write at most 4095 bytes");
@@ -100,7 +105,7 @@ words! {
     Panic "panic" "10",
     Console "console" "ttyS0",
     Hostname "hostname" "NAME",
-    Ip "ip" "ADDRESS",
+    Ip "ip" "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off",
     Config "tinyo.config" "/etc/tinyo.toml",
     Log "tinyo.log" "quiet|info|debug",
     OnExit "tinyo.on-exit" "poweroff|reboot|halt",
@@ -160,7 +165,10 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
         Name::Init => set(&mut line.init, value, value::is_init(text)),
         Name::Console => set(&mut line.console, value, true),
         Name::Hostname => set(&mut line.hostname, value, value::is_host_name(text)),
-        Name::Ip => set(&mut line.ip, value, true),
+        Name::Ip => match value::ip(text) {
+            Err(Wrong::Asks) => return warn(&Message { what: ASKS, with: [text, &[], &[]] }),
+            parsed => set(&mut line.ip, value, parsed.is_ok()),
+        },
         Name::Config => set(&mut line.config, value, value::is_path(text)),
         Name::RootWait => {
             line.rootwait = seconds(text).map(Wait::For);
@@ -275,6 +283,7 @@ pub fn apply<'a>(line: &BootLine<'a>, config: &mut Config<'a>) -> Replaced {
         root.wait = line.rootwait.unwrap_or(root.wait);
         root.init = line.init.or(root.init);
     }
+    config.ip = line.ip.or(config.ip);
     if line.hostname.is_some() {
         replaced.hostname = config.hostname.is_some();
         config.hostname = line.hostname;

@@ -96,6 +96,10 @@ const fn bit(index: usize) -> u64 {
 #[repr(C)]
 pub struct Config<'a> {
     pub hostname: Option<&'a CStr>,
+    /// [`text::ip`](crate::text::ip).
+    pub ip: Option<&'a CStr>,
+    /// A file that keeps the random numbers' unpredictability over boots.
+    pub random_seed: Option<&'a CStr>,
     /// What a failed boot does.
     pub on_failure: OnFailure,
     /// Its timeout; 0: none.
@@ -121,6 +125,8 @@ impl<'a> Config<'a> {
     pub const fn new() -> Self {
         Config {
             hostname: None,
+            ip: None,
+            random_seed: None,
             on_failure: OnFailure::Unset,
             watchdog: Millis(0),
             watchdog_stop: WatchdogStop::Poweroff,

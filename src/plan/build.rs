@@ -45,12 +45,14 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
     if config.watchdog != Millis(0) {
         plan.push(Step::Watchdog(config.watchdog));
     }
-    if let Some(name) = config.hostname {
-        plan.push(Step::Hostname(name.to_bytes()));
-    }
-    // A module may bring the sysctls that are set next.
+    // The last resort is a name among the address's words.
+    let other = config.ip.and_then(|word| value::ip(word.to_bytes()).ok()).map(|ip| ip.hostname);
+    let name = config.hostname.map(CStr::to_bytes).or(other.filter(|name| !name.is_empty()));
+    plan.extend(name.map(Step::Hostname).as_slice());
+    // A module may bring the sysctls that are set next, and those may say how an interface comes up.
     each(plan, config.list(config.modules), Step::Module);
     each(plan, config.list(config.sysctl), Step::Sysctl);
+    each(plan, config.ip.as_slice(), Step::Ip);
 }
 
 /// How the machine comes to its root. No init: we go on in it.
@@ -58,9 +60,9 @@ pub fn root<'a>(root: &'a Root<'a>, init: Option<&'a CStr>) -> [Step<'a>; 2] {
     [Step::MountRoot(root), init.map_or(Step::GoOn, Step::HandOver)]
 }
 
-/// The `[[mount]]` tables.
+/// The `[[mount]]` tables, and what one of them may hold.
 pub fn mounts<'a>(config: &'a Config) -> impl Iterator<Item = Step<'a>> {
-    config.mounts.iter().map(|mount| Step::Mount(mount, Need::Must))
+    config.mounts.iter().map(|mount| Step::Mount(mount, Need::Must)).chain(config.random_seed.map(Step::Seed))
 }
 
 /// Who made the process, and so what it owes it.
@@ -361,9 +363,7 @@ pub const NOTIFY: &[u8] = b"/run/tinyo/notify";
 /// What one process may use. Raising a limit and lowering a score are root's.
 fn allow<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service) {
     each(plan, config.list(service.ulimits), Step::Ulimit);
-    if let Some(score) = service.oom_score {
-        plan.push(Step::OomScore(score));
-    }
+    plan.extend(service.oom_score.map(Step::OomScore).as_slice());
 }
 
 /// `A:B` to A and B; B is empty without a colon.

@@ -7,26 +7,27 @@ use crate::limits;
 use crate::probe::superblock;
 use crate::text::packed::{Packed, packed};
 
-/// What to try when one of these steps fails with one of these errors, each at most four below 256.
+/// What to try when one of these steps fails with one of these errors, each below 255; at most six and four.
 macro_rules! hints {
     ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
-        static HINTS: &[(u64, [u8; 4])] = {
+        static HINTS: &[([u8; 6], [u8; 4])] = {
             use {libc::*, superblock::*};
-            &[$(($(1 << Name::$step as u8)|+, errnos(&[$($errno),+]))),*]
+            &[$((bytes(&[$(Name::$step as i32),+]), bytes(&[$($errno),+]))),*]
         };
         const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
     };
 }
 
-const fn errnos(list: &[i32]) -> [u8; 4] {
-    let mut errnos = [0; 4];
+/// Of 255 there is none.
+const fn bytes<const N: usize>(list: &[i32]) -> [u8; N] {
+    let mut bytes = [255; N];
     let mut at = 0;
     while at < list.len() {
-        assert!(list[at] < 256);
-        errnos[at] = list[at] as u8;
+        assert!(list[at] < 255);
+        bytes[at] = list[at] as u8;
         at += 1;
     }
-    errnos
+    bytes
 }
 
 hints! {
@@ -38,6 +39,14 @@ hints! {
     Module, ENOEXEC | EKEYREJECTED => "was it built and signed for this kernel?",
     Module, EOPNOTSUPP | EINVAL => "compressed modules need CONFIG_MODULE_DECOMPRESS",
     Watchdog, ENOENT => "is its driver built in or among modules?",
+    Ip, ENODEV => "no such interface came up; is its driver built in or among modules?",
+    Ip, EINVAL => "is it the address of a host?",
+    Ip, ENETUNREACH => "the gateway must be in the network of address and netmask",
+    Ip, EAFNOSUPPORT => "does this kernel have CONFIG_INET?",
+    Seed, ENOENT => "is its directory there?",
+    Seed, EROFS => "it can only be mixed in, which does not count, where nothing new can be written",
+    Seed, EPERM => "nobody but root may have read or written it; chmod 600, and remove it",
+    Seed, EINVAL | EISDIR => "it must be a regular file",
     Root | Lower, ENOENT | ENOTDIR | FOREIGN => "the root must be a directory, or a file with squashfs, erofs or ext4",
     Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
     Root | Lower, NO_LOOP => "modprobe loop",
@@ -96,8 +105,8 @@ impl Step<'_> {
         let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
         // Whatever else it is.
         let errno = if (superblock::FOREIGN..256).contains(&errno) { superblock::FOREIGN } else { errno };
-        let fits = |(steps, errnos): &(u64, [u8; 4])| {
-            steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
+        let fits = |(steps, errnos): &([u8; 6], [u8; 4])| {
+            steps.contains(&(self.name() as u8)) && errnos.iter().any(|known| i32::from(*known) == errno)
         };
         match HINTS.iter().position(fits) {
             _ if errno >= 4096 => packed!("no variable; write NAME=VALUE"),

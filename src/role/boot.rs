@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::source::{self, Loaded};
-use super::{exit, handover, supervisor};
+use super::{exit, handover, own, supervisor};
 use crate::boot::device::Events;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
 use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
@@ -37,6 +37,8 @@ pub struct Machine {
     pub events: Events,
     pub line: BootLine<'static>,
     pub watchdog_stop: WatchdogStop,
+    /// Once it may be written to.
+    pub seed: Option<&'static CStr>,
     /// What the boot did so far, one after the other.
     pub phases: heapless::Vec<Phase, PHASES>,
     /// See [`supervise::Set::source`].
@@ -65,7 +67,7 @@ pub fn machine(args: Args) -> ! {
     let (events, line, phases) = (Events::none(), BootLine::default(), heapless::Vec::new());
     let source = Err("the services are the kernel command line's; there is no file to read");
     let watchdog_stop = WatchdogStop::default();
-    let mut machine = Machine { args, signals, events, line, watchdog_stop, phases, source };
+    let mut machine = Machine { args, signals, events, line, watchdog_stop, seed: None, phases, source };
     machine.mark("kernel");
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
@@ -120,18 +122,20 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
-    if !config.roots.is_empty() || !config.mounts.is_empty() {
+    if !config.roots.is_empty() || !config.mounts.is_empty() || config.ip.is_some() {
         machine.events = Events::open();
     }
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
-    set_up(config)?;
+    set_up(machine, config)?;
+    own::advance_clock();
     machine.mark("modules");
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
         machine.mark("root");
     }
     mount_all(Some(machine), config)?;
+    machine.seed = config.random_seed;
     machine.mark("mounts");
     link_binary();
     // Nobody reads them any more; the kernel would keep them for us.
@@ -142,12 +146,13 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
 /// On the real root the words about a root are somebody else's: the kernel has acted on them.
 fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::Replaced {
     config.hostname = line.hostname.or(config.hostname);
+    config.ip = line.ip.or(config.ip);
     line::Replaced::default()
 }
 
-/// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+/// Host name, sysctls, modules, network. A machine can do without some of that: what is missing shows by what needs it.
 #[inline(never)]
-fn set_up(config: &Config) -> Result<(), Stuck> {
+fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
     build::machine(&mut plan, config);
     if plan.full {
@@ -158,6 +163,7 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
+            Step::Ip(word) => own::configure(machine, word),
             Step::Watchdog(timeout) => {
                 // Its driver may be one of the modules.
                 unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));
@@ -178,12 +184,17 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     Ok(())
 }
 
-/// The `[[mount]]` tables.
+/// The `[[mount]]` tables, and on the machine the random seed.
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
-        let Step::Mount(table, _) = step else { continue };
+        let Step::Mount(table, _) = step else {
+            if let (Step::Seed(path), Some(_)) = (step, machine) {
+                own::take_seed(&step, path);
+            }
+            continue;
+        };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
         if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
             handover::wait_for_device(machine, table.source);
@@ -322,7 +333,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
     if let Some(status) = end.status {
         say!(Failure, "exit status {}", status);
     }
-    supervise::end(end, true, &machine.signals, &|| {
+    supervise::end(end, true, &machine.signals, machine.seed, &|| {
         if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
             pass_on(to, status);
         }

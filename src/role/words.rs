@@ -136,7 +136,7 @@ fn write_plans(config: &Config, out: &mut Output) {
         section(out, "root");
         write_steps(&build::root(root, init_of(root, config)), out);
     }
-    if !config.mounts.is_empty() {
+    if !config.mounts.is_empty() || config.random_seed.is_some() {
         section(out, "mounts");
         for step in build::mounts(config) {
             write_steps(&[step], out);

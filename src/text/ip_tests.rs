@@ -1,0 +1,150 @@
+use super::*;
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+#[test]
+fn words() {
+    let address = [10, 0, 2, 15];
+    let only = Ip { address, ..Ip::default() };
+    let table = [
+        ("10.0.2.15", only),
+        ("10.0.2.15::", only),
+        ("10.0.2.15::::::off", only),
+        ("10.0.2.15::::::none", only),
+        ("10.0.2.15::::::static", only),
+        ("10.0.2.15:10.0.2.3::::::::10.0.2.9", only),
+        (
+            "10.0.2.15:10.0.2.3:10.0.2.2:255.255.255.0:box:eth0:off:1.1.1.1:9.9.9.9:10.0.2.9",
+            Ip {
+                gateway: [10, 0, 2, 2],
+                netmask: [255, 255, 255, 0],
+                hostname: b"box",
+                device: b"eth0",
+                dns: [[1, 1, 1, 1], [9, 9, 9, 9]],
+                ..only
+            },
+        ),
+        ("10.0.2.15:::255.255.255.255", Ip { netmask: [255; 4], ..only }),
+        ("10.0.2.15:::128.0.0.0:::", Ip { netmask: [128, 0, 0, 0], ..only }),
+        ("10.0.2.15::0.0.0.0", only),
+        ("10.0.2.15:::::fifteen.letters", Ip { device: b"fifteen.letters", ..only }),
+        ("off", Ip::default()),
+        ("none", Ip::default()),
+        ("::::::off", Ip::default()),
+        ("::::box::off", Ip { hostname: b"box", ..Ip::default() }),
+        (":::::eth0:none", Ip { device: b"eth0", ..Ip::default() }),
+    ];
+    for (word, expected) in table {
+        assert_eq!(parse(word.as_bytes()), Ok(expected), "{word}");
+    }
+}
+
+#[test]
+fn what_asks_others() {
+    for word in [
+        "dhcp",
+        "on",
+        "any",
+        "both",
+        "bootp",
+        "rarp",
+        "dhcp6",
+        "ibft",
+        "dhcp,id",
+        ":::::eth0:dhcp",
+        "::::::any",
+        ":::::eth0:dhcp,0,x",
+        "1.2.3.4::::::both",
+    ] {
+        assert_eq!(parse(word.as_bytes()), Err(Fault::Asks), "{word}");
+    }
+}
+
+#[test]
+fn what_is_none() {
+    for word in [
+        "",
+        "x",
+        "eth0",
+        "DHCP",
+        "off,x",
+        "10.0.2",
+        "10.0.2.15/24",
+        "010.0.2.15",
+        "10.0.2.256",
+        "10.0.2.15 ",
+        "fe80::1",
+        "10.0.2.15:::24",
+        "10.0.2.15:::255.0.255.0",
+        "10.0.2.15:::0.0.0.255",
+        "10.0.2.15:::255.255.255.1",
+        "10.0.2.15:x",
+        "10.0.2.15::x",
+        "10.0.2.15:::x",
+        "10.0.2.15::::::maybe",
+        "10.0.2.15:::::::x",
+        "10.0.2.15::::::::x",
+        "10.0.2.15:::::::::x",
+        "10.0.2.15::::::::::",
+        "10.0.2.15::::::::::x",
+        "10.0.2.15:::::sixteen.letters.",
+        "10.0.2.15:::::a/b",
+        "10.0.2.15:::::a b",
+        "10.0.2.15:::::.",
+        "10.0.2.15:::::..",
+        // What comes without its address.
+        "::10.0.2.2",
+        ":::255.255.255.0:box:eth0:off",
+        ":::::::1.1.1.1",
+        "0.0.0.0::10.0.2.2",
+    ] {
+        assert_eq!(parse(word.as_bytes()), Err(Fault::Form), "{word}");
+    }
+}
+
+/// The kernel's ip_auto_config_setup() without what it does for want of memory for an error: field by field, from a list.
+fn naive(text: &str) -> Option<(Vec<Ipv4Addr>, String, String)> {
+    let mut fields: Vec<&str> = text.split(':').collect();
+    if fields.len() == 1 && fields[0].parse::<Ipv4Addr>().is_err() {
+        fields = std::vec!["", "", "", "", "", "", text];
+    }
+    if fields.len() > 10 || text.is_empty() {
+        return None;
+    }
+    fields.resize(10, "");
+    let numbers: Option<Vec<Ipv4Addr>> = [0, 1, 2, 3, 7, 8, 9]
+        .map(|index| if fields[index].is_empty() { Some(Ipv4Addr::UNSPECIFIED) } else { fields[index].parse().ok() })
+        .into_iter()
+        .collect();
+    let numbers = numbers?;
+    let mask = std::format!("{:032b}", u32::from(numbers[3]));
+    let alone = numbers[0].is_unspecified() && [2, 3, 4, 5].iter().any(|&index| !numbers[index].is_unspecified());
+    let known = ["", "off", "none", "static"].contains(&fields[6]);
+    let good = known && !mask.contains("01") && !alone && fields[5].len() <= 15 && fields[5] != ".";
+    good.then(|| (numbers, fields[4].to_string(), fields[5].to_string()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn as_its_naive_twin(fields in prop::collection::vec(prop::sample::select(std::vec![
+        "", "", "", "1.2.3.4", "255.255.0.0", "0.0.0.0", "255.0.255.0", "box", "eth0", "off", "none", "a.b", ".", "1.2.3", "01.2.3.4",
+        "averylongdevicename",
+    ]), 1..12)) {
+        let text = fields.join(":");
+        let ours = parse(text.as_bytes()).ok().map(|ip| {
+            let numbers = [ip.address, ip.gateway, ip.netmask, ip.dns[0], ip.dns[1]].map(Ipv4Addr::from).to_vec();
+            (numbers, String::from_utf8_lossy(ip.hostname).into_owned(), String::from_utf8_lossy(ip.device).into_owned())
+        });
+        let twin = naive(&text).map(|(all, host, device)| ([0, 2, 3, 4, 5].map(|index| all[index]).to_vec(), host, device));
+        prop_assert_eq!(ours, twin, "{}", text);
+    }
+
+    #[test]
+    fn nothing_brings_it_down(word in prop::collection::vec(any::<u8>(), 0..60)) {
+        let _ = parse(&word);
+    }
+}
