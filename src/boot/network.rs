@@ -9,7 +9,7 @@ use crate::say;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::sys::interface::{Interfaces, Name};
+use crate::sys::interface::{Interfaces, Name, Part};
 use crate::text::duration::Millis;
 use crate::text::ip::{Ip, V4};
 use crate::text::show::Show;
@@ -63,8 +63,14 @@ fn find(interfaces: &Interfaces, wanted: &[u8]) -> Option<Name> {
     if !wanted.is_empty() {
         return Some(name(wanted)).filter(|name| interfaces.flags(name).is_ok());
     }
-    let is_ethernet = |name: &Name| interfaces.flags(name).is_ok_and(|flags| flags & KIND == libc::IFF_BROADCAST);
-    (1..=MOST).filter_map(|number| interfaces.name(number).ok()).find(is_ethernet)
+    for number in 1..=MOST {
+        if let Ok(name) = interfaces.name(number)
+            && interfaces.flags(&name).is_ok_and(|flags| flags & KIND == libc::IFF_BROADCAST)
+        {
+            return Some(name);
+        }
+    }
+    None
 }
 
 /// Gives it what the words say. One that has an address was given it by the kernel, or by who was here before.
@@ -73,9 +79,10 @@ fn give(interfaces: &Interfaces, name: &Name, ip: &Ip) -> Result<()> {
         say!(Info, "network: {} has an address already, and keeps it", Show(shown(name).to_bytes()));
         return Ok(());
     }
-    interfaces.set_address(name, ip.address)?;
-    if ip.netmask != V4::default() {
-        interfaces.set_netmask(name, ip.netmask)?;
+    for (part, number) in [(Part::Address, ip.address), (Part::Netmask, ip.netmask)] {
+        if number != V4::default() {
+            interfaces.set(name, part, number)?;
+        }
     }
     interfaces.bring_up(name)?;
     if ip.gateway != V4::default() {
@@ -84,11 +91,10 @@ fn give(interfaces: &Interfaces, name: &Name, ip: &Ip) -> Result<()> {
     write_name_servers(&ip.dns)
 }
 
-/// A file that is whole, or not there.
-fn write_name_servers(servers: &[V4]) -> Result<()> {
+fn write_name_servers(servers: &[&[u8]]) -> Result<()> {
     let mut text = heapless::Vec::<u8, 64>::new();
-    for [a, b, c, d] in servers.iter().filter(|server| **server != V4::default()) {
-        put!(&mut text, "nameserver {}.{}.{}.{}\n", *a, *b, *c, *d);
+    for server in servers.iter().filter(|server| !server.is_empty()) {
+        put!(&mut text, "nameserver {}\n", Show(server));
     }
     if text.is_empty() {
         return Ok(());

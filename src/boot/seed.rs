@@ -9,7 +9,11 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At, Status};
 use crate::sys::random;
 
-/// Makes random numbers of the seed at `path`, and writes one for the next boot. It can take as long as a disk takes to write.
+/// To read, and nothing but what was looked at.
+const READ: i32 = fs::READ | fs::NO_FOLLOW | fs::NON_BLOCK;
+
+/// Makes random numbers of the seed at `path`, and writes one for the next boot. It can take as long as a disk takes to write,
+/// and, if we may `wait`, as the kernel takes for random numbers without one.
 ///
 /// Without random numbers that a key could be made of the old seed is only emptied at first: a new one made before the old
 /// one counts would be as easy to guess as they are.
@@ -17,21 +21,23 @@ use crate::sys::random;
 /// # Errors
 ///
 /// Why it was mixed in without being counted, or not renewed; see [`renew`].
-pub fn take(path: &CStr) -> Result<()> {
+pub fn take(path: &CStr, wait: bool) -> Result<()> {
     let status = match fs::link_status(At::Cwd, path) {
         // As an image should come: with a seed in it, all that are made of it would have the same.
-        Err(error) if error.is(libc::ENOENT) => return renew(path),
+        Err(error) if error.is(libc::ENOENT) => return renew(path, wait),
         status => status?,
     };
-    is_file(&status)?;
-    let mut room = [0; random::MOST];
-    let length = fs::open(path, fs::READ | fs::NO_FOLLOW | fs::NON_BLOCK)?.read_to_end(&mut room)?;
-    let old = room.get(..length).unwrap_or_default();
-    let new = random::seed();
-    let gone = is_ours(&status).and_then(|()| write(path, new.as_ref().map_or(&[], |seed| seed)));
+    let mut pool = random::Pool::default();
+    let ours = look(&status);
+    if !status.is_regular() {
+        return ours;
+    }
+    let length = fs::open(path, READ)?.read_to_end(&mut pool.bytes)?;
+    let new = random::seed(false);
+    let gone = ours.and_then(|()| write(path, new.as_ref().map_or(&[], |seed| seed)));
     // What is shorter is not from here.
-    random::add(old, gone.is_ok() && old.len() >= size_of::<random::Seed>())?;
-    if new.is_some() { gone } else { gone.and_then(|()| renew(path)) }
+    pool.add(length, gone.is_ok() && length >= size_of::<random::Seed>())?;
+    if new.is_some() { gone } else { gone.and_then(|()| renew(path, wait)) }
 }
 
 /// Writes a new seed to `path`, unless there are no random numbers to make one of.
@@ -40,34 +46,31 @@ pub fn take(path: &CStr) -> Result<()> {
 ///
 /// EISDIR or EINVAL: that is no regular file. EPERM: others than root could read it, or write to it. EROFS, ENOENT. EOPNOTSUPP:
 /// what is written there may be gone at the next boot, so that an old seed would come back.
-pub fn renew(path: &CStr) -> Result<()> {
-    let Some(seed) = random::seed() else { return Ok(()) };
+pub fn renew(path: &CStr, wait: bool) -> Result<()> {
+    let Some(seed) = random::seed(wait) else { return Ok(()) };
     match fs::make_file(At::Cwd, path) {
         Err(error) if error.is(libc::EEXIST) => {}
         done => done?,
     }
-    let status = fs::link_status(At::Cwd, path)?;
-    is_file(&status).and_then(|()| is_ours(&status)).and_then(|()| write(path, &seed))
+    look(&fs::link_status(At::Cwd, path)?).and_then(|()| write(path, &seed))
 }
 
-/// Opening anything else could block, or do something.
-fn is_file(status: &Status) -> Result<()> {
-    match status.is_regular() {
-        true => Ok(()),
-        false if status.is_directory() => Err(Error::new(Call::Open, libc::EISDIR)),
-        false => Err(Error::new(Call::Open, libc::EINVAL)),
-    }
-}
-
-fn is_ours(status: &Status) -> Result<()> {
-    let only_root = status.owner().0 == 0 && status.mode() & 0o077 == 0;
-    if only_root { Ok(()) } else { Err(Error::new(Call::Open, libc::EPERM)) }
+/// That it is a file, for opening anything else could block, or do something; and one that nobody but root could get at.
+#[inline(never)]
+fn look(status: &Status) -> Result<()> {
+    let wrong = match status.is_regular() {
+        true if status.owner().0 == 0 && status.mode() & 0o077 == 0 => return Ok(()),
+        true => libc::EPERM,
+        false if status.is_directory() => libc::EISDIR,
+        false => libc::EINVAL,
+    };
+    Err(Error::new(Call::Open, wrong))
 }
 
 /// Puts `seed` in the place of what the file has, and it is on the disk then. In place: the name is there, and a write that is
 /// cut short leaves a seed that never counted.
 fn write(path: &CStr, seed: &[u8]) -> Result<()> {
-    let file = fs::open(path, fs::WRITE | fs::NO_FOLLOW | fs::NON_BLOCK)?;
+    let file = fs::open(path, fs::WRITE | READ)?;
     if fs::file_system(&file)?.may_forget() {
         return Err(Error::new(Call::Open, libc::EOPNOTSUPP));
     }

@@ -11,16 +11,14 @@ use crate::plan::Step;
 use crate::say;
 use crate::supervise::End;
 use crate::sys::error::{Call, Error, Result};
-use crate::sys::power;
 use crate::sys::process::{self, Forked};
+use crate::sys::{power, signal};
 
 /// No time is before the one when this program was made: file systems, certificates and logs would suffer from it. After the
 /// modules, of which one may be the driver of a clock that knows no better, and before the first file system.
 pub fn advance_clock() {
-    match power::set_time_at_least(BUILT) {
-        Ok(false) => {}
-        Ok(true) => say!(Warning, "clock: it was before {}, when this tinyo was made; set to that", DAY),
-        Err(error) => say!(Warning, "clock: {}", error),
+    if power::set_time_at_least(BUILT) {
+        say!(Warning, "clock: it was before {}, when this tinyo was made; set to that", DAY);
     }
 }
 
@@ -42,10 +40,15 @@ pub fn take_seed(step: &Step, path: &CStr) {
     if let Ok(Forked::Parent(_)) = forked {
         return;
     }
-    if let Err(error) = seed::take(path) {
+    let apart = forked.is_ok();
+    if apart {
+        // The end of the machine does not wait for what may never come.
+        signal::unblock_all();
+    }
+    if let Err(error) = seed::take(path, apart) {
         say_failure(step, error);
     }
-    if forked.is_ok() {
+    if apart {
         process::exit(0);
     }
 }

@@ -45,7 +45,7 @@ impl Work<'_> {
     fn carry_out(self) -> Result<()> {
         match self {
             Work::Signal(number) => process::kill_all(number),
-            Work::Seed(path) => seed::renew(path),
+            Work::Seed(path) => seed::renew(path, false),
             Work::Sync => {
                 power::sync();
                 Ok(())

@@ -33,7 +33,6 @@ pub enum Call {
     Chdir,
     Chown,
     Chroot,
-    ClockSettime,
     Clone,
     Clone3,
     Connect,
@@ -99,7 +98,7 @@ pub enum Call {
 
 /// In the order of [`Call`].
 const CALLS: Packed = packed!(
-    "accept4\naccess\nbind\ncapset\nchdir\nchown\nchroot\nclock_settime\nclone\nclone3\nconnect\ndup3\nexecve\nexecveat\nfchdir\n\
+    "accept4\naccess\nbind\ncapset\nchdir\nchown\nchroot\nclone\nclone3\nconnect\ndup3\nexecve\nexecveat\nfchdir\n\
     fchown\nfcntl\nfinit_module\ngetgroups\ngetsockopt\ninotify_add_watch\nioctl\nioperm\nkeyctl\nkill\nlisten\n\
     lookup\nmemfd_create\nmkdir\nmknod\nmount\nmount_setattr\nmove_mount\nopen\nopen_tree\nopenat2\npidfd_open\n\
     pipe2\npivot_root\nplan\nppoll\nprctl\nprlimit\nread\nreadlink\nreboot\nrecvmsg\nrename\nseccomp\nsend\n\

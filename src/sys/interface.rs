@@ -21,6 +21,14 @@ const fn address([a, b, c, d]: V4) -> [u8; 8] {
     [low, high, 0, 0, a, b, c, d]
 }
 
+/// Of what an interface has.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Part {
+    Address = libc::SIOCSIFADDR as u32,
+    Netmask = libc::SIOCSIFNETMASK as u32,
+}
+
 /// Those of our network namespace.
 pub struct Interfaces(Fd);
 
@@ -31,6 +39,7 @@ impl Interfaces {
     }
 
     /// What the kernel answers to a request with a `value`.
+    #[inline(never)]
     fn ask(&self, request: u32, name: &Name, value: &[u8]) -> Result<Request> {
         let mut asked = Request { name: *name, value: [0; 24] };
         for (place, byte) in asked.value.iter_mut().zip(value) {
@@ -63,31 +72,43 @@ impl Interfaces {
         self.ask(libc::SIOCGIFADDR as u32, name, &address(V4::default())).is_ok()
     }
 
-    /// SIOCSIFADDR: the netmask is that of the address's class then.
-    pub fn set_address(&self, name: &Name, to: V4) -> Result<()> {
-        self.ask(libc::SIOCSIFADDR as u32, name, &address(to)).map(drop)
-    }
-
-    /// SIOCSIFNETMASK.
-    pub fn set_netmask(&self, name: &Name, to: V4) -> Result<()> {
-        self.ask(libc::SIOCSIFNETMASK as u32, name, &address(to)).map(drop)
+    /// SIOCSIFADDR, which sets the netmask of the address's class too, or SIOCSIFNETMASK.
+    pub fn set(&self, name: &Name, what: Part, to: V4) -> Result<()> {
+        self.ask(what as u32, name, &address(to)).map(drop)
     }
 
     /// SIOCADDRT: the way to everywhere else. ENETUNREACH: none leads to the gateway itself.
     pub fn add_gateway(&self, name: &Name, gateway: V4) -> Result<()> {
-        const UP_BY_GATEWAY: u16 = 1 | 2;
-        // SAFETY: all zeros are a route to 0.0.0.0/0 once the families are there; the kernel reads it, and the name.
-        unsafe {
-            let mut route: libc::rtentry = core::mem::zeroed();
-            for part in [&mut route.rt_dst, &mut route.rt_gateway, &mut route.rt_genmask] {
-                part.sa_family = libc::AF_INET as _;
-            }
-            for (place, byte) in route.rt_gateway.sa_data.iter_mut().skip(2).zip(gateway) {
-                *place = byte as _;
-            }
-            route.rt_flags = UP_BY_GATEWAY;
-            route.rt_dev = name.as_ptr() as *mut _;
-            done(Call::Ioctl, libc::ioctl(self.0.raw(), libc::SIOCADDRT as _, &raw const route))
-        }
+        const UP_BY_GATEWAY: u64 = 1 | 2;
+        // `struct rtentry` in words, little-endian as both machines are: a `sockaddr_in` of all addresses, with the mask of
+        // all, and the gateway's between.
+        let mut route = [0u64; 15];
+        (route[1], route[5]) = (libc::AF_INET as u64, libc::AF_INET as u64);
+        route[3] = u64::from_ne_bytes(address(gateway));
+        route[7] = UP_BY_GATEWAY;
+        route[11] = name.as_ptr() as u64;
+        // SAFETY: the kernel reads the route, and the name that it points to.
+        done(Call::Ioctl, unsafe { libc::ioctl(self.0.raw(), libc::SIOCADDRT as _, route.as_ptr()) })
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use core::mem::{offset_of, size_of};
+
+    #[test]
+    fn a_route_in_words_is_the_kernels() {
+        assert_eq!(size_of::<libc::rtentry>(), 15 * 8);
+        assert_eq!(
+            [
+                offset_of!(libc::rtentry, rt_dst),
+                offset_of!(libc::rtentry, rt_gateway),
+                offset_of!(libc::rtentry, rt_genmask),
+                offset_of!(libc::rtentry, rt_flags),
+                offset_of!(libc::rtentry, rt_dev)
+            ],
+            [1, 3, 5, 7, 11].map(|word| word * 8)
+        );
+        assert_eq!(size_of::<libc::ifreq>(), size_of::<super::Request>());
     }
 }

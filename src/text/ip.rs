@@ -3,7 +3,7 @@
 //! AUTOCONF alone. IPv4 only, as there.
 
 use super::address::v4;
-use super::bytes::{all, cut, has};
+use super::bytes::{all, before, cut, has};
 use super::names;
 
 /// IPv4, in the order of the wire; all zeros: none.
@@ -25,7 +25,8 @@ pub struct Ip<'a> {
     pub hostname: &'a [u8],
     /// Empty: whichever there is.
     pub device: &'a [u8],
-    pub dns: [V4; 2],
+    /// Numbers of name servers, as they are written; empty: none.
+    pub dns: [&'a [u8]; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,39 +42,49 @@ pub enum Fault {
 /// [`Fault::Asks`] for what a kernel with CONFIG_IP_PNP, or dracut, would ask a server for; [`Fault::Form`] for all else. What
 /// comes without its address is an error too: it would silently be nothing.
 pub fn parse(text: &[u8]) -> Result<Ip<'_>, Fault> {
-    const FIELDS: usize = 10;
-    let mut fields = [b"".as_slice(); FIELDS];
-    let mut rest = Some(text);
-    for field in &mut fields {
-        let Some(left) = rest else { break };
-        (*field, rest) = cut(left, b':');
-    }
-    let [mut address, server, gateway, netmask, hostname, device, mut autoconf, dns0, dns1, ntp] = fields;
-    if !has(text, b':') && v4(text).is_none() {
-        (address, autoconf) = (b"", text);
-    }
-    // DHCP takes a name for the client behind a comma.
-    let (how, _) = cut(autoconf, b',');
-    if names::position("dhcp on any bootp rarp both dhcp6 auto6 ibft link6 link-local", how).is_some() {
-        return Err(Fault::Asks);
-    }
-    let known = names::position("off none static", autoconf).is_some();
-    if rest.is_some() || text.is_empty() || !(known || autoconf.is_empty()) {
+    const HOSTNAME: usize = 4;
+    const DEVICE: usize = 5;
+    const AUTOCONF: usize = 6;
+    const DNS: usize = 7;
+    let mut numbers = [NONE; 10];
+    let (mut hostname, mut device, mut dns): (&[u8], &[u8], [&[u8]; 2]) = (b"", b"", [b""; 2]);
+    let mut index = if has(text, b':') || v4(text).is_some() { 0 } else { AUTOCONF };
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    if rest.is_none() {
         return Err(Fault::Form);
     }
-    let number = |field: &[u8]| if field.is_empty() { Some(NONE) } else { v4(field) };
-    // Those are for a root on NFS, and for who sets the clock: not ours, but numbers all the same.
-    let others = [server, ntp].map(number);
-    let numbers = [address, gateway, netmask, dns0, dns1].map(number);
-    let [Some(address), Some(gateway), Some(netmask), Some(dns0), Some(dns1)] = numbers else {
-        return Err(Fault::Form);
-    };
-    let needless = address == NONE && [gateway, netmask, dns0, dns1] != [NONE; 4];
-    if needless || others.contains(&None) || !is_mask(netmask) || !is_device(device) {
+    while let Some((field, more)) = rest.map(|rest| cut(rest, b':')) {
+        let place = numbers.get_mut(index).ok_or(Fault::Form)?;
+        match index {
+            _ if field.is_empty() => {}
+            HOSTNAME => hostname = field,
+            DEVICE => device = field,
+            // DHCP takes a name for the client behind a comma.
+            AUTOCONF => match names::position(WAYS, before(field, b',')) {
+                Some(0..3) if !has(field, b',') => {}
+                Some(3..) => return Err(Fault::Asks),
+                _ => return Err(Fault::Form),
+            },
+            _ => {
+                *place = v4(field).ok_or(Fault::Form)?;
+                if let Some(dns) = index.checked_sub(DNS).and_then(|index| dns.get_mut(index)) {
+                    *dns = field;
+                }
+            }
+        }
+        (rest, index) = (more, index.wrapping_add(1));
+    }
+    // Those left out are for a root on NFS, and for who sets the clock: not ours, but numbers all the same.
+    let [address, _, gateway, netmask, ..] = numbers;
+    let needless = address == NONE && numbers != [NONE; 10];
+    if needless || !is_mask(netmask) || !is_device(device) {
         return Err(Fault::Form);
     }
-    Ok(Ip { address, gateway, netmask, hostname, device, dns: [dns0, dns1] })
+    Ok(Ip { address, gateway, netmask, hostname, device, dns })
 }
+
+/// What AUTOCONF can be: the first three ask nobody.
+const WAYS: &str = "off none static dhcp on any bootp rarp both dhcp6 auto6 ibft link6 link-local";
 
 /// Ones, then zeros: the kernel takes no other.
 fn is_mask(mask: V4) -> bool {

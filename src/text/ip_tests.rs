@@ -22,7 +22,7 @@ fn words() {
                 netmask: [255, 255, 255, 0],
                 hostname: b"box",
                 device: b"eth0",
-                dns: [[1, 1, 1, 1], [9, 9, 9, 9]],
+                dns: [b"1.1.1.1", b"9.9.9.9"],
                 ..only
             },
         ),
@@ -120,7 +120,7 @@ fn naive(text: &str) -> Option<(Vec<Ipv4Addr>, String, String)> {
         .collect();
     let numbers = numbers?;
     let mask = std::format!("{:032b}", u32::from(numbers[3]));
-    let alone = numbers[0].is_unspecified() && [2, 3, 4, 5].iter().any(|&index| !numbers[index].is_unspecified());
+    let alone = numbers[0].is_unspecified() && numbers.iter().any(|number| !number.is_unspecified());
     let known = ["", "off", "none", "static"].contains(&fields[6]);
     let good = known && !mask.contains("01") && !alone && fields[5].len() <= 15 && fields[5] != ".";
     good.then(|| (numbers, fields[4].to_string(), fields[5].to_string()))
@@ -136,7 +136,9 @@ proptest! {
     ]), 1..12)) {
         let text = fields.join(":");
         let ours = parse(text.as_bytes()).ok().map(|ip| {
-            let numbers = [ip.address, ip.gateway, ip.netmask, ip.dns[0], ip.dns[1]].map(Ipv4Addr::from).to_vec();
+            let dns = ip.dns.map(|text| str::from_utf8(text).unwrap().parse().unwrap_or(Ipv4Addr::UNSPECIFIED));
+            let numbers = [ip.address, ip.gateway, ip.netmask].map(Ipv4Addr::from);
+            let numbers = [&numbers[..], &dns[..]].concat();
             (numbers, String::from_utf8_lossy(ip.hostname).into_owned(), String::from_utf8_lossy(ip.device).into_owned())
         });
         let twin = naive(&text).map(|(all, host, device)| ([0, 2, 3, 4, 5].map(|index| all[index]).to_vec(), host, device));
