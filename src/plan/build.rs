@@ -60,9 +60,9 @@ pub fn root<'a>(root: &'a Root<'a>, init: Option<&'a CStr>) -> [Step<'a>; 2] {
     [Step::MountRoot(root), init.map_or(Step::GoOn, Step::HandOver)]
 }
 
-/// The `[[mount]]` tables, and what one of them may hold.
+/// The `[[mount]]` tables.
 pub fn mounts<'a>(config: &'a Config) -> impl Iterator<Item = Step<'a>> {
-    config.mounts.iter().map(|mount| Step::Mount(mount, Need::Must)).chain(config.random_seed.map(Step::Seed))
+    config.mounts.iter().map(|mount| Step::Mount(mount, Need::Must))
 }
 
 /// Who made the process, and so what it owes it.

@@ -55,7 +55,7 @@ fn of_machine(text: &str) -> Vec<String> {
     assert_eq!(file::parse(&mut bytes, &mut config, &mut |_| {}).problems, 0, "{text}");
     let mut plan = Plan::default();
     machine(&mut plan, &config);
-    plan.steps.iter().copied().chain(mounts(&config)).map(|step| shown(&step)).collect()
+    plan.steps.iter().map(|step| shown(step)).collect()
 }
 
 #[test]
@@ -67,18 +67,9 @@ fn a_machine_has_the_name_of_its_address_only_without_another() {
 }
 
 #[test]
-fn a_machine_has_its_drivers_before_its_address_and_its_disks_before_its_seed() {
-    let text = "ip = '10.0.0.2'\nrandom-seed = '/data/seed'\nmodules = ['a']\nsysctl = ['b=c']\nwatchdog = '9s'\n\
-                [[mount]]\nsource = '/dev/a'\ntarget = '/data'";
-    let steps = of_machine(text);
-    let order = [
-        "open /dev/watchdog",
-        "load module a",
-        "set sysctl b=c",
-        "configure network",
-        "mount /dev/a",
-        "take random seed",
-    ];
+fn a_machine_has_its_drivers_before_its_address() {
+    let steps = of_machine("ip = '10.0.0.2'\nmodules = ['a']\nsysctl = ['b=c']\nwatchdog = '9s'");
+    let order = ["open /dev/watchdog", "load module a", "set sysctl b=c", "configure network 10.0.0.2"];
     assert!(order.map(|start| position(&steps, start)).is_sorted());
 }
 

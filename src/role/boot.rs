@@ -135,7 +135,8 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
         machine.mark("root");
     }
     mount_all(Some(machine), config)?;
-    machine.seed = config.random_seed;
+    // Its file may be on any of them.
+    machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
     // Nobody reads them any more; the kernel would keep them for us.
@@ -184,17 +185,12 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     Ok(())
 }
 
-/// The `[[mount]]` tables, and on the machine the random seed.
+/// The `[[mount]]` tables.
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
-        let Step::Mount(table, _) = step else {
-            if let (Step::Seed(path), Some(_)) = (step, machine) {
-                own::take_seed(&step, path);
-            }
-            continue;
-        };
+        let Step::Mount(table, _) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
         if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
             handover::wait_for_device(machine, table.source);

@@ -35,7 +35,7 @@ pub fn configure(machine: &Machine, word: &CStr) -> Result<()> {
 
 /// The random seed, by a process of its own: a disk takes its time to write, and who needs random numbers waits for them
 /// anyway.
-pub fn take_seed(step: &Step, path: &CStr) {
+pub fn take_seed(path: &CStr) {
     let forked = process::fork(process::Namespaces::default(), None);
     if let Ok(Forked::Parent(_)) = forked {
         return;
@@ -46,7 +46,7 @@ pub fn take_seed(step: &Step, path: &CStr) {
         signal::unblock_all();
     }
     if let Err(error) = seed::take(path, apart) {
-        say_failure(step, error);
+        say_failure(&Step::Seed(path), error);
     }
     if apart {
         process::exit(0);

@@ -136,11 +136,15 @@ fn write_plans(config: &Config, out: &mut Output) {
         section(out, "root");
         write_steps(&build::root(root, init_of(root, config)), out);
     }
-    if !config.mounts.is_empty() || config.random_seed.is_some() {
+    if !config.mounts.is_empty() {
         section(out, "mounts");
         for step in build::mounts(config) {
             write_steps(&[step], out);
         }
+    }
+    if let Some(path) = config.random_seed {
+        section(out, "seed");
+        write_steps(&[Step::Seed(path)], out);
     }
     for service in &config.services {
         put!(out, "service {}", service.name);
