@@ -34,13 +34,13 @@ pub fn configure(ip: &Ip, events: &Events, signals: &Fd) -> core::result::Result
         Err(error) => return Ok(Err(error)),
     };
     let done = interfaces.bring_up(&name(b"lo"));
-    if done.is_err() || ip.address == V4::default() {
+    if done.is_err() || ip.address() == V4::default() {
         return Ok(done);
     }
-    let wanted = name(ip.device);
-    let what = if ip.device.is_empty() { c"a network interface" } else { shown(&wanted) };
+    let wanted = name(ip.device());
+    let what = if ip.device().is_empty() { c"a network interface" } else { shown(&wanted) };
     device::wait_for(what, WAIT, events, signals, &mut || {
-        find(&interfaces, ip.device).map(|name| give(&interfaces, &name, ip))
+        find(&interfaces, ip.device()).map(|name| give(&interfaces, &name, ip))
     })
 }
 
@@ -79,16 +79,16 @@ fn give(interfaces: &Interfaces, name: &Name, ip: &Ip) -> Result<()> {
         say!(Info, "network: {} has an address already, and keeps it", Show(shown(name).to_bytes()));
         return Ok(());
     }
-    for (part, number) in [(Part::Address, ip.address), (Part::Netmask, ip.netmask)] {
+    for (part, number) in [(Part::Address, ip.address()), (Part::Netmask, ip.netmask())] {
         if number != V4::default() {
             interfaces.set(name, part, number)?;
         }
     }
     interfaces.bring_up(name)?;
-    if ip.gateway != V4::default() {
-        interfaces.add_gateway(name, ip.gateway)?;
+    if ip.gateway() != V4::default() {
+        interfaces.add_gateway(name, ip.gateway())?;
     }
-    write_name_servers(&ip.dns)
+    write_name_servers(&ip.name_servers())
 }
 
 fn write_name_servers(servers: &[&[u8]]) -> Result<()> {

@@ -252,7 +252,7 @@ pub fn is_host_name(text: &[u8]) -> bool {
 /// What may be behind `ip =`.
 pub fn ip(text: &[u8]) -> Result<Ip<'_>, Wrong> {
     match ip::parse(text) {
-        Ok(ip) if ip.hostname.is_empty() || is_host_name(ip.hostname) => Ok(ip),
+        Ok(ip) if ip.hostname().is_empty() || is_host_name(ip.hostname()) => Ok(ip),
         Err(Fault::Asks) => Err(Wrong::Asks),
         _ => Err(Wrong::Ip),
     }

@@ -46,7 +46,7 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
         plan.push(Step::Watchdog(config.watchdog));
     }
     // The last resort is a name among the address's words.
-    let other = config.ip.and_then(|word| value::ip(word.to_bytes()).ok()).map(|ip| ip.hostname);
+    let other = config.ip.and_then(|word| value::ip(word.to_bytes()).ok()).map(|ip| ip.hostname());
     let name = config.hostname.map(CStr::to_bytes).or(other.filter(|name| !name.is_empty()));
     plan.extend(name.map(Step::Hostname).as_slice());
     // A module may bring the sysctls that are set next, and those may say how an interface comes up.

@@ -14,19 +14,47 @@ const NONE: V4 = [0; 4];
 /// The longest name of an interface: IFNAMSIZ without its NUL.
 const DEVICE_BYTES: usize = 15;
 
-/// Without an address only `lo` is meant.
+/// Fields in their order. Without an address only `lo` is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ip<'a> {
-    pub address: V4,
-    pub gateway: V4,
+    words: [&'a [u8]; 10],
+    numbers: [V4; 10],
+}
+
+const GATEWAY: usize = 2;
+const NETMASK: usize = 3;
+const HOSTNAME: usize = 4;
+const DEVICE: usize = 5;
+const AUTOCONF: usize = 6;
+
+impl<'a> Ip<'a> {
+    pub fn address(&self) -> V4 {
+        self.numbers[0]
+    }
+
+    pub fn gateway(&self) -> V4 {
+        self.numbers[GATEWAY]
+    }
+
     /// None: that of the address's class, as the kernel guesses it.
-    pub netmask: V4,
+    pub fn netmask(&self) -> V4 {
+        self.numbers[NETMASK]
+    }
+
     /// Empty: none.
-    pub hostname: &'a [u8],
+    pub fn hostname(&self) -> &'a [u8] {
+        self.words[HOSTNAME]
+    }
+
     /// Empty: whichever there is.
-    pub device: &'a [u8],
+    pub fn device(&self) -> &'a [u8] {
+        self.words[DEVICE]
+    }
+
     /// Numbers of name servers, as they are written; empty: none.
-    pub dns: [&'a [u8]; 2],
+    pub fn name_servers(&self) -> [&'a [u8]; 2] {
+        [self.words[AUTOCONF + 1], self.words[AUTOCONF + 2]]
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,49 +70,37 @@ pub enum Fault {
 /// [`Fault::Asks`] for what a kernel with CONFIG_IP_PNP, or dracut, would ask a server for; [`Fault::Form`] for all else. What
 /// comes without its address is an error too: it would silently be nothing.
 pub fn parse(text: &[u8]) -> Result<Ip<'_>, Fault> {
-    const HOSTNAME: usize = 4;
-    const DEVICE: usize = 5;
-    const AUTOCONF: usize = 6;
-    const DNS: usize = 7;
-    let mut numbers = [NONE; 10];
-    let (mut hostname, mut device, mut dns): (&[u8], &[u8], [&[u8]; 2]) = (b"", b"", [b""; 2]);
+    let mut ip = Ip::default();
     let mut index = if has(text, b':') || v4(text).is_some() { 0 } else { AUTOCONF };
-    let mut rest = Some(text).filter(|text| !text.is_empty());
-    if rest.is_none() {
-        return Err(Fault::Form);
-    }
+    let mut rest = Some(text);
     while let Some((field, more)) = rest.map(|rest| cut(rest, b':')) {
-        let place = numbers.get_mut(index).ok_or(Fault::Form)?;
+        let (Some(word), Some(number)) = (ip.words.get_mut(index), ip.numbers.get_mut(index)) else {
+            return Err(Fault::Form);
+        };
+        *word = field;
         match index {
             _ if field.is_empty() => {}
-            HOSTNAME => hostname = field,
-            DEVICE => device = field,
+            HOSTNAME | DEVICE => {}
             // DHCP takes a name for the client behind a comma.
             AUTOCONF => match names::position(WAYS, before(field, b',')) {
                 Some(0..3) if !has(field, b',') => {}
                 Some(3..) => return Err(Fault::Asks),
                 _ => return Err(Fault::Form),
             },
-            _ => {
-                *place = v4(field).ok_or(Fault::Form)?;
-                if let Some(dns) = index.checked_sub(DNS).and_then(|index| dns.get_mut(index)) {
-                    *dns = field;
-                }
-            }
+            // Two of them are for a root on NFS, and for who sets the clock: not ours, but numbers all the same.
+            _ => *number = v4(field).ok_or(Fault::Form)?,
         }
         (rest, index) = (more, index.wrapping_add(1));
     }
-    // Those left out are for a root on NFS, and for who sets the clock: not ours, but numbers all the same.
-    let [address, _, gateway, netmask, ..] = numbers;
-    let needless = address == NONE && numbers != [NONE; 10];
-    if needless || !is_mask(netmask) || !is_device(device) {
+    let needless = ip.address() == NONE && ip.numbers != [NONE; 10];
+    if text.is_empty() || needless || !is_mask(ip.netmask()) || !is_device(ip.device()) {
         return Err(Fault::Form);
     }
-    Ok(Ip { address, gateway, netmask, hostname, device, dns })
+    Ok(ip)
 }
 
 /// What AUTOCONF can be: the first three ask nobody.
-const WAYS: &str = "off none static dhcp on any bootp rarp both dhcp6 auto6 ibft link6 link-local";
+const WAYS: &str = "off none static dhcp on any bootp rarp both dhcp6 auto6 ibft";
 
 /// Ones, then zeros: the kernel takes no other.
 fn is_mask(mask: V4) -> bool {

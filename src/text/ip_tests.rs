@@ -6,9 +6,11 @@ use std::vec::Vec;
 
 #[test]
 fn words() {
+    type Parts = (V4, V4, V4, &'static str, &'static str, [&'static str; 2]);
     let address = [10, 0, 2, 15];
-    let only = Ip { address, ..Ip::default() };
-    let table = [
+    let only: Parts = (address, NONE, NONE, "", "", [""; 2]);
+    let nothing: Parts = (NONE, NONE, NONE, "", "", [""; 2]);
+    let table: [(&str, Parts); 16] = [
         ("10.0.2.15", only),
         ("10.0.2.15::", only),
         ("10.0.2.15::::::off", only),
@@ -17,27 +19,24 @@ fn words() {
         ("10.0.2.15:10.0.2.3::::::::10.0.2.9", only),
         (
             "10.0.2.15:10.0.2.3:10.0.2.2:255.255.255.0:box:eth0:off:1.1.1.1:9.9.9.9:10.0.2.9",
-            Ip {
-                gateway: [10, 0, 2, 2],
-                netmask: [255, 255, 255, 0],
-                hostname: b"box",
-                device: b"eth0",
-                dns: [b"1.1.1.1", b"9.9.9.9"],
-                ..only
-            },
+            (address, [10, 0, 2, 2], [255, 255, 255, 0], "box", "eth0", ["1.1.1.1", "9.9.9.9"]),
         ),
-        ("10.0.2.15:::255.255.255.255", Ip { netmask: [255; 4], ..only }),
-        ("10.0.2.15:::128.0.0.0:::", Ip { netmask: [128, 0, 0, 0], ..only }),
+        ("10.0.2.15:::255.255.255.255", (address, NONE, [255; 4], "", "", [""; 2])),
+        ("10.0.2.15:::128.0.0.0:::", (address, NONE, [128, 0, 0, 0], "", "", [""; 2])),
         ("10.0.2.15::0.0.0.0", only),
-        ("10.0.2.15:::::fifteen.letters", Ip { device: b"fifteen.letters", ..only }),
-        ("off", Ip::default()),
-        ("none", Ip::default()),
-        ("::::::off", Ip::default()),
-        ("::::box::off", Ip { hostname: b"box", ..Ip::default() }),
-        (":::::eth0:none", Ip { device: b"eth0", ..Ip::default() }),
+        ("10.0.2.15:::::fifteen.letters", (address, NONE, NONE, "", "fifteen.letters", [""; 2])),
+        ("off", nothing),
+        ("none", nothing),
+        ("::::::off", nothing),
+        ("::::box::off", (NONE, NONE, NONE, "box", "", [""; 2])),
+        (":::::eth0:none", (NONE, NONE, NONE, "", "eth0", [""; 2])),
     ];
     for (word, expected) in table {
-        assert_eq!(parse(word.as_bytes()), Ok(expected), "{word}");
+        let ip = parse(word.as_bytes()).unwrap();
+        let text = |bytes| str::from_utf8(bytes).unwrap();
+        let servers = ip.name_servers().map(text);
+        let parts = (ip.address(), ip.gateway(), ip.netmask(), text(ip.hostname()), text(ip.device()), servers);
+        assert_eq!(parts, expected, "{word}");
     }
 }
 
@@ -136,10 +135,10 @@ proptest! {
     ]), 1..12)) {
         let text = fields.join(":");
         let ours = parse(text.as_bytes()).ok().map(|ip| {
-            let dns = ip.dns.map(|text| str::from_utf8(text).unwrap().parse().unwrap_or(Ipv4Addr::UNSPECIFIED));
-            let numbers = [ip.address, ip.gateway, ip.netmask].map(Ipv4Addr::from);
+            let dns = ip.name_servers().map(|text| str::from_utf8(text).unwrap().parse().unwrap_or(Ipv4Addr::UNSPECIFIED));
+            let numbers = [ip.address(), ip.gateway(), ip.netmask()].map(Ipv4Addr::from);
             let numbers = [&numbers[..], &dns[..]].concat();
-            (numbers, String::from_utf8_lossy(ip.hostname).into_owned(), String::from_utf8_lossy(ip.device).into_owned())
+            (numbers, String::from_utf8_lossy(ip.hostname()).into_owned(), String::from_utf8_lossy(ip.device()).into_owned())
         });
         let twin = naive(&text).map(|(all, host, device)| ([0, 2, 3, 4, 5].map(|index| all[index]).to_vec(), host, device));
         prop_assert_eq!(ours, twin, "{}", text);
