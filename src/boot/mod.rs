@@ -1,6 +1,7 @@
 //! From the initramfs to the real root: modules, the device, the mount, the hand-over; and the machine's address and seed.
 
 pub mod device;
+pub mod find;
 pub mod modules;
 pub mod network;
 pub mod root;

@@ -57,7 +57,7 @@ texts!(Wrong {
     HostName = "\"%2\" is no host name; write at most 64 letters, digits, - and dots, a letter or digit first",
     Ip = "\"%2\" is no address; write %1 = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\"",
     Asks = "%1 cannot be \"%2\": tinyo asks nobody for an address; write it here, or a DHCP client as a service",
-    Source = "\"%2\" is no device; write /dev/NAME",
+    Source = "\"%2\" is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR",
     Log = "%1 cannot be \"%2\"; write one of %3, service:NAME, or an absolute path",
     Network = "%1 cannot be \"%2\"; write one of %3, service:NAME, or netns:/PATH",
     ReadyOneshot = "%1 does not go with type = \"oneshot\", which is done when it has ended; remove it",
