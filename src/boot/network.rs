@@ -4,91 +4,146 @@ use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
 use crate::config::Wait;
+use crate::log::{Level, Line};
 use crate::put;
+use crate::request::Ending;
 use crate::say;
 use crate::sys::error::Result;
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
+use crate::sys::fs::{self, At, Names};
 use crate::sys::interface::{Interfaces, Name, Part};
+use crate::text::bytes;
 use crate::text::duration::Millis;
-use crate::text::ip::{Ip, V4};
+use crate::text::ip::{Ip, NONE};
+use crate::text::packed::{Packed, packed};
 use crate::text::show::Show;
 
-/// For an interface to come when its driver is there already: one on a USB takes a second or two.
+/// For an interface to come when its driver is there already: one on a USB takes a second or two. No longer than until a wait
+/// speaks of block devices.
 const WAIT: Wait = Wait::For(Millis(5_000));
-
-/// Interfaces have numbers from 1 on, of which few machines have used up so many by then.
-const MOST: u32 = 64;
 
 /// Where `nameserver` lines go, in the form of resolv.conf(5).
 const NAME_SERVERS: &CStr = c"/run/tinyo/resolv.conf";
 
-/// Brings `lo` up, then waits for the interface of `ip`, and gives it its address.
+/// Brings `lo` up, then waits for the interface of `ip`, and gives it its address. What fails is said, and a machine goes on
+/// without.
 ///
 /// # Errors
 ///
-/// ENETUNREACH: the gateway is not in its network. EINVAL: no host has such an address.
-pub fn configure(ip: &Ip, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
-    let interfaces = match Interfaces::open() {
-        Ok(interfaces) => interfaces,
-        Err(error) => return Ok(Err(error)),
+/// How the machine shall end: somebody asked for that meanwhile.
+pub fn configure(ip: &Ip, events: &Events, signals: &Fd) -> core::result::Result<(), Ending> {
+    let opened = Interfaces::open().and_then(|all| all.bring_up(&name(b"lo"), 0).map(|()| all));
+    let all = match opened {
+        Ok(all) if ip.address() != NONE => all,
+        Ok(_) => return Ok(()),
+        Err(error) => {
+            say!(Failure, "network: lo: {}; does this kernel have CONFIG_INET?", error.errno());
+            return Ok(());
+        }
     };
-    let done = interfaces.bring_up(&name(b"lo"));
-    if done.is_err() || ip.address() == V4::default() {
-        return Ok(done);
+    let mut found = Found::default();
+    let waited = device::wait_for(c"network", WAIT, events, signals, &mut || {
+        found = Found::default();
+        each(&all, &mut |name, flags| found.see(ip.device(), name, flags));
+        (found.count > 0).then_some(Ok(()))
+    });
+    if let Err(Absent::Ended(ending)) = waited {
+        return Err(ending);
     }
-    let wanted = name(ip.device());
-    let what = if ip.device().is_empty() { c"a network interface" } else { shown(&wanted) };
-    device::wait_for(what, WAIT, events, signals, &mut || {
-        find(&interfaces, ip.device()).map(|name| give(&interfaces, &name, ip))
-    })
+    if found.count == 1 {
+        give(&all, &found, ip);
+    } else {
+        say_interfaces(&all, ip.device(), found.count);
+    }
+    Ok(())
+}
+
+/// Those that are meant: how many, and one of them.
+#[derive(Default)]
+struct Found {
+    name: Name,
+    flags: i32,
+    count: u32,
+}
+
+impl Found {
+    /// The one that is called as `wanted`, or else all that could have others on their line: no tunnel, and no dummy.
+    fn see(&mut self, wanted: &[u8], name: &Name, flags: i32) {
+        const KIND: i32 = libc::IFF_BROADCAST | libc::IFF_LOOPBACK | libc::IFF_NOARP;
+        if if wanted.is_empty() { flags & KIND == libc::IFF_BROADCAST } else { shown(name) == wanted } {
+            (self.name, self.flags) = (*name, flags);
+            self.count += 1;
+        }
+    }
+}
+
+/// Shows `see` each interface, with its flags.
+#[inline(never)]
+fn each(all: &Interfaces, see: &mut dyn FnMut(&Name, i32)) {
+    let Ok(directory) = fs::open(c"/sys/class/net", fs::READ | fs::DIRECTORY) else { return };
+    let mut names = Names::of(directory);
+    while let Some((found, _)) = names.next_name() {
+        let name = name(found.to_bytes());
+        // Not all that lies there is one.
+        if let Ok(flags) = all.flags(&name) {
+            see(&name, flags);
+        }
+    }
 }
 
 fn name(bytes: &[u8]) -> Name {
     let mut name = Name::default();
-    // A NUL stays behind it: the words were checked.
+    // A NUL stays behind it: no interface has a longer name.
     for (place, byte) in name.iter_mut().zip(bytes) {
         *place = *byte;
     }
     name
 }
 
-fn shown(name: &Name) -> &CStr {
-    CStr::from_bytes_until_nul(name).unwrap_or_default()
+fn shown(name: &Name) -> &[u8] {
+    bytes::before(name, 0)
 }
 
-/// The interface that is called so, or else the first that could have others on its line: no tunnel, and no dummy.
-fn find(interfaces: &Interfaces, wanted: &[u8]) -> Option<Name> {
-    const KIND: i32 = libc::IFF_BROADCAST | libc::IFF_LOOPBACK | libc::IFF_NOARP;
-    if !wanted.is_empty() {
-        return Some(name(wanted)).filter(|name| interfaces.flags(name).is_ok());
-    }
-    for number in 1..=MOST {
-        if let Ok(name) = interfaces.name(number)
-            && interfaces.flags(&name).is_ok_and(|flags| flags & KIND == libc::IFF_BROADCAST)
-        {
-            return Some(name);
-        }
-    }
-    None
+/// That none of them is the one, and which there are: that is usually the whole story.
+fn say_interfaces(all: &Interfaces, wanted: &[u8], count: u32) {
+    let mut line = Line::new(Level::Failure);
+    let wanted = if wanted.is_empty() { b"no interface" } else { wanted };
+    let why = match count {
+        0 => packed!(" came; is its driver built in or among modules?"),
+        _ => packed!(" is named in ip, and there are several; write which"),
+    };
+    put!(&mut line, "network: {}{} interfaces:", Show(wanted), why);
+    each(all, &mut |name, _| put!(&mut line, " {}", Show(shown(name))));
+    line.send();
 }
 
-/// Gives it what the words say. One that has an address was given it by the kernel, or by who was here before.
-fn give(interfaces: &Interfaces, name: &Name, ip: &Ip) -> Result<()> {
-    if interfaces.has_address(name) {
-        say!(Info, "network: {} has an address already, and keeps it", Show(shown(name).to_bytes()));
-        return Ok(());
+/// Gives it what the words say, in the order of these: their names, and what to try when one fails.
+#[inline(never)]
+fn give(all: &Interfaces, to: &Found, ip: &Ip) {
+    const PARTS: Packed = packed!(
+        "address\nis it one that a host can have?\nnetmask\nis it one of that address?\nup\nwhat does the kernel's log say of it?\n\
+         gateway\nit must be another host in the network of address and netmask\nname servers\n/run must be there, and have room"
+    );
+    let name = &to.name;
+    let whose = Show(shown(name));
+    // It was given by the kernel, or by who was here before; somebody may have a root by it.
+    if all.address(name).is_some_and(|other| other != ip.address()) {
+        return say!(Warning, "network: {} has another address already, and keeps it", whose);
     }
-    for (part, number) in [(Part::Address, ip.address()), (Part::Netmask, ip.netmask())] {
-        if number != V4::default() {
-            interfaces.set(name, part, number)?;
+    for part in 0..5 {
+        let done = match part {
+            0 => all.set(name, Part::Address, ip.address()),
+            1 if ip.netmask() != NONE => all.set(name, Part::Netmask, ip.netmask()),
+            2 => all.bring_up(name, to.flags),
+            3 if ip.gateway() != NONE => all.add_gateway(name, ip.gateway()),
+            4 => write_name_servers(&ip.name_servers()),
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            let [what, hint] = [2 * part, 2 * part + 1].map(|line| PARTS.line(line));
+            return say!(Failure, "network: {}: {}: {}; {}", whose, what, error.errno(), hint);
         }
     }
-    interfaces.bring_up(name)?;
-    if ip.gateway() != V4::default() {
-        interfaces.add_gateway(name, ip.gateway())?;
-    }
-    write_name_servers(&ip.name_servers())
 }
 
 fn write_name_servers(servers: &[&[u8]]) -> Result<()> {
@@ -100,5 +155,5 @@ fn write_name_servers(servers: &[&[u8]]) -> Result<()> {
         return Ok(());
     }
     fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
-    fs::open(NAME_SERVERS, fs::WRITE | fs::CREATE)?.write(&text).map(drop)
+    fs::open(NAME_SERVERS, fs::WRITE | fs::CREATE | fs::TRUNCATE)?.write(&text).map(drop)
 }

@@ -2,12 +2,12 @@
 
 use core::ffi::CStr;
 
-use super::wrong::Wrong;
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
 use crate::text::bytes::cut;
 use crate::text::cmdline::{Word, Words};
 use crate::text::duration::Millis;
+use crate::text::ip::Fault;
 use crate::text::message::Message;
 use crate::text::names;
 use crate::text::number;
@@ -72,9 +72,9 @@ const UNKNOWN: Packed = packed!("kernel command line: unknown word %1; see the d
 const UNKNOWN_NEAR: Packed = packed!("kernel command line: unknown word %1; did you mean %2");
 const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3");
 const ASKS: Packed = packed!(
-    "kernel command line: ip=%1 is for a kernel with CONFIG_IP_PNP, tinyo asks nobody for an address; write it here, or a \
-     DHCP client as a service"
+    "kernel command line: ip=%1 asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
 );
+const AGAIN: Packed = packed!("kernel command line: %1 is there twice; the last one counts");
 const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
 const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
 const CUT: Packed = packed!("kernel command line: too long to be read whole; write at most 4095 bytes");
@@ -156,7 +156,7 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
     };
     let Some(index) = names::position(NAMES, name) else { return unknown(name, warn) };
     let Some(word) = ALL.get(index) else { return };
-    let text = value.to_bytes();
+    let mut text = value.to_bytes();
     // Each arm says whether the value is one that can be.
     let good = match word {
         Name::Root => set(&mut line.root, value, !text.is_empty()),
@@ -166,8 +166,17 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
         Name::Console => set(&mut line.console, value, true),
         Name::Hostname => set(&mut line.hostname, value, value::is_host_name(text)),
         Name::Ip => match value::ip(text) {
-            Err(Wrong::Asks) => return warn(&Message { what: ASKS, with: [text, &[], &[]] }),
-            parsed => set(&mut line.ip, value, parsed.is_ok()),
+            Ok(_) => {
+                if line.ip.replace(value).is_some() {
+                    warn(&Message { what: AGAIN, with: [name, &[], &[]] });
+                }
+                true
+            }
+            Err(Fault::Asks) => return warn(&Message { what: ASKS, with: [text, &[], &[]] }),
+            Err(Fault::Field(field)) => {
+                text = field;
+                false
+            }
         },
         Name::Config => set(&mut line.config, value, value::is_path(text)),
         Name::RootWait => {

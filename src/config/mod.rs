@@ -36,6 +36,7 @@ pub use resources::Limits;
 pub use service::Service;
 
 use crate::limits;
+use crate::text::bytes::before;
 use crate::text::duration::Millis;
 use heapless::Vec;
 pub use name::Name;
@@ -143,6 +144,14 @@ impl<'a> Config<'a> {
     pub fn list(&self, list: List) -> &[&'a CStr] {
         let start = usize::from(list.start);
         self.words.get(start..start.saturating_add(usize::from(list.len))).unwrap_or(&[])
+    }
+
+    /// `hostname`, or else what `ip` calls the machine, up to the first dot: behind that is its NIS domain.
+    pub fn host_name(&self) -> Option<&'a [u8]> {
+        let own = self.hostname.map(CStr::to_bytes);
+        own.or_else(|| {
+            value::ip(self.ip?.to_bytes()).ok().map(|ip| before(ip.hostname(), b'.')).filter(|name| !name.is_empty())
+        })
     }
 
     /// A setting of the network that a service's container has not for itself.

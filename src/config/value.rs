@@ -27,7 +27,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Source => (is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
-        Type::Ip => return ip(text).map(|_| 0),
+        Type::Ip => (ip(text).is_ok(), if ip(text) == Err(Fault::Asks) { Wrong::Asks } else { Wrong::Ip }),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
@@ -256,12 +256,10 @@ pub fn is_host_name(text: &[u8]) -> bool {
 }
 
 /// What may be behind `ip =`.
-pub fn ip(text: &[u8]) -> Result<Ip<'_>, Wrong> {
-    match ip::parse(text) {
-        Ok(ip) if ip.hostname().is_empty() || is_host_name(ip.hostname()) => Ok(ip),
-        Err(Fault::Asks) => Err(Wrong::Asks),
-        _ => Err(Wrong::Ip),
-    }
+pub fn ip(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
+    let ip = ip::parse(text)?;
+    let name = ip.hostname();
+    if name.is_empty() || is_host_name(name) { Ok(ip) } else { Err(Fault::Field(name)) }
 }
 
 /// Of a host, a user or a kernel setting.

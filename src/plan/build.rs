@@ -45,11 +45,8 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
     if config.watchdog != Millis(0) {
         plan.push(Step::Watchdog(config.watchdog));
     }
-    // The last resort is a name among the address's words.
-    let other = config.ip.and_then(|word| value::ip(word.to_bytes()).ok()).map(|ip| ip.hostname());
-    let name = config.hostname.map(CStr::to_bytes).or(other.filter(|name| !name.is_empty()));
-    plan.extend(name.map(Step::Hostname).as_slice());
-    // A module may bring the sysctls that are set next, and those may say how an interface comes up.
+    plan.extend(config.host_name().map(Step::Hostname).as_slice());
+    // A module may bring the sysctls that are set next; those may be about the interface that comes up.
     each(plan, config.list(config.modules), Step::Module);
     each(plan, config.list(config.sysctl), Step::Sysctl);
     each(plan, config.ip.as_slice(), Step::Ip);
@@ -363,7 +360,9 @@ pub const NOTIFY: &[u8] = b"/run/tinyo/notify";
 /// What one process may use. Raising a limit and lowering a score are root's.
 fn allow<'c>(plan: &mut Plan<'c>, config: &'c Config, service: &'c Service) {
     each(plan, config.list(service.ulimits), Step::Ulimit);
-    plan.extend(service.oom_score.map(Step::OomScore).as_slice());
+    if let Some(score) = service.oom_score {
+        plan.push(Step::OomScore(score));
+    }
 }
 
 /// `A:B` to A and B; B is empty without a colon.

@@ -62,8 +62,9 @@ fn of_machine(text: &str) -> Vec<String> {
 fn a_machine_has_the_name_of_its_address_only_without_another() {
     assert_eq!(of_machine(""), [""; 0]);
     assert_eq!(of_machine("ip = 'off'"), ["configure network off"]);
-    assert_eq!(of_machine("ip = '::::box'"), ["set hostname box", "configure network ::::box"]);
-    assert_eq!(of_machine("hostname = 'mine'\nip = '::::box'")[0], "set hostname mine");
+    let line = "ip = '::::box.lan::off'";
+    assert_eq!(of_machine(line), ["set hostname box", "configure network ::::box.lan::off"]);
+    assert_eq!(of_machine(&format!("hostname = 'mine'\n{line}"))[0], "set hostname mine");
 }
 
 #[test]

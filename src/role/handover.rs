@@ -47,6 +47,9 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
         if mount(machine, root, &step).is_ok() && has_init(init) {
+            if init.is_some() && config.random_seed.is_some() {
+                say!(Warning, "random-seed: left to the init that is handed over to");
+            }
             return enter(machine, init);
         }
     }

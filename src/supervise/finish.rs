@@ -45,7 +45,7 @@ impl Work<'_> {
     fn carry_out(self) -> Result<()> {
         match self {
             Work::Signal(number) => process::kill_all(number),
-            Work::Seed(path) => seed::renew(path, false),
+            Work::Seed(path) => seed::renew(path),
             Work::Sync => {
                 power::sync();
                 Ok(())
@@ -127,12 +127,12 @@ pub fn end(end: End, machine: bool, signals: &Fd, seed: Option<&CStr>, farewell:
         farewell();
         process::exit(end.status.unwrap_or(0));
     }
-    if let Some(path) = seed {
-        // What is wrong with it was said when the machine came up.
-        let _ = bounded(Work::Seed(path), UNMOUNT, signals);
-    }
-    if let Err(error) = bounded(Work::Sync, SYNC, signals) {
-        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
+    for (work, name) in [(seed.map(Work::Seed), "random seed"), (Some(Work::Sync), "sync")] {
+        if let Some(work) = work
+            && let Err(error) = bounded(work, SYNC, signals)
+        {
+            say!(Failure, "{}: {}: {}; going on without it", end.ending.name(), name, error.errno());
+        }
     }
     let _ = bounded(Work::Free, UNMOUNT, signals);
     release(end.ending, signals);

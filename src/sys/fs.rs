@@ -34,6 +34,7 @@ pub const NO_FOLLOW: i32 = libc::O_NOFOLLOW;
 pub const NON_BLOCK: i32 = libc::O_NONBLOCK;
 pub const CREATE: i32 = libc::O_CREAT;
 pub const EXCLUSIVE: i32 = libc::O_EXCL;
+pub const TRUNCATE: i32 = libc::O_TRUNC;
 pub const APPEND: i32 = libc::O_APPEND;
 
 /// openat(2), never with a controlling terminal as a side effect.

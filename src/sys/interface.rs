@@ -3,7 +3,7 @@
 use super::error::{Call, Result, done};
 use super::fd::Fd;
 use super::net;
-use crate::text::ip::V4;
+use crate::text::ip::{NONE, V4};
 
 /// A name, with a NUL behind it: IFNAMSIZ.
 pub type Name = [u8; 16];
@@ -40,36 +40,31 @@ impl Interfaces {
 
     /// What the kernel answers to a request with a `value`.
     #[inline(never)]
-    fn ask(&self, request: u32, name: &Name, value: &[u8]) -> Result<Request> {
+    fn ask(&self, request: u32, name: &Name, value: &[u8]) -> Result<[u8; 24]> {
         let mut asked = Request { name: *name, value: [0; 24] };
         for (place, byte) in asked.value.iter_mut().zip(value) {
             *place = *byte;
         }
         // SAFETY: each of these requests reads an ifreq, and may write to it.
         done(Call::Ioctl, unsafe { libc::ioctl(self.0.raw(), request as _, &raw mut asked) })?;
-        Ok(asked)
-    }
-
-    /// SIOCGIFNAME: the interface with this number, from 1 on. ENODEV: there is none.
-    pub fn name(&self, number: u32) -> Result<Name> {
-        self.ask(libc::SIOCGIFNAME as u32, &Name::default(), &number.to_ne_bytes()).map(|asked| asked.name)
+        Ok(asked.value)
     }
 
     /// SIOCGIFFLAGS: IFF_UP and its like. ENODEV: there is no such interface.
     pub fn flags(&self, name: &Name) -> Result<i32> {
-        let asked = self.ask(libc::SIOCGIFFLAGS as u32, name, &[])?;
-        Ok(i32::from(u16::from_ne_bytes([asked.value[0], asked.value[1]])))
+        let [low, high, ..] = self.ask(libc::SIOCGIFFLAGS as u32, name, &[])?;
+        Ok(i32::from(u16::from_ne_bytes([low, high])))
     }
 
-    /// SIOCSIFFLAGS: up, and what else it has.
-    pub fn bring_up(&self, name: &Name) -> Result<()> {
-        let flags = self.flags(name)? | libc::IFF_UP;
-        self.ask(libc::SIOCSIFFLAGS as u32, name, &flags.to_ne_bytes()).map(drop)
+    /// SIOCSIFFLAGS: up, and what else it has by its `flags`.
+    pub fn bring_up(&self, name: &Name, flags: i32) -> Result<()> {
+        self.ask(libc::SIOCSIFFLAGS as u32, name, &(flags | libc::IFF_UP).to_ne_bytes()).map(drop)
     }
 
-    /// SIOCGIFADDR: somebody has given it an address.
-    pub fn has_address(&self, name: &Name) -> bool {
-        self.ask(libc::SIOCGIFADDR as u32, name, &address(V4::default())).is_ok()
+    /// SIOCGIFADDR: what somebody has given it.
+    pub fn address(&self, name: &Name) -> Option<V4> {
+        let [_, _, _, _, a, b, c, d, ..] = self.ask(libc::SIOCGIFADDR as u32, name, &address(NONE)).ok()?;
+        Some([a, b, c, d])
     }
 
     /// SIOCSIFADDR, which sets the netmask of the address's class too, or SIOCSIFNETMASK.
@@ -77,7 +72,7 @@ impl Interfaces {
         self.ask(what as u32, name, &address(to)).map(drop)
     }
 
-    /// SIOCADDRT: the way to everywhere else. ENETUNREACH: none leads to the gateway itself.
+    /// SIOCADDRT: the way to everywhere else; fine when there is that one. ENETUNREACH: none leads to the gateway itself.
     pub fn add_gateway(&self, name: &Name, gateway: V4) -> Result<()> {
         const UP_BY_GATEWAY: u64 = 1 | 2;
         // `struct rtentry` in words, little-endian as both machines are: a `sockaddr_in` of all addresses, with the mask of
@@ -88,7 +83,10 @@ impl Interfaces {
         route[7] = UP_BY_GATEWAY;
         route[11] = name.as_ptr() as u64;
         // SAFETY: the kernel reads the route, and the name that it points to.
-        done(Call::Ioctl, unsafe { libc::ioctl(self.0.raw(), libc::SIOCADDRT as _, route.as_ptr()) })
+        match done(Call::Ioctl, unsafe { libc::ioctl(self.0.raw(), libc::SIOCADDRT as _, route.as_ptr()) }) {
+            Err(error) if error.is(libc::EEXIST) => Ok(()),
+            done => done,
+        }
     }
 }
 

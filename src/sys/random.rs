@@ -7,7 +7,7 @@ use super::fs;
 pub type Seed = [u8; 32];
 
 /// The most that is added at once: what other inits keep in a file.
-const MOST: usize = 512;
+pub const MOST: usize = 512;
 
 /// getrandom(2): None as long as the kernel's own are not random enough for a key, unless we `wait` for that, a second or so
 /// from Linux 5.4 on and perhaps for ever before.

@@ -129,16 +129,16 @@ fn keys() {
         (
             "ip = 'dhcp'",
             &[
-                "1:6 ip cannot be \"dhcp\": tinyo asks nobody for an address; write it here, or a DHCP client as a service",
+                "1:6 ip = \"dhcp\" asks others for an address, tinyo does not; write it here, or a DHCP client as a service",
             ],
         ),
         (
             "ip = '10.0.0.2/24'",
-            &["1:6 \"10.0.0.2/24\" is no address; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+            &["1:6 ip cannot have \"10.0.0.2/24\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
         ),
         (
             "ip = '10.0.0.2::::-box'",
-            &["1:6 \"10.0.0.2::::-box\" is no address; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+            &["1:6 ip cannot have \"-box\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
         ),
         ("random-seed = 'seed'", &["1:15 \"seed\" is no absolute path; write random-seed = \"/seed\""]),
         ("watchdog = 'on'", &["1:12 \"on\" is no duration; write a number with ms, s, m or h, as watchdog = \"5s\""]),

@@ -97,10 +97,11 @@ fn warnings() {
         ("ip=10.0.0.2/24", wrong("ip", "10.0.0.2/24", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
         (
             "ip=:::::eth0:dhcp",
-            "ip=:::::eth0:dhcp is for a kernel with CONFIG_IP_PNP, tinyo asks nobody for an address; write it here, or a DHCP \
-             client as a service"
+            "ip=:::::eth0:dhcp asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
                 .into(),
         ),
+        ("ip=1.2.3.4:::255.0.255.0", wrong("ip", "255.0.255.0", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
+        ("ip=10.0.0.3 ip=10.0.0.4", "ip is there twice; the last one counts".into()),
         ("tinyo.config=x", wrong("tinyo.config", "x", "/etc/tinyo.toml")),
         ("tinyo.log=loud", wrong("tinyo.log", "loud", "quiet|info|debug")),
         ("tinyo.on-exit=none", wrong("tinyo.on-exit", "none", "poweroff|reboot|halt")),
@@ -157,8 +158,7 @@ fn the_line_wins() {
     config.ip = Some(c"10.0.0.2::::file");
     apply(&accept(""), &mut config);
     assert_eq!(config.ip, Some(c"10.0.0.2::::file"));
-    // The last one, as the kernel takes them one over the other.
-    apply(&accept("ip=10.0.0.3 ip=10.0.0.4"), &mut config);
+    apply(&accept("ip=10.0.0.4"), &mut config);
     assert_eq!(config.ip, Some(c"10.0.0.4"));
     for (root, source) in config.roots.iter().zip([c"/dev/a", c"/dev/b"]) {
         let expected = Root {
