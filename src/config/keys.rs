@@ -28,6 +28,8 @@ pub enum Type {
     /// The same, or `gpt-auto`.
     RootSource,
     HostName,
+    /// The kernel's `ip=`.
+    Ip,
     User,
     Signal,
     Time,
@@ -62,8 +64,6 @@ pub enum Type {
     Ready,
     /// The name of one service.
     Name,
-    /// Known, and to come.
-    NotYet,
     List(Item),
 }
 
@@ -125,6 +125,8 @@ keys! {
         OnFailure "on-failure" Type::OnFailure,
         Watchdog "watchdog" Type::Time,
         WatchdogStop "watchdog-stop" Type::WatchdogStop,
+        Ip "ip" Type::Ip,
+        RandomSeed "random-seed" Type::Path,
     }
     Root {
         RootSource "source" Type::RootSource,
@@ -214,7 +216,7 @@ impl Field {
     }
 
     pub fn kind(self) -> Type {
-        FIELDS.get(self as usize).map_or(Type::NotYet, |(_, kind)| *kind)
+        FIELDS.get(self as usize).map_or(Type::Boolean, |(_, kind)| *kind)
     }
 }
 
@@ -225,9 +227,6 @@ impl Table {
         FIELDS.get(self.first().wrapping_add(index)).copied()
     }
 }
-
-/// Keys of a later version, of any table.
-pub const LATER: &str = "ip";
 
 /// The words that a value of this type can be, in the order of the enum that it becomes; of a number what it is, and what to
 /// write.

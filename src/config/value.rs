@@ -8,6 +8,7 @@ use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
+use crate::text::ip::{self, Fault, Ip};
 use crate::text::names::is_dash;
 use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
@@ -28,6 +29,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::RootSource => (text == b"gpt-auto" || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
+        Type::Ip => (ip(text).is_ok(), if ip(text) == Err(Fault::Asks) { Wrong::Asks } else { Wrong::Ip }),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
@@ -63,7 +65,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
             };
             return names::position(words(kind), text).map(|index| index as u64).ok_or(what);
         }
-        Type::Boolean | Type::Text | Type::Name | Type::NotYet | Type::List(_) => (true, Wrong::Empty),
+        Type::Boolean | Type::Text | Type::Name | Type::List(_) => (true, Wrong::Empty),
     };
     if holds { Ok(0) } else { Err(what) }
 }
@@ -259,6 +261,13 @@ pub fn is_init(text: &[u8]) -> bool {
 /// What may be behind `hostname =`: what a DNS label may have, dots and `_`, within sethostname(2)'s 64 bytes.
 pub fn is_host_name(text: &[u8]) -> bool {
     text.len() <= 64 && text.first().is_some_and(u8::is_ascii_alphanumeric) && all(text, is_name)
+}
+
+/// What may be behind `ip =`.
+pub fn ip(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
+    let ip = ip::parse(text)?;
+    let name = ip.hostname();
+    if name.is_empty() || is_host_name(name) { Ok(ip) } else { Err(Fault::Field(name)) }
 }
 
 /// Of a host, a user or a kernel setting.

@@ -25,7 +25,6 @@ texts!(Wrong {
 
     UnknownKey = "unknown key %1; write one of %2",
     UnknownKeyNear = "unknown key %1; did you mean %2",
-    NotYet = "%1 is not in this version of tinyo; remove it",
     StopInside = "%1 does not go with a container in this version of tinyo; remove it",
     KeyTwice = "%1 is there twice; write one line",
     AtTop = "%1 does not belong here; move it above the first [table]",
@@ -55,6 +54,8 @@ texts!(Wrong {
     Group = "\"%2\" is no group; write its name or number",
     Amount = "%1 is %3",
     HostName = "\"%2\" is no host name; write at most 64 letters, digits, - and dots, a letter or digit first",
+    Ip = "%1 cannot have \"%2\" there; write %1 = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\"",
+    Asks = "%1 = \"%2\" asks others for an address, tinyo does not; write it here, or a DHCP client as a service",
     Source = "\"%2\" is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR",
     Log = "%1 cannot be \"%2\"; write one of %3, service:NAME, or an absolute path",
     Network = "%1 cannot be \"%2\"; write one of %3, service:NAME, or netns:/PATH",

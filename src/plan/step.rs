@@ -65,6 +65,10 @@ steps! {
     GoOn = "go on in the new root",
     Hostname(&'a [u8]) = "set hostname %1",
     Watchdog(Millis) = "open /dev/watchdog ",
+    /// `lo` up, and the address that the words say ([`crate::text::ip`]).
+    Ip(&'a CStr) = "configure network %1",
+    /// Of an earlier boot: what this one's random numbers are made of too.
+    Seed(&'a CStr) = "take random seed %1",
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
@@ -214,6 +218,8 @@ impl<'a> Step<'a> {
             | Step::Join(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
+            | Step::Ip(word)
+            | Step::Seed(word)
             | Step::HandOver(word)
             | Step::EnvFile(word)
             | Step::Lower(word)

@@ -57,6 +57,9 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             match switch::switch_root() {
                 Ok(()) => {
                     machine.events.modules(Modules::forget);
+                    if init.is_some() && config.random_seed.is_some() {
+                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    }
                     return init.map_or(Ok(()), |init| become_init(machine, init));
                 }
                 Err(error) => {

@@ -10,6 +10,7 @@ mod leftovers;
 mod limited;
 mod options;
 mod output;
+mod own;
 mod report;
 mod run;
 mod source;
