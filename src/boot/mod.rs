@@ -3,5 +3,6 @@
 pub mod device;
 pub mod find;
 pub mod modules;
+pub mod overlay;
 pub mod root;
 pub mod switch;

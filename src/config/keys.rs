@@ -49,6 +49,8 @@ pub enum Type {
     Log,
     /// `tmpfs[:SIZE]` or a path.
     Overlay,
+    /// `tmpfs[:SIZE]` or a device.
+    RootOverlay,
     Network,
     Seccomp,
     Userns,
@@ -131,6 +133,7 @@ keys! {
         RootReadOnly "read-only" Type::Boolean,
         RootWait "wait" Type::Wait,
         RootInit "init" Type::Init,
+        RootOverlay "overlay" Type::RootOverlay,
     }
     Mount {
         MountSource "source" Type::Source,

@@ -196,11 +196,18 @@ pub struct Root<'a> {
     pub read_only: bool,
     pub wait: Wait,
     pub init: Option<&'a CStr>,
+    /// What is written goes there: `tmpfs[:SIZE]`, or a device.
+    pub overlay: Option<&'a CStr>,
 }
 
 impl<'a> Root<'a> {
     pub const fn new(source: &'a CStr) -> Self {
-        Root { source, fstype: None, options: None, read_only: false, wait: Wait::Default, init: None }
+        Root { source, fstype: None, options: None, read_only: false, wait: Wait::Default, init: None, overlay: None }
+    }
+
+    /// Under an overlay nothing is written to it.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only || self.overlay.is_some()
     }
 }
 

@@ -170,6 +170,11 @@ impl Step<'_> {
         }
     }
 
+    /// The overlay of the machine's own root: where what is written goes.
+    pub const fn over_root(layers: &CStr) -> Step<'_> {
+        Step::Overlay { layers, read_only: false, devices: true }
+    }
+
     /// What comes after it is not ours.
     pub fn is_last(&self) -> bool {
         matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
@@ -189,7 +194,7 @@ impl<'a> Step<'a> {
                 [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
             }
             Step::MountRoot(root) => {
-                let ro = if root.read_only { b"ro" } else { b"rw" };
+                let ro = if root.is_read_only() { b"ro" } else { b"rw" };
                 [root.source.to_bytes(), of(root.fstype), of(root.options), ro, NONE]
             }
             Step::Link { target, path } => [path.to_bytes(), target.to_bytes(), NONE, NONE, NONE],

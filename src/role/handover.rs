@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
 use crate::boot::device::{self, Absent};
 use crate::boot::switch;
-use crate::boot::{find, root};
+use crate::boot::{find, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
@@ -14,7 +14,7 @@ use crate::supervise::End;
 use crate::sys::error::Error;
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
-use crate::sys::{mount, power, signal};
+use crate::sys::{power, signal};
 use crate::text::bytes::{self, Path};
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
@@ -49,17 +49,14 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_err() {
-            continue;
-        }
-        if has_init(init) {
+        if mount(machine, root, &step).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => return init.map_or(Ok(()), |init| become_init(machine, init)),
                 Err(error) => say!(Failure, "root: switching to {}: {}", Show(root.source.to_bytes()), error),
             }
         }
         // For the next one to be tried.
-        let _ = mount::unmount(root::PLACE, true);
+        overlay::undo();
     }
     Err(Stuck)
 }
@@ -80,18 +77,25 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
 
 #[inline(never)]
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    match root::mount_root(root, &machine.events, &machine.signals) {
-        Ok(Ok(())) => {
-            say!(Info, "root: {} is there", Show(root.source.to_bytes()));
-            Ok(())
+    let (events, signals) = (&machine.events, &machine.signals);
+    let mut step = *step;
+    let mut done = root::mount_root(root, root::PLACE, events, signals);
+    if matches!(done, Ok(Ok(()))) {
+        say!(Info, "root: {} is there", Show(root.source.to_bytes()));
+        if let Some(layers) = root.overlay {
+            step = Step::over_root(layers);
+            done = overlay::lay(layers, events, signals);
         }
+    }
+    match done {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            say_failure(step, error);
+            say_failure(&step, error);
             Err(Stuck)
         }
         Err(Absent::TimedOut) => {
             let mut line = Line::new(Level::Failure);
-            put!(&mut line, "{}: it did not come", *step);
+            put!(&mut line, "{}: it did not come", step);
             device::write_block_devices(&mut line);
             line.send();
             Err(Stuck)

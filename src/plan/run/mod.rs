@@ -13,7 +13,7 @@ mod handed;
 mod identity;
 mod isolation;
 pub mod machine;
-mod root;
+pub mod root;
 pub mod users;
 
 use core::cell::Cell;
