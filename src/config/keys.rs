@@ -53,6 +53,8 @@ pub enum Type {
     Log,
     /// `tmpfs[:SIZE]` or a path.
     Overlay,
+    /// `tmpfs[:SIZE]` or a device.
+    RootOverlay,
     Network,
     Seccomp,
     Userns,
@@ -137,6 +139,7 @@ keys! {
         RootInit "init" Type::Init,
         RootImage "image" Type::Path,
         RootFsck "fsck" Type::Boolean,
+        RootOverlay "overlay" Type::RootOverlay,
     }
     Mount {
         MountSource "source" Type::Source,

@@ -225,12 +225,19 @@ pub struct Root<'a> {
     pub image: Option<&'a CStr>,
     /// The source is checked before it is mounted.
     pub fsck: bool,
+    /// What is written goes there: `tmpfs[:SIZE]`, or a device.
+    pub overlay: Option<&'a CStr>,
 }
 
 impl<'a> Root<'a> {
     pub const fn new(source: &'a CStr) -> Self {
-        let (fstype, options, init, image) = (None, None, None, None);
-        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false }
+        let (fstype, options, init, image, overlay) = (None, None, None, None, None);
+        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false, overlay }
+    }
+
+    /// Under an overlay nothing is written to it.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only || self.overlay.is_some()
     }
 }
 

@@ -42,6 +42,7 @@ impl<'a> Config<'a> {
                 Field::RootInit => return root.init = Some(text),
                 Field::RootImage => return root.image = Some(text),
                 Field::RootFsck => return root.fsck = yes,
+                Field::RootOverlay => return root.overlay = Some(text),
                 _ => {}
             }
         }

@@ -71,6 +71,7 @@ texts!(Wrong {
     Volume = "\"%2\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
     NamedVolume = "\"%2\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
     Overlay = "\"%2\" is no overlay; write %1 = \"tmpfs:64M\", or the path of a directory",
+    RootOverlay = "\"%2\" is no overlay; write %1 = \"tmpfs:64M\", or a device, as /dev/NAME or LABEL=",
     Tmpfs = "\"%2\" is no tmpfs; write \"/PATH\" or \"/PATH:OPTIONS\"",
     Device = "\"%2\" is no device; write \"/dev/NAME\" or \"/SOURCE:/dev/TARGET\"",
     DeviceTarget = "\"%2\" is not below /dev in the container; write \"/SOURCE:/dev/TARGET\"",

@@ -52,7 +52,7 @@ hints! {
     Root | Lower, NO_LOOP => "modprobe loop",
     Root | Lower | Overlay, EBUSY => "another container has it to write to",
     Root | Lower, EINVAL | EUCLEAN | CUT_SHORT => "is it whole?",
-    Overlay, ENODEV => "modprobe overlay",
+    Overlay, ENODEV => "modprobe overlay, or list it among modules",
     Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
     Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",
     Overlay, ESTALE => "it belongs to another root",

@@ -174,6 +174,11 @@ impl Step<'_> {
         }
     }
 
+    /// The overlay of the machine's own root: where what is written goes.
+    pub const fn over_root(layers: &CStr) -> Step<'_> {
+        Step::Overlay { layers, read_only: false, devices: true }
+    }
+
     /// What comes after it is not ours.
     pub fn is_last(&self) -> bool {
         matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
@@ -193,7 +198,7 @@ impl<'a> Step<'a> {
                 [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
             }
             Step::MountRoot(root) => {
-                let ro = if root.read_only { b"ro" } else { b"rw" };
+                let ro = if root.is_read_only() { b"ro" } else { b"rw" };
                 let source = if root.source.is_empty() { of(root.image) } else { root.source.to_bytes() };
                 [source, of(root.fstype), of(root.options), ro, if root.fsck { b"fsck" } else { NONE }]
             }

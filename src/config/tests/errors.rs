@@ -235,6 +235,7 @@ fn values_of_a_service() {
 
 #[test]
 fn values_of_the_machine() {
+    let overlay = "is no overlay; write overlay = \"tmpfs:64M\", or a device, as /dev/NAME or LABEL=";
     let long = "h".repeat(65);
     let source = "is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR";
     let host = "is no host name; write at most 64 letters, digits, - and dots, a letter or digit first";
@@ -262,6 +263,8 @@ fn values_of_the_machine() {
             "[root]\nsource = 'x'\ninit = 'init'".into(),
             "3:8 \"init\" is no absolute path; write init = \"/init\"".into(),
         ),
+        ("[root]\nsource = 'x'\noverlay = 'tmpfs:1'".into(), format!("3:11 \"tmpfs:1\" {overlay}")),
+        ("[root]\nsource = 'x'\noverlay = '/data'".into(), format!("3:11 \"/data\" {overlay}")),
         (
             "[[mount]]\nsource = 'x'\ntarget = 'x'".into(),
             "3:10 \"x\" is no absolute path; write target = \"/x\"".into(),

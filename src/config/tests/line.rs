@@ -170,6 +170,7 @@ fn the_line_wins() {
             read_only: true,
             wait: Wait::Forever,
             init: Some(c"/new"),
+            overlay: None,
         };
         assert_eq!(*root, expected);
     }
