@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::boot::{Machine, Stuck, say_failure};
+use super::ending::farewell_and_end;
 use super::usr;
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
@@ -11,7 +12,7 @@ use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
-use crate::plan::{Step, build};
+use crate::plan::{Step, machine};
 use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::{self, Error};
@@ -52,7 +53,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        let [step, _] = build::root(root, init);
+        let [step, _] = machine::root(root, init);
         if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => {
