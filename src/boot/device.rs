@@ -30,8 +30,8 @@ const REMINDER: u64 = 5_000;
 pub struct Events(Option<Fd>, Cell<Option<&'static mut Modules>>);
 
 impl Events {
-    pub fn open(mounts: bool, modules: Option<&'static mut Modules>) -> Events {
-        let listen = mounts || modules.as_ref().is_some_and(|modules| modules.is_auto());
+    pub fn open(awaited: bool, modules: Option<&'static mut Modules>) -> Events {
+        let listen = awaited || modules.as_ref().is_some_and(|modules| modules.is_auto());
         // A kernel without CONFIG_NET has none: then the wait below looks again at each reminder.
         Events(if listen { net::device_events().ok() } else { None }, Cell::new(modules))
     }
@@ -78,13 +78,13 @@ impl Events {
         self.1.set(modules);
     }
 
-    /// With `modules = ["auto"]`: whether there is a module of this file system, by now loaded.
+    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, by now loaded.
     #[inline(never)]
-    pub fn demand(&self, fstype: &CStr) -> bool {
+    pub fn demand(&self, name: &[&[u8]; 2]) -> bool {
         let mut found = false;
-        let mut name = Path::new();
-        if bytes::path(&[b"fs-", fstype.to_bytes()], &mut name).is_some() {
-            self.modules(&mut |modules| found = modules.is_auto() && modules.demand(before(&name, 0)));
+        let mut whole = Path::new();
+        if bytes::path(name, &mut whole).is_some() {
+            self.modules(&mut |modules| found = modules.is_auto() && modules.demand(before(&whole, 0)));
         }
         found
     }

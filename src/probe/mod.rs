@@ -15,6 +15,8 @@ pub mod alias;
 pub mod cgroup;
 pub mod credentials;
 pub mod disk;
+pub mod executable;
+pub mod fstab;
 pub mod keyed;
 pub mod magic;
 pub mod modules;
