@@ -1,6 +1,6 @@
 //! Lines of modules.dep(5): `PATH: DEPENDENCY...`, all of them, the one to load first at the end.
 
-use crate::text::bytes::{before, cut, last_part};
+use crate::text::bytes::{before, cut, has, last_part};
 use crate::text::names::{is_dash, same};
 use heapless::Vec;
 
@@ -15,7 +15,7 @@ pub struct Module<'a> {
 /// Reads a line.
 pub fn parse(line: &[u8]) -> Option<Module<'_>> {
     let (path, needs) = cut(line, b':');
-    (needs.is_some() && !path.is_empty()).then_some(Module { path, line })
+    (needs.is_some() && !path.is_empty() && !has(path, b' ')).then_some(Module { path, line })
 }
 
 /// Reads a line of modules.builtin: a path alone.
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_line_is_none() {
-        for line in ["", "kernel/a.ko", ": a"] {
+        for line in ["", "kernel/a.ko", ": a", "a b.ko: c.ko"] {
             assert_eq!(parse(line.as_bytes()), None, "{line:?}");
         }
     }
