@@ -1,7 +1,11 @@
 //! A root under an overlay: a busybox userland in a squashfs, as examples/squashfs.toml says, whose changes go to a disk or
 //! to memory.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
@@ -77,12 +81,12 @@ fn state(boot: &mut Boot, name: &str, options: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn debugfs(path: &PathBuf, request: &str) -> Result<()> {
+fn debugfs(path: &Path, request: &str) -> Result<()> {
     tool("debugfs", ["-w".as_ref(), "-R".as_ref(), request.as_ref(), path.as_os_str()], "")
 }
 
 /// What e2fsck says of the disk without touching it, and its superblock.
-fn examine(path: &PathBuf) -> Result<String> {
+fn examine(path: &Path) -> Result<String> {
     let mut found = String::new();
     for (program, option) in [("e2fsck", "-fn"), ("dumpe2fs", "-h")] {
         let said = Command::new(format!("/usr/sbin/{program}")).arg(option).arg(path).output();
