@@ -9,12 +9,21 @@ use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
+
+/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
+/// are not those of the whole.
+pub fn make_places(places: &[&CStr]) -> Result<()> {
+    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
+}
 
 /// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
@@ -30,7 +39,13 @@ pub fn mount_root(
     let _ = make_directories(target);
     let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
-        if !find::device(wanted.source, wanted.fstype, &mut place) {
+        let mut wanted = *wanted;
+        if wanted.source == find::GPT_AUTO {
+            match find::root_partition(&mut place)? {
+                Ok(read_only) => wanted.read_only |= read_only,
+                Err(error) => return Some(Err(error)),
+            }
+        } else if !find::device(wanted.source, wanted.fstype, &mut place) {
             return None;
         }
         let source = bytes::terminated(&place).unwrap_or_default();
@@ -41,22 +56,24 @@ pub fn mount_root(
                 failed => return Some(failed),
             }
         }
-        match mount_as(source, device, wanted, target) {
+        match mount_as(source, device, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
+            // Its node went while it was being mounted: it may come again.
+            Err(_) if device && device::look(source).is_none() => None,
             done => Some(done),
         }
     })
 }
 
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
-fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr) -> Result<()> {
+fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &Events) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
     let flags = parsed.flags | if wanted.is_read_only() { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-    let once = |fstype: Option<&CStr>| {
+    let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
             Some(fstype) => mount::mount(source, target, fstype, flags, data),
             None => mount_as_any(source, target, flags, data),
@@ -67,6 +84,14 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr) -> Result
             }
             done => done,
         }
+    };
+    let once = |fstype: Option<&CStr>| match again(fstype) {
+        Err(error)
+            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
+        {
+            again(fstype)
+        }
+        done => done,
     };
     if let Some(types) = wanted.fstype {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));

@@ -3,19 +3,23 @@
 use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::usr;
 use crate::boot::device::{self, Absent};
+use crate::boot::modules::Modules;
 use crate::boot::switch;
-use crate::boot::{find, overlay, root};
+use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
 use crate::plan::{Step, build};
+use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
-use crate::sys::error::Error;
+use crate::sys::error::{self, Error};
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
-use crate::sys::{power, signal};
+use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
+use crate::text::packed::packed;
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
 
@@ -49,14 +53,25 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_ok() && has_init(init) {
+        if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
-                Ok(()) => return init.map_or(Ok(()), |init| become_init(machine, init)),
-                Err(error) => say!(Failure, "root: switching to {}: {}", Show(root.source.to_bytes()), error),
+                Ok(()) => {
+                    machine.events.modules(Modules::forget);
+                    if init.is_some() && config.random_seed.is_some() {
+                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    }
+                    return init.map_or(Ok(()), |init| become_init(machine, init));
+                }
+                Err(error) => {
+                    let name = root.image.unwrap_or(root.source);
+                    say!(Failure, "root: switching to {}: {}", Show(name.to_bytes()), error);
+                }
             }
         }
         // For the next one to be tried.
-        overlay::undo();
+        for place in &[root::PLACE, overlay::UPPER, overlay::LOWER, image::SOURCE] {
+            let _ = mount::unmount(place, true);
+        }
     }
     Err(Stuck)
 }
@@ -75,27 +90,55 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
     }
 }
 
-#[inline(never)]
+/// All of it, with what is laid over it.
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    let (events, signals) = (&machine.events, &machine.signals);
-    let mut step = *step;
-    let mut done = root::mount_root(root, root::PLACE, events, signals);
-    if matches!(done, Ok(Ok(()))) {
-        say!(Info, "root: {} is there", Show(root.source.to_bytes()));
-        if let Some(layers) = root.overlay {
-            step = Step::over_root(layers);
-            done = overlay::lay(layers, events, signals);
-        }
+    mount_plain(machine, root, step)?;
+    let Some(layers) = root.overlay else { return Ok(()) };
+    settle(machine, overlay::lay(layers, &machine.events, &machine.signals), &Step::over_root(layers))
+}
+
+/// The source, and the image in it.
+fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
+    let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
+    if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
+        mount_source(machine, root, image::SOURCE, step)?;
     }
+    let Err(error) = image::mount(root, image, &machine.events) else {
+        say!(Info, "root: image {} is there", Show(image.to_bytes()));
+        return Ok(());
+    };
+    // Why it is none is why it would be no container's root.
+    let container = Step::Root { path: image, read_only: true, devices: true };
+    let hint = match error.is(NO_LOOP) {
+        true => packed!("is loop among modules?"),
+        false => container.hint(i32::from(error.errno().0)),
+    };
+    let before = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "root: image {}: {}{}{}", Show(image.to_bytes()), error.errno(), before, hint);
+    Err(Stuck)
+}
+
+#[inline(never)]
+pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
+    say!(Info, "root: {} is there", Show(root.source.to_bytes()));
+    Ok(())
+}
+
+/// Says what went wrong.
+#[inline(never)]
+fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Step) -> Result<(), Stuck> {
     match done {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            say_failure(&step, error);
+            say_failure(step, error);
             Err(Stuck)
         }
         Err(Absent::TimedOut) => {
             let mut line = Line::new(Level::Failure);
-            put!(&mut line, "{}: it did not come", step);
+            put!(&mut line, "{}: it did not come", *step);
             device::write_block_devices(&mut line);
             line.send();
             Err(Stuck)

@@ -145,6 +145,10 @@ fn write_plans(config: &Config, out: &mut Output) {
             write_steps(&[step], out);
         }
     }
+    if let Some(path) = config.random_seed {
+        section(out, "seed");
+        write_steps(&[Step::Seed(path)], out);
+    }
     for service in &config.services {
         put!(out, "service {}", service.name);
         write_heading(config, service, out);

@@ -20,6 +20,8 @@ fn the_machine() {
     let config = accept(
         r#"
         hostname = "gateway"
+        ip = "10.0.2.15::10.0.2.2::other:eth0"
+        random-seed = "/var/lib/seed"
         modules = ["i2c-dev", "ext4"]
         sysctl = ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]
         on-failure = "reboot"
@@ -43,10 +45,14 @@ fn the_machine() {
         "#,
     );
     assert_eq!(config.hostname, Some(c"gateway"));
+    assert_eq!(config.ip, Some(c"10.0.2.15::10.0.2.2::other:eth0"));
+    assert_eq!(config.random_seed, Some(c"/var/lib/seed"));
     assert_eq!(words(&config, config.modules), ["i2c-dev", "ext4"]);
     assert_eq!(words(&config, config.sysctl), ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]);
     assert_eq!(config.on_failure, OnFailure::Reboot);
     let first = Root {
+        image: None,
+        fsck: false,
         source: c"/dev/disk/by-partlabel/rootfs",
         fstype: Some(c"ext4"),
         options: Some(c"noatime"),

@@ -7,7 +7,7 @@ use super::bind::{bind, restrict};
 use super::users;
 use crate::config::value;
 use crate::plan::Users;
-use crate::probe::superblock::{self, EXT4, HEAD_BYTES, NEVER_WRITTEN};
+use crate::probe::superblock::{self, CUT_SHORT, EXT4, HEAD_BYTES, NEVER_WRITTEN};
 use crate::put;
 use crate::sys::block;
 use crate::sys::error::{Call, Error, Result};
@@ -59,39 +59,57 @@ fn lay(read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     Ok(())
 }
 
-/// Mounts the file system in a file. What it is, its first bytes say, not its name, and the kernel is not left to guess.
+/// Makes a disk of the file at `place`, whose name goes to `name`. What file system is in it, its first bytes say, not its name,
+/// and the kernel is not left to guess.
 #[inline(never)]
-fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+pub fn attach<'n>(place: &Fd, writable: bool, name: &'n mut block::Name) -> Result<(Fd, &'n CStr, &'static CStr)> {
     // Looked at before it is opened: a fifo would block, and opening may start a device.
-    if !fs::file_status(&fs::open_at(from, path, fs::PLACE)?)?.is_regular() {
+    let status = fs::file_status(place)?;
+    let own = place.name();
+    let open = |flags| fs::open(terminated(&own).unwrap_or_default(), flags);
+    if !status.is_regular() {
         return Err(Error::new(Call::Open, libc::ENOTDIR));
     }
-    let mut file = fs::open_at(from, path, fs::READ)?;
+    let mut file = open(fs::READ)?;
     let mut head = [0; HEAD_BYTES];
     let length = file.read_to_end(&mut head)?;
+    let head = head.get(..length).unwrap_or_default();
     let reason = |reason| Error::new(Call::Mount, reason);
-    let fstype = superblock::recognise(head.get(..length).unwrap_or_default()).map_err(reason)?;
+    let fstype = superblock::recognise(head).map_err(reason)?;
+    if superblock::bytes_of(head) > status.size() {
+        return Err(reason(CUT_SHORT));
+    }
     if writable {
         if fstype != EXT4 {
             return Err(reason(NEVER_WRITTEN));
         }
-        file = fs::open_at(from, path, fs::READ_WRITE)?;
+        file = open(fs::READ_WRITE)?;
     }
     // Two who write to one file system through a disk each destroy it. The loop device keeps our open file, and with it the
     // lock, for as long as it is mounted.
     if !fs::lock(&file, writable) {
         return Err(reason(libc::EBUSY));
     }
+    let (disk, name) = block::attach(&file, writable, name)?;
+    Ok((disk, name, fstype))
+}
+
+fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let mut name = block::Name::new();
-    let (_disk, name) = block::attach(&file, writable, &mut name)?;
+    let (_disk, name, fstype) = attach(&fs::open_at(from, path, fs::PLACE)?, writable, &mut name)?;
     place.spot.enter()?;
     fs::make_directory(At::Cwd, c"image", 0o700)?;
+    mount_disk(name, c"image", fstype, writable)?;
+    fs::open(c"image", fs::PLACE)
+}
+
+/// Mounts what was attached.
+pub fn mount_disk(name: &CStr, target: &CStr, fstype: &CStr, writable: bool) -> Result<()> {
     let flags = if writable { 0 } else { mount::READ_ONLY };
     // An image may say that its errors are to stop the machine.
     let data = if fstype == EXT4 { c"errors=remount-ro" } else { c"" };
-    mount::mount(name, c"image", fstype, flags, data)?;
-    fs::open(c"image", fs::PLACE)
+    mount::mount(name, target, fstype, flags, data)
 }
 
 /// What is written goes to `layers` (`tmpfs[:SIZE]`, or a directory of the host's), and the root below stays as it is.
