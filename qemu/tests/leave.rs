@@ -1,16 +1,15 @@
 //! The end where tinyo is the init of a real root: it leaves the root, so that that can be unmounted, whatever it lies on.
 
-use std::path::Path;
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
     cpio::Archive,
     expect::End,
     guest::Outcome,
-    image::{self, tool},
+    image,
     kit::Arch,
-    suite::{Boot, guest, script},
+    suite::{Boot, Run, guest, script},
 };
 
 const MODULES: &str =
@@ -20,6 +19,7 @@ const MODULES: &str =
 const SERVICE: &str = "\n[service.end]\nexec = [\"/end\"]\ntype = \"oneshot\"\n";
 const END: &str = r#"
 mount --make-rshared /
+[ ! -d /run/tinyo/root ] || check only-root-looks-in test "$(stat -c %a /run/tinyo/root)" = 700
 check shared grep -q ' / / .*shared:' /proc/self/mountinfo
 for place in /etc /data; do [ ! -d $place ] || echo kept >$place/note; done
 sleep 100000 >/etc/open 2>&1 </etc/note &
@@ -75,12 +75,8 @@ fn a_root_and_what_is_mounted_in_it_are_unmounted() {
 #[test]
 fn an_overlay_lets_its_layers_go() {
     let run = guest(Arch::X86_64, |boot| -> Result<Outcome> {
-        let files = root(boot)?;
-        let staged = boot.dir.path().join("root");
-        std::fs::create_dir(&staged)?;
-        files.unpack(&staged)?;
         let path = boot.dir.path().join("root.squashfs");
-        tool("mksquashfs", [staged.as_os_str(), path.as_os_str(), "-quiet".as_ref(), "-all-root".as_ref()], "")?;
+        image::squashfs(&root(boot)?, &path)?;
         boot.config(&format!("{MODULES}overlay = \"LABEL=state\"\n{SERVICE}"));
         boot.image(path)?.modules(&["squashfs", "overlay"])?;
         let state = second(boot, "state")?;
@@ -92,6 +88,43 @@ fn an_overlay_lets_its_layers_go() {
     });
     let Some(guest) = run.outcome() else { return };
     guest.held("shared").says(r"EXT4-fs \(vdb\): unmounting");
+    guest.never_says("tinyo: poweroff: (unmount|leaving|sync)").ends(End::PowerOff);
+}
+
+/// A root in a file on a disk, be it written to, or under an overlay whose layer is on another disk.
+fn image_on_a_disk(make: fn(&Archive, &Path) -> Result<()>, overlay: &str) -> Option<Outcome> {
+    let run = guest(Arch::X86_64, |boot| -> Result<Outcome> {
+        let path = boot.dir.path().join("image");
+        make(&root(boot)?, &path)?;
+        let mut disk = Archive::new();
+        disk.file("/live/image", 0o644, std::fs::read(&path)?);
+        let modules = MODULES.replace("modules = [", "modules = [\"loop\", ");
+        boot.config(&format!("{modules}image = \"/live/image\"\n{overlay}\n{SERVICE}")).disk(&disk)?;
+        boot.modules(&["loop", "squashfs", "overlay"])?;
+        let state = second(boot, "state")?;
+        let outcome = boot.run()?;
+        is_clean(&boot.dir.path().join("disk.img"))?;
+        is_clean(&state)?;
+        Ok(outcome)
+    });
+    run.outcome()?;
+    let Run::Ended(outcome) = run else { return None };
+    Some(*outcome)
+}
+
+#[test]
+fn an_image_lets_its_disk_go() {
+    let Some(guest) = image_on_a_disk(|files, path| image::ext4(files, path, 16, "image"), "") else { return };
+    guest.held("shared").held("only-root-looks-in");
+    guest.says_in_order(&[r"EXT4-fs \(loop0\): unmounting", r"EXT4-fs \(vda\): unmounting"]);
+    guest.never_says("tinyo: poweroff: (unmount|leaving|sync)").ends(End::PowerOff);
+}
+
+#[test]
+fn an_overlay_over_an_image_lets_both_disks_go() {
+    let Some(guest) = image_on_a_disk(image::squashfs, "overlay = \"LABEL=state\"") else { return };
+    guest.held("shared").held("only-root-looks-in");
+    guest.says(r"EXT4-fs \(vda\): unmounting").says(r"EXT4-fs \(vdb\): unmounting");
     guest.never_says("tinyo: poweroff: (unmount|leaving|sync)").ends(End::PowerOff);
 }
 

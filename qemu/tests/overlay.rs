@@ -58,11 +58,8 @@ fn bare_squashfs(boot: &mut Boot, rc: &str) -> Result<()> {
     root.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n");
     root.file("/etc/rc", 0o755, script(rc));
     root.file("/etc/gone/file", 0o644, "x");
-    let staged = boot.dir.path().join("root");
-    fs::create_dir(&staged)?;
-    root.unpack(&staged)?;
     let path = boot.dir.path().join("root.squashfs");
-    tool("mksquashfs", [staged.as_os_str(), path.as_os_str(), "-quiet".as_ref(), "-all-root".as_ref()], "")?;
+    image::squashfs(&root, &path)?;
     boot.image(path)?.modules(&["squashfs"])?;
     Ok(())
 }
