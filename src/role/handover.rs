@@ -102,6 +102,8 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
 fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
     if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
     let Err(error) = image::mount(root, image, &machine.events) else {
