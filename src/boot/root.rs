@@ -62,7 +62,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
-    let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
+    let flags = parsed.flags | if wanted.is_read_only() { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
     let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
@@ -70,7 +70,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
             None => mount_as_any(source, target, flags, data),
         };
         match mount(flags) {
-            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
                 mount(flags | mount::READ_ONLY)
             }
             done => done,

@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
 mod handover;
 mod init;
@@ -10,6 +11,7 @@ mod leftovers;
 mod limited;
 mod options;
 mod output;
+mod own;
 mod report;
 mod run;
 mod source;
