@@ -28,6 +28,7 @@ pub mod put;
 pub mod show;
 pub mod signal;
 pub mod size;
+pub mod source;
 pub mod toml;
 pub mod ulimit;
 pub mod variables;
