@@ -5,6 +5,8 @@
 # --rust-only: the Rust targets and nothing else, all that a build needs.
 # --package NAME...: Debian's packages for x86_64, with the libraries that they depend on, unpacked together under
 # target/bench/packages/NAME, the first of them; what scripts/bench.sh measures beside tinyo. Not installed.
+# --chroot NAME PACKAGE...: Debian, by debootstrap, with these packages, under target/bench/chroots/NAME (root only).
+# --bench: what scripts/bench.sh makes disks and images with.
 # KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -132,9 +134,30 @@ packages() {
     mv "$new" "$place"
 }
 
+# The first of Debian's mirrors that apt knows, with its suite: updates alone make no system.
+mirror() {
+    APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SITE) $(CODENAME)' |
+        sed -n 's/^Debian //p' | grep -v -e '-updates$' -e '-security$' | sort -u | head -n 1
+}
+
+debian() {
+    local place=$PWD/target/bench/chroots/$1 site suite
+    shift
+    [ ! -e "$place" ] || return 0
+    host_packages debootstrap:debootstrap
+    read -r site suite < <(mirror) || die "apt knows no Debian mirror to take $* from"
+    say "debootstrap of $suite"
+    as_root debootstrap --variant=minbase --include="$(IFS=,; echo "$*")" "$suite" "$work/root" "$site" >"$work/log" 2>&1 ||
+        die "debootstrap: $(tail -n 1 "$work/log")"
+    mkdir -p "${place%/*}"
+    as_root mv "$work/root" "$place"
+}
+
 mkdir -p "$vm"
 work=$(mktemp -d "$vm/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+[ "${1:-}" != --chroot ] || { shift; debian "$@"; exit; }
+[ "${1:-}" != --bench ] || { host_packages mkfs.ext4:e2fsprogs sfdisk:fdisk lz4:lz4 zstd:zstd; exit; }
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
 for arch; do
     case $arch in

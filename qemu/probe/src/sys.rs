@@ -183,6 +183,12 @@ pub fn become_program(path: &CStr) {
     unsafe { libc::execve(path.as_ptr(), words.as_ptr(), none.as_ptr()) };
 }
 
+/// Ticks since the power on. In virtual time one is a nanosecond, and firmware and decompression are in it.
+pub fn processor_clock() -> u64 {
+    // SAFETY: every x86_64 has it, and reads it from outside the kernel.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// By QEMU's isa-debug-exit, where the machine has one: no need to wait for a power off.
 pub fn leave_qemu() {
     const PORT: u16 = 0xf4;
