@@ -3,6 +3,9 @@
 # busybox and a Debian cloud kernel with its modules under target/vm/ARCH. Nothing but Debian's own QEMU and tool
 # packages is installed on the host; what is there already is left alone, so a second run has nothing to do.
 # --rust-only: the Rust targets and nothing else, all that a build needs.
+# --tests: also the tools that make what the tests of the probing compare with, and for x86_64 what only tests boot: under
+# target/vm/x86_64-full Debian's usual kernel with the drivers of disks that no cloud has, and as target/vm/x86_64/debian.ext4 a
+# Debian that debootstrap made (root only).
 # --package NAME...: Debian's packages for x86_64, with the libraries that they depend on, unpacked together under
 # target/bench/packages/NAME, the first of them; what scripts/bench.sh measures beside tinyo. Not installed.
 # --chroot NAME PACKAGE...: Debian, by debootstrap, with these packages, under target/bench/chroots/NAME (root only).
@@ -12,8 +15,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 vm=$PWD/target/vm apt=$PWD/target/vm/apt
-rust_only=
+rust_only= tests=
 [ "${1:-}" != --rust-only ] || { rust_only=1; shift; }
+[ "${1:-}" != --tests ] || { tests=1; shift; }
 [ $# -gt 0 ] || set -- x86_64 aarch64
 
 say() { echo "setup: $*"; }
@@ -86,13 +90,18 @@ private_apt() {
     touch "$apt/ready"
 }
 
-# unpack DIR PACKAGE:ARCH..., by way of a download directory of its own.
-unpack() {
-    local dir=$1 deb
+# fetch DIR PACKAGE:ARCH... downloads into DIR.deb, for DIR.
+fetch() {
+    local dir=$1
     shift
     say "fetching $*"
-    mkdir -p "$dir.deb"
+    mkdir -p "$dir" "$dir.deb"
     (cd "$dir.deb" && apt-get download -qq "$@") || { rm -f "$apt/ready"; die "$*: cannot be fetched; run this again, it reads the lists anew"; }
+}
+
+unpack() {
+    local dir=$1 deb
+    fetch "$@"
     for deb in "$dir.deb"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
 }
 
@@ -105,19 +114,68 @@ busybox() {
     mv "$work/busybox-$1/bin/busybox" "$vm/$1/busybox" 2>/dev/null || mv "$work/busybox-$1/usr/bin/busybox" "$vm/$1/busybox"
 }
 
+# kernel_package META ARCH: the kernel that the package META stands for now; nothing: there is none.
+kernel_package() { apt-cache depends "$1:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1; }
+
+# lib_modules DIR: modules that a package has below usr go to lib, where depmod looks.
+lib_modules() { [ -d "$1/lib/modules" ] || { mkdir -p "$1/lib"; mv "$1/usr/lib/modules" "$1/lib/"; }; }
+
 kernel() {
     [ -z "${KERNEL:-}${MODULES:-}" ] && [ ! -e "$vm/$1/modules" ] || return 0
     private_apt
     host_packages depmod:kmod
     local package new=$work/kernel-$1
-    package=$(apt-cache depends "linux-image-cloud-$2:$2" | sed -n 's/^ *Depends: *\(linux-image-[^ :]*\).*/\1/p' | head -n 1)
+    package=$(kernel_package "linux-image-cloud-$2" "$2")
     [ -n "$package" ] || die "linux-image-cloud-$2: not among apt's packages; set KERNEL= and MODULES="
     unpack "$new" "$package:$2"
-    [ -d "$new/lib/modules" ] || { mkdir -p "$new/lib"; mv "$new/usr/lib/modules" "$new/lib/"; }
+    lib_modules "$new"
     depmod -b "$new" "$(ls "$new/lib/modules")"
     mkdir -p "$vm/$1"
     mv "$new"/boot/vmlinuz-* "$vm/$1/vmlinuz"
     mv "$new/lib/modules" "$vm/$1/modules"
+}
+
+# Debian's usual kernel, for disks on AHCI, USB and SD; of its 4,000 modules those that such a disk and its root can want.
+full_kernel() {
+    [ ! -e "$vm/$1-full/modules" ] || return 0
+    private_apt
+    host_packages depmod:kmod
+    local package new=$work/full-$1 version
+    package=$(kernel_package "linux-image-$2" "$2")
+    [ -n "$package" ] || die "linux-image-$2: not among apt's packages"
+    version=${package#linux-image-}
+    fetch "$new" "$package:$2"
+    dpkg-deb --fsys-tarfile "$new.deb"/*.deb | tar -C "$new" -x --wildcards './boot/vmlinuz-*' '*/modules.*' \
+        '*/kernel/arch/*' '*/kernel/crypto/*' '*/kernel/drivers/'{ata,block,mmc,nvme,scsi,usb/{common,core,host,storage},virtio}'/*' \
+        '*/kernel/fs/'{mbcache.ko,ext4,jbd2,erofs,overlayfs,squashfs}'*' '*/kernel/lib/*' '*/kernel/block/*'
+    lib_modules "$new"
+    depmod -b "$new" "$version"
+    mv "$new"/boot/vmlinuz-* "$new/vmlinuz"
+    mv "$new/lib/modules" "$new/modules"
+    rm -rf "$new/boot" "$new/lib" "$new/usr"
+    mv "$new" "$vm/$1-full"
+}
+
+# A Debian as it is installed everywhere, systemd and all, with the UUID that examples/debian.toml asks for.
+debian() {
+    [ ! -e "$vm/$1/debian.ext4" ] || return 0
+    [ "$(id -u)" = 0 ] || { say "no Debian to boot: debootstrap wants to be root"; return 0; }
+    host_packages debootstrap:debootstrap
+    local tree=$work/debian suite uri uuid
+    uuid=$(sed -n 's/^source *= *"UUID=\(.*\)".*/\1/p' examples/debian.toml)
+    # The release itself: its updates and security fixes, CODENAME-updates, are no suites that debootstrap could begin with.
+    read -r suite uri < <(APT_CONFIG= apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' | sed -n 's/^Debian \([a-z]* \)/\1/p' | sort -u) ||
+        { say "no Debian to boot: apt knows no release of Debian"; return 0; }
+    say "making a Debian $suite"
+    debootstrap --arch="$2" --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$suite" "$tree" "$uri" >"$work/debootstrap.log" 2>&1 ||
+        { tail -n 5 "$work/debootstrap.log" >&2; say "no Debian to boot: debootstrap failed, with the above"; return 0; }
+    # What it took from this host, and what was downloaded on the way.
+    rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree/etc/resolv.conf"
+    echo debian >"$tree/etc/hostname"
+    echo "UUID=$uuid / ext4 errors=remount-ro 0 1" >"$tree/etc/fstab"
+    truncate -s 640M "$work/debian.ext4"
+    mkfs.ext4 -q -F -U "$uuid" -L debian -d "$tree" "$work/debian.ext4"
+    mv "$work/debian.ext4" "$vm/$1/debian.ext4"
 }
 
 # What scripts/bench.sh boots, and its version in a file beside it.
@@ -159,6 +217,8 @@ trap 'rm -rf "$work"' EXIT
 [ "${1:-}" != --chroot ] || { shift; debian "$@"; exit; }
 [ "${1:-}" != --bench ] || { host_packages mkfs.ext4:e2fsprogs sfdisk:fdisk lz4:lz4 zstd:zstd; exit; }
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
+[ -z "$tests" ] || host_packages sfdisk:fdisk mkfs.vfat:dosfstools mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.f2fs:f2fs-tools \
+    mkfs.exfat:exfatprogs mkfs.ntfs:ntfs-3g cryptsetup:cryptsetup-bin
 for arch; do
     case $arch in
     x86_64) deb=amd64 qemu=qemu-system-x86_64:qemu-system-x86 ;;
@@ -171,5 +231,8 @@ for arch; do
     host_packages mkfs.ext4:e2fsprogs mksquashfs:squashfs-tools mkfs.erofs:erofs-utils
     kernel "$arch" "$deb"
     busybox "$arch" "$deb"
+    [ -n "$tests" ] && [ "$arch" = x86_64 ] || continue
+    full_kernel "$arch" "$deb"
+    debian "$arch" "$deb"
 done
 say "all there: $*"

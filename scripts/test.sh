@@ -22,15 +22,16 @@ step() {
     fi
 }
 
-step "set-up" scripts/setup.sh
+step "set-up" scripts/setup.sh --tests
 step "formatting" cargo fmt --all --check
 step "lints: library and tests" cargo clippy -q -p tinyo --lib --tests -- -D warnings
-step "lints: host tools" cargo clippy -q -p tinyo-qemu --all-targets -- -D warnings
+step "lints: host tools" cargo clippy -q -p tinyo-qemu -p tinyo-image --all-targets -- -D warnings
 step "lints: the benchmarks' probe" cargo clippy -q --release -p tinyo-probe --target x86_64-unknown-linux-musl -- -D warnings
 step "lints: the tests' attacker" cargo clippy -q --release -p tinyo-attacker --target x86_64-unknown-linux-musl -- -D warnings
 step "layers" scripts/layers.sh
 step "shell scripts" bash -c 'for f in scripts/*.sh .ci/run; do bash -n "$f" || exit 1; done'
 step "unit and property tests" cargo test -q -p tinyo --lib
+step "the image tool" cargo test -q -p tinyo-image
 if command -v c++ >/dev/null; then
     step "fuzz targets" cargo check -q --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 else

@@ -120,20 +120,31 @@ impl Guest {
 
     /// Presses a key or a chord such as `ctrl-alt-delete` on the machine's keyboard.
     pub fn press(&mut self, chord: &str) -> Result<()> {
+        self.monitor(&format!("sendkey {chord}")).map(drop)
+    }
+
+    /// Has QEMU's monitor (its human one) do `command`: plug a disk in, pull it out. Returns what it answers.
+    pub fn monitor(&mut self, command: &str) -> Result<String> {
+        const PROMPT: &str = "(qemu) ";
         let path = self.dir.path().join("monitor");
         let mut monitor = UnixStream::connect(&path).context("QEMU's monitor: connect to it")?;
-        writeln!(monitor, "sendkey {chord}")?;
+        writeln!(monitor, "{command}")?;
         // The monitor drops what it has not read when its peer leaves: wait for the prompt that follows.
         monitor.set_read_timeout(Some(Duration::from_secs(5)))?;
         let mut answer = Vec::new();
         let mut buffer = [0; 512];
-        while answer.windows(7).filter(|w| w == b"(qemu) ").count() < 2 {
+        loop {
+            let text = String::from_utf8_lossy(&answer);
+            // The greeting, then the command's echo with what it did, each up to a prompt.
+            if let [_, done, _, ..] = text.split(PROMPT).collect::<Vec<_>>()[..] {
+                let said = done.split_once("\r\n").map_or("", |(_, said)| said);
+                return Ok(said.trim().to_owned());
+            }
             match monitor.read(&mut buffer) {
                 Ok(n @ 1..) => answer.extend_from_slice(&buffer[..n]),
-                _ => bail!("QEMU's monitor: no answer to sendkey {chord}"),
+                _ => bail!("QEMU's monitor: no answer to {command}"),
             }
         }
-        Ok(())
     }
 
     /// Waits until the guest says `pattern`, after what was expected last; gives the first group, or the match.

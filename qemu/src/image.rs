@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs,
-    path::{Path, PathBuf},
+    io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -49,7 +51,7 @@ pub fn busybox_root(kit: &Kit) -> Result<Archive> {
 fn add_busybox(archive: &mut Archive, path: &Path) -> Result<()> {
     let binary = read(path)?;
     for applet in applets(&binary).with_context(|| format!("{}: find its applets", path.display()))? {
-        archive.link(&format!("/bin/{applet}"), "busybox");
+        archive.link(format!("/bin/{applet}"), "busybox");
     }
     archive.file("/bin/busybox", 0o755, binary);
     Ok(())
@@ -71,38 +73,7 @@ fn applets(binary: &[u8]) -> Result<BTreeSet<String>> {
 
 /// The kernel modules `names` with all they depend on, and the modules.dep that says so.
 pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Result<()> {
-    let index = modules.join("modules.dep");
-    let text =
-        fs::read_to_string(&index).with_context(|| format!("{}: read it (depmod writes it)", index.display()))?;
-    let version = modules.file_name().and_then(|n| n.to_str()).context("MODULES ends in no kernel version")?;
-    let mut kept = String::new();
-    let mut files = BTreeSet::new();
-    for name in names {
-        let line = text.lines().find(|line| module_name(line.split(':').next().unwrap_or("")) == *name);
-        let line = line.with_context(|| format!("{name}: not in {}", index.display()))?;
-        files.extend(line.split_whitespace().map(|f| f.trim_end_matches(':')));
-    }
-    for line in text.lines() {
-        if line.split(':').next().is_some_and(|file| files.contains(file)) {
-            kept += &format!("{line}\n");
-        }
-    }
-    let at = format!("/lib/modules/{version}");
-    for file in files {
-        archive.file(&format!("{at}/{file}"), 0o644, read(&modules.join(file))?);
-    }
-    archive.file(&format!("{at}/modules.dep"), 0o644, kept);
-    // What the kernel has in itself; an old or hand-made folder may lack the list.
-    if let Ok(built_in) = fs::read(modules.join("modules.builtin")) {
-        archive.file(&format!("{at}/modules.builtin"), 0o644, built_in);
-    }
-    Ok(())
-}
-
-/// kernel/drivers/char/hw_random/virtio-rng.ko.xz is the module virtio_rng.
-fn module_name(file: &str) -> String {
-    let base = file.rsplit('/').next().unwrap_or(file);
-    base.split('.').next().unwrap_or(base).replace('-', "_")
+    tinyo_image::modules::add(archive, modules, names)
 }
 
 /// An ext4 image at `path` holding the archive's files, of `megabytes` and sparse. mke2fs copies a directory as its
@@ -112,22 +83,23 @@ pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Resu
     archive.unpack(staged.path())?;
     let file = fs::File::create(path).with_context(|| format!("{}: create the image", path.display()))?;
     file.set_len(megabytes << 20)?;
-    let made = mkfs()
-        .args(["-q", "-F", "-L", label, "-E", "root_owner=0:0", "-d"])
-        .args([staged.path(), path])
-        .stdin(Stdio::null())
-        .output()
-        .context("mkfs.ext4: run it; scripts/setup.sh installs e2fsprogs")?;
-    if !made.status.success() {
-        bail!("mkfs.ext4 on {}: {}", path.display(), String::from_utf8_lossy(&made.stderr).trim());
-    }
-    Ok(())
+    let options = ["-q", "-F", "-L", label, "-E", "root_owner=0:0", "-d"].map(OsStr::new);
+    tool("mkfs.ext4", options.into_iter().chain([staged.path().as_os_str(), path.as_os_str()]), "")
 }
 
-/// mkfs.ext4 is in /usr/sbin, which is not in every user's PATH.
-fn mkfs() -> Command {
-    let sbin = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"].map(PathBuf::from);
-    Command::new(sbin.into_iter().find(|p| p.exists()).unwrap_or("mkfs.ext4".into()))
+/// Runs a tool that makes or changes images, which reads `input`; what it says is told when it fails. Most are in /usr/sbin,
+/// which is not in every user's PATH.
+pub fn tool(program: &str, words: impl IntoIterator<Item = impl AsRef<OsStr>>, input: &str) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().with_context(|| format!("{program}: run it; scripts/setup.sh --tests installs it"))?;
+    child.stdin.take().context("its standard input")?.write_all(input.as_bytes())?;
+    let ended = child.wait_with_output()?;
+    let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    ensure!(ended.status.success(), "{program} {}: {}", words.join(" "), String::from_utf8_lossy(&ended.stderr).trim());
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -143,30 +115,5 @@ mod tests {
         let found = applets(b"junk\0[\0[[\0ash\0busybox\0sh\0\0more\0").unwrap();
         assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["[", "[[", "ash", "sh"]);
         assert!(applets(b"no busybox").is_err());
-    }
-
-    #[test]
-    fn module_names_have_underscores_and_no_ending() {
-        assert_eq!(module_name("kernel/drivers/char/virtio-rng.ko.xz"), "virtio_rng");
-    }
-
-    #[test]
-    fn modules_come_with_their_closure_only() {
-        let host = tempfile::tempdir().unwrap();
-        let modules = host.path().join("6.1.0");
-        fs::create_dir_all(modules.join("k")).unwrap();
-        for file in ["a", "b", "c"] {
-            fs::write(modules.join(format!("k/{file}.ko")), file).unwrap();
-        }
-        fs::write(modules.join("modules.dep"), "k/a.ko: k/b.ko\nk/b.ko:\nk/c.ko:\n").unwrap();
-        let mut archive = Archive::new();
-        add_modules(&mut archive, &modules, &["a"]).unwrap();
-        let out = tempfile::tempdir().unwrap();
-        archive.unpack(out.path()).unwrap();
-        let at = out.path().join("lib/modules/6.1.0");
-        assert_eq!(fs::read_to_string(at.join("modules.dep")).unwrap(), "k/a.ko: k/b.ko\nk/b.ko:\n");
-        assert!(at.join("k/b.ko").exists() && !at.join("k/c.ko").exists());
-        let error = add_modules(&mut archive, &modules, &["nope"]).unwrap_err().to_string();
-        assert!(error.starts_with("nope: not in"), "{error}");
     }
 }

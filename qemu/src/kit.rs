@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Arch {
@@ -40,6 +40,14 @@ impl Kit {
     /// Every part found, or an error that names those that are not and how to get them.
     pub fn find(arch: Arch) -> Result<Kit> {
         Kit::find_with_kernel(arch, None)
+    }
+
+    /// With Debian's usual kernel, whatever KERNEL= and MODULES= say: it has drivers for what no cloud has.
+    pub fn with_full_kernel(arch: Arch) -> Result<Kit> {
+        let full = target().join(format!("vm/{arch}-full"));
+        let kit = Kit { kernel: full.join("vmlinuz"), modules: only_child(full.join("modules")), ..Kit::find(arch)? };
+        ensure!(kit.modules.exists(), "not there: {} (scripts/setup.sh --tests)", full.display());
+        Ok(kit)
     }
 
     pub fn find_with_kernel(arch: Arch, kernel: Option<PathBuf>) -> Result<Kit> {

@@ -3,7 +3,8 @@
 //! Reads what `scripts/setup.sh` fetched (target/vm) and what `scripts/build.sh` built (target/dist); builds nothing itself.
 #![deny(unsafe_code)]
 
-pub mod cpio;
+pub mod bus;
+pub use tinyo_image::cpio;
 pub mod demo;
 pub mod expect;
 #[cfg(target_arch = "x86_64")]

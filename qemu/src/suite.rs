@@ -17,6 +17,7 @@ use anyhow::{Result, anyhow};
 use tempfile::TempDir;
 
 use crate::{
+    bus::Bus,
     cpio::Archive,
     expect::{End, regex},
     guest::{Guest, Outcome, from_init_on},
@@ -41,6 +42,10 @@ pub struct Boot {
     pub archive: Archive,
     words: Vec<String>,
     disk: Option<PathBuf>,
+    bus: Bus,
+    modules: Vec<String>,
+    memory: u32,
+    patience: Duration,
     options: Vec<String>,
     /// Holds the initramfs, and disk images while the guest runs.
     pub dir: TempDir,
@@ -69,23 +74,53 @@ impl Boot {
         self
     }
 
-    /// An ext4 disk of these files as /dev/vda, and the modules that make it appear.
+    /// What the disk hangs on. To be said before there is one.
+    pub fn bus(&mut self, bus: Bus) -> &mut Boot {
+        self.bus = bus;
+        self
+    }
+
+    pub fn megabytes(&mut self, memory: u32) -> &mut Boot {
+        self.memory = memory;
+        self
+    }
+
+    /// For guests that have more to do than most.
+    pub fn patience(&mut self, seconds: u64) -> &mut Boot {
+        self.patience = Duration::from_secs(seconds);
+        self
+    }
+
+    /// An ext4 disk of these files (/dev/vda, unless its bus calls it otherwise), and the modules that make it appear.
     pub fn disk(&mut self, files: &Archive) -> Result<&mut Boot> {
         let path = self.dir.path().join("disk.img");
         image::ext4(files, &path, 32, "case")?;
-        image::add_modules(&mut self.archive, &self.kit.modules, &["virtio_pci", "virtio_blk"])?;
+        self.image(path)
+    }
+
+    /// The same with an image that there is.
+    pub fn image(&mut self, path: PathBuf) -> Result<&mut Boot> {
         self.disk = Some(path);
+        self.modules(self.bus.modules())
+    }
+
+    /// More modules with all that they need, for the config to load.
+    pub fn modules(&mut self, names: &[&str]) -> Result<&mut Boot> {
+        self.modules.extend(names.iter().map(ToString::to_string));
+        let all: Vec<&str> = self.modules.iter().map(String::as_str).collect();
+        image::add_modules(&mut self.archive, &self.kit.modules, &all)?;
         Ok(self)
     }
 
     pub fn start(&self) -> Result<Guest> {
         let initrd = self.dir.path().join("initramfs.cpio");
         std::fs::write(&initrd, self.archive.to_bytes())?;
-        let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone()).options(&self.options);
+        let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone()).bus(self.bus);
+        machine = machine.memory(&self.memory.to_string()).options(&self.options);
         for words in &self.words {
             machine = machine.append(words);
         }
-        Guest::start(&machine, PATIENCE)
+        Guest::start(&machine, self.patience)
     }
 
     /// Boots, and waits for the end that the guest comes to by itself.
@@ -110,7 +145,12 @@ pub enum Run {
 
 /// Boots one guest for a group of cases. `play` puts it together and sees it to its end.
 pub fn guest(arch: Arch, play: impl FnOnce(&mut Boot) -> Result<Outcome>) -> Run {
-    let kit = match Kit::find(arch) {
+    guest_of(Kit::find(arch), play)
+}
+
+/// The same of a kit that is not the usual one.
+pub fn guest_of(kit: Result<Kit>, play: impl FnOnce(&mut Boot) -> Result<Outcome>) -> Run {
+    let kit = match kit {
         Ok(kit) => kit,
         Err(why) => return Run::Skipped(format!("{why:#}")),
     };
@@ -128,6 +168,10 @@ fn prepare(kit: Kit) -> Result<Boot> {
         kit,
         words: Vec::new(),
         disk: None,
+        bus: Bus::default(),
+        modules: Vec::new(),
+        memory: 256,
+        patience: PATIENCE,
         options: Vec::new(),
         dir: tempfile::tempdir()?,
     })

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::Result;
 
-use crate::kit::{Arch, Kit};
+use crate::{
+    bus::{Bus, DRIVE},
+    kit::{Arch, Kit},
+};
 
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -21,6 +24,7 @@ pub struct Machine {
     /// What follows `--`: a command for tinyo, which must end the kernel's command line.
     command: Option<String>,
     disk: Option<PathBuf>,
+    bus: Bus,
     options: Vec<String>,
     memory: String,
     kvm: bool,
@@ -37,6 +41,7 @@ impl Machine {
             words: Vec::new(),
             command: None,
             disk: None,
+            bus: Bus::default(),
             options: Vec::new(),
             memory: "256".into(),
             kvm: false,
@@ -59,6 +64,12 @@ impl Machine {
 
     pub fn disk(mut self, image: Option<PathBuf>) -> Machine {
         self.disk = image;
+        self
+    }
+
+    /// What the disk hangs on; the machine is one that has it.
+    pub fn bus(mut self, bus: Bus) -> Machine {
+        self.bus = bus;
         self
     }
 
@@ -91,6 +102,10 @@ impl Machine {
         self.command.is_some()
     }
 
+    fn clock(&self) -> Option<(&'static [&'static str], &'static str)> {
+        self.bus.clock(self.arch).filter(|_| !self.kvm)
+    }
+
     fn kernel_words(&self) -> String {
         let console = match self.arch {
             Arch::X86_64 => "console=ttyS0 8250.nr_uarts=1",
@@ -103,6 +118,9 @@ impl Machine {
         }
         if self.arch == Arch::X86_64 && !self.kvm && !self.virtual_time {
             line += " tsc=reliable no_timer_check"; // an emulated clock fails its checks on a busy host
+        }
+        if let Some((_, words)) = self.clock() {
+            line = format!("{line} {words}");
         }
         for words in &self.words {
             line = format!("{line} {words}");
@@ -119,9 +137,9 @@ impl Machine {
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
         qemu.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
         qemu.arg("-monitor").arg(format!("unix:{},server=on,wait=off", monitor.display()));
-        let (machine, cpu) = match self.arch {
-            Arch::X86_64 => ("q35", "qemu64"),
-            Arch::Aarch64 => ("virt", "cortex-a57"),
+        let cpu = match self.arch {
+            Arch::X86_64 => "qemu64",
+            Arch::Aarch64 => "cortex-a57",
         };
         let cpu = match (self.kvm, self.virtual_time) {
             (true, _) => "host",
@@ -130,8 +148,10 @@ impl Machine {
         };
         if self.virtual_time {
             qemu.args(["-icount", "shift=0,sleep=off"]);
+        } else if let Some((words, _)) = self.clock() {
+            qemu.args(words);
         }
-        qemu.args(["-M", machine, "-cpu", cpu, "-smp", "1", "-m", &self.memory]);
+        qemu.args(["-M", self.bus.machine(self.arch), "-cpu", cpu, "-smp", "1", "-m", &self.memory]);
         qemu.args(["-accel", if self.kvm { "kvm" } else { "tcg" }]);
         if self.arch == Arch::X86_64 {
             qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
@@ -143,8 +163,10 @@ impl Machine {
             let file = image.display().to_string().replace(',', ",,");
             let format = disk_format(image)?;
             qemu.arg("-drive");
-            qemu.arg(format!("file={file},if=none,id=disk,format={format},cache=unsafe"));
-            qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
+            qemu.arg(format!("file={file},if=none,id={DRIVE},format={format},cache=unsafe"));
+            for device in self.bus.devices() {
+                qemu.args(["-device", device]);
+            }
         }
         qemu.args(&self.options);
         Ok(qemu)

@@ -104,7 +104,7 @@ static MACHINE: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         boot.config(CONFIG).script("/prepare", PREPARE).script("/outside", OUTSIDE);
         for directory in ["bin", "out", "scratch"] {
-            boot.archive.dir(&format!("/srv/box/{directory}"), 0o755);
+            boot.archive.dir(format!("/srv/box/{directory}"), 0o755);
         }
         boot.archive.dir("/srv/out", 0o777);
         boot.archive.file("/srv/box/attack", 0o755, script(ATTACK));

@@ -130,7 +130,7 @@ static CONTAINER: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         boot.config(CONFIG).script("/outside", OUTSIDE);
         for dir in ["bin", "data", "scratch"] {
-            boot.archive.dir(&format!("/srv/box/{dir}"), 0o755);
+            boot.archive.dir(format!("/srv/box/{dir}"), 0o755);
         }
         boot.archive.dir("/srv/data", 0o777).dir("/data", 0o755);
         boot.archive.file("/srv/box/check", 0o755, script(INSIDE)).file("/srv/box/plain", 0o644, "not a program");

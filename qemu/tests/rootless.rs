@@ -60,7 +60,7 @@ static ROOTLESS: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         boot.config(CONFIG).script("/outside", OUTSIDE);
         for dir in ["bin", "dev", "proc", "sys", "tmp", "mnt"] {
-            boot.archive.dir(&format!("/srv/box/{dir}"), 0o755);
+            boot.archive.dir(format!("/srv/box/{dir}"), 0o755);
         }
         boot.archive.dir("/srv/data", 0o755).dir("/srv/own", 0o777).file("/caller", 0o755, script(CALLER));
         boot.run()

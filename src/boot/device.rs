@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::find;
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
@@ -102,17 +103,25 @@ fn remind(what: &CStr, waited: u64, wait: Wait) {
     line.send();
 }
 
-/// `; block devices: vda vda1`.
+/// `; block devices: vda, vda1 (ext4, LABEL=root, UUID=...)`, as many as a line takes.
 pub fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
     line.write(b"; block devices:");
-    let mut any = false;
+    let mut before = " ";
     while let Some((name, _)) = names.next_name() {
-        any = true;
-        put!(line, " {}", Show(name.to_bytes()));
+        put!(line, "{}{}", before, Show(name.to_bytes()));
+        before = ", ";
+        let Some(volume) = find::look(name.to_bytes()) else { continue };
+        put!(line, " ({}", Show(volume.type_name().to_bytes()));
+        for (tag, text) in [(", LABEL=", volume.label()), (", UUID=", volume.uuid())] {
+            if !text.is_empty() {
+                put!(line, "{}{}", tag, Show(text));
+            }
+        }
+        put!(line, ")");
     }
-    if !any {
+    if before == " " {
         line.write(b" none; is the driver's module listed?");
     }
 }

@@ -3,52 +3,95 @@
 use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
+use super::find;
 use crate::config::Root;
 use crate::plan::run::machine::mount_as_any;
+use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
+use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
 
-/// Waits for the device and mounts it on [`PLACE`]. EIO and EBUSY right after a device came are part of its coming.
+/// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
+/// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
+const COMING: [i32; 4] = [libc::ENXIO, libc::ENOMEDIUM, libc::EBUSY, libc::EIO];
+
+/// Waits for the device and mounts it on [`PLACE`].
 pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
     let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
-    let device = wanted.source.to_bytes().starts_with(b"/dev/");
+    let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
+        if !find::device(wanted.source, wanted.fstype, &mut place) {
+            return None;
+        }
+        let source = bytes::terminated(&place).unwrap_or_default();
+        let device = source.to_bytes().starts_with(b"/dev/");
         if device {
-            match device::look(wanted.source)? {
+            match device::look(source)? {
                 Ok(()) => {}
                 failed => return Some(failed),
             }
         }
-        match mount_as(wanted) {
-            Err(error) if error.is(libc::EIO) || error.is(libc::EBUSY) => None,
+        match mount_as(source, device, wanted) {
+            Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
             done => Some(done),
         }
     })
 }
 
-/// Mounts as the type that was named, or as any.
-fn mount_as(wanted: &Root) -> Result<()> {
+/// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
+fn mount_as(source: &CStr, device: bool, wanted: &Root) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
-    let once = |flags| match wanted.fstype {
-        Some(fstype) => mount::mount(wanted.source, PLACE, fstype, flags, data),
-        None => mount_as_any(wanted.source, PLACE, flags, data),
-    };
     let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
-    match once(flags) {
-        // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-        Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
-            once(flags | mount::READ_ONLY)
+    // A disk that cannot be written is better than no root, and the kernel's own answer to it.
+    let once = |fstype: Option<&CStr>| {
+        let mount = |flags| match fstype {
+            Some(fstype) => mount::mount(source, PLACE, fstype, flags, data),
+            None => mount_as_any(source, PLACE, flags, data),
+        };
+        match mount(flags) {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+                mount(flags | mount::READ_ONLY)
+            }
+            done => done,
         }
-        done => done,
+    };
+    if let Some(types) = wanted.fstype {
+        let mut done = Err(Error::new(Call::Mount, libc::EINVAL));
+        let mut name = heapless::Vec::<u8, 64>::new();
+        for fstype in types.to_bytes().split(|&byte| byte == b',') {
+            name.clear();
+            // No file system has so long a name.
+            if name.extend_from_slice(fstype).is_err() || name.push(0).is_err() {
+                continue;
+            }
+            done = once(bytes::terminated(&name));
+            // Not this one, or one that this kernel has not.
+            if !done.is_err_and(|error| error.is(libc::EINVAL) || error.is(libc::ENODEV)) {
+                break;
+            }
+        }
+        return done;
+    }
+    match if device { find::look_at(source) } else { None } {
+        Some(volume) if volume.role() != Role::FileSystem => Err(Error::new(Call::Mount, volume.reason())),
+        Some(volume) => match once(Some(volume.type_name())) {
+            // Another driver may take it: ext4 ext3, ntfs3 ntfs.
+            Err(error) if error.is(libc::ENODEV) => match once(None) {
+                Err(other) if other.is(libc::EINVAL) => Err(error),
+                done => done,
+            },
+            done => done,
+        },
+        None => once(None),
     }
 }
 

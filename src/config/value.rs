@@ -8,6 +8,7 @@ use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
+use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
 
 /// What is wrong with it, or the number that it becomes: of a word its place among [`words`].
@@ -22,7 +23,6 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Path => (is_path(text), Wrong::Path),
         Type::Terminal => (is_path(text), Wrong::Terminal),
         Type::Init => (is_init(text), Wrong::Path),
-        Type::Source if is_tag(text) => (false, Wrong::Later),
         Type::Source => (is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
@@ -155,20 +155,26 @@ pub struct Volume<'a> {
     pub source: &'a [u8],
     pub target: &'a [u8],
     pub read_only: bool,
+    /// Its files have the ids in the container that they have outside (mount_setattr(2), MOUNT_ATTR_IDMAP).
+    pub idmap: bool,
 }
 
 /// `SRC:DST[:OPTIONS]`: the source with a `/` or a `.` first, the target absolute and below the root, the options `ro` or
-/// `rw`.
+/// `rw`, and `idmap`, with commas between.
 pub fn volume(text: &[u8]) -> Option<Volume<'_>> {
     let (source, rest) = cut(text, b':');
-    let (target, mode) = cut(rest?, b':');
-    let read_only = match mode {
-        None | Some(b"rw") => false,
-        Some(b"ro") => true,
-        _ => return None,
-    };
+    let (target, options) = cut(rest?, b':');
+    let (mut read_only, mut idmap) = (false, false);
+    for option in options.unwrap_or(b"rw").split(|&byte| byte == b',') {
+        match option {
+            b"rw" => read_only = false,
+            b"ro" => read_only = true,
+            b"idmap" => idmap = true,
+            _ => return None,
+        }
+    }
     let possible = matches!(source, [b'/' | b'.', ..]) && is_mount_point(target);
-    possible.then_some(Volume { source, target, read_only })
+    possible.then_some(Volume { source, target, read_only, idmap })
 }
 
 /// `PATH[:OPTIONS]`: an absolute path and the options of the tmpfs on it.
@@ -252,18 +258,12 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// A device by its path, or, with a type like 9p or virtiofs, whatever that takes.
+/// A device by its path, its number or a name of its own, or, with a type like 9p or virtiofs, whatever that takes.
 pub fn is_source(text: &[u8]) -> bool {
-    is_path(text) || !has(text, b'=') && !is_tag(text)
-}
-
-/// How a file system can be named instead of its device: `UUID=` and its like, or MAJOR:MINOR.
-fn is_tag(text: &[u8]) -> bool {
-    const TAGS: &str = "UUID LABEL PARTUUID PARTLABEL";
-    match (cut(text, b'='), cut(text, b':')) {
-        ((tag, Some(_)), _) => names::position(TAGS, tag).is_some(),
-        (_, (major, Some(minor))) => number::decimal(major).is_some() && number::decimal(minor).is_some(),
-        _ => false,
+    match source::parse(text) {
+        Source::Wrong | Source::Udevs | Source::GptAuto => false,
+        Source::Other(text) => !has(text, b'='),
+        _ => true,
     }
 }
 

@@ -56,7 +56,7 @@ texts!(Wrong {
     Group = "\"%2\" is no group; write its name or number",
     Amount = "%1 is %3",
     HostName = "\"%2\" is no host name; write at most 64 letters, digits, - and dots, a letter or digit first",
-    Source = "\"%2\" is no device; write /dev/NAME",
+    Source = "\"%2\" is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR",
     Log = "%1 cannot be \"%2\"; write one of %3, service:NAME, or an absolute path",
     Network = "%1 cannot be \"%2\"; write one of %3, service:NAME, or netns:/PATH",
     ReadyOneshot = "%1 does not go with type = \"oneshot\", which is done when it has ended; remove it",

@@ -308,9 +308,9 @@ fn enter<'c>(
         plan.push(Step::Tmpfs { target, options });
     }
     for word in volumes {
-        let (source, rest) = split(word.to_bytes());
-        let (target, options) = split(rest);
-        plan.push(Step::Volume { source, target, read_only: options == b"ro", devices });
+        if let Some(value::Volume { source, target, read_only, .. }) = value::volume(word.to_bytes()) {
+            plan.push(Step::Volume { source, target, read_only, devices });
+        }
     }
     if command == Command::Exec && notifies(service) {
         // A path: an abstract name would belong to the host's network namespace.

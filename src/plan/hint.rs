@@ -32,6 +32,7 @@ const fn errnos(list: &[i32]) -> [u8; 4] {
 hints! {
     Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    MountRoot, FOREIGN => "a root is a file system; what lies in it is set up first, or not here",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",
     Module, ENOENT => "is it in modules.dep, and its file in the image?",

@@ -13,7 +13,11 @@
 
 pub mod cgroup;
 pub mod credentials;
+pub mod disk;
 pub mod keyed;
+pub mod magic;
 pub mod modules;
 pub mod mountinfo;
 pub mod superblock;
+pub mod table;
+pub mod volume;

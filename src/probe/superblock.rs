@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::magic::{self, Kind, Place};
 use crate::text::bytes;
 
 /// As much of a file as it takes to tell: the superblock of ext4 ends at 2 KiB.
@@ -15,58 +16,26 @@ pub const NEVER_WRITTEN: i32 = 201;
 /// It is something else: so and so many from here.
 pub const FOREIGN: i32 = 202;
 
-struct Magic {
-    at: u16,
-    length: u8,
-    bytes: [u8; 5],
-}
+/// The one of them that can be written to.
+pub const EXT4: &CStr = c"ext4";
 
-const fn magic<const N: usize>(at: u16, text: &[u8; N]) -> Magic {
-    let mut bytes = [0; 5];
-    let (head, _) = bytes.split_at_mut(N);
-    head.copy_from_slice(text);
-    Magic { at, length: N as u8, bytes }
-}
-
-/// Those that are mounted come first. A table of partitions comes last: its two bytes may end the boot code of a file
-/// system, too.
-static MAGICS: [Magic; 15] = [
-    magic(0, b"hsqs"),
-    magic(1024, b"\xe2\xe1\xf5\xe0"),
-    magic(1080, b"\x53\xef"),
-    magic(0, b"LUKS"),
-    magic(0, b"XFSB"),
-    magic(1024, b"\x10\x20\xf5\xf2"),
-    magic(0, b"\x1f\x8b"),
-    magic(0, b"\xfd7zXZ"),
-    magic(0, b"\x28\xb5\x2f\xfd"),
-    magic(257, b"ustar"),
-    magic(0, b"0707"),
-    magic(0, b"QFI\xfb"),
-    magic(0, b"\x7fELF"),
-    magic(512, b"EFI P"),
-    magic(510, b"\x55\xaa"),
-];
-
-/// In the order of [`MAGICS`].
+/// Those of an image, in the order of [`Kind`]. The driver of ext4 takes ext2 and ext3.
 static MOUNTED: [&CStr; 3] = [c"squashfs", c"erofs", EXT4];
 
-/// The one of them that can be written to. Its driver takes ext2 and ext3, which have the same magic.
-pub const EXT4: &CStr = c"ext4";
+/// The number of `kind` among the reasons.
+pub fn reason(kind: Kind) -> i32 {
+    FOREIGN.saturating_add(i32::from((kind as u8).saturating_sub(Kind::Xfs as u8)))
+}
 
 /// The type of the file system in a file that begins with `head`, or the number of what it is instead.
 pub fn recognise(head: &[u8]) -> Result<&'static CStr, i32> {
-    let is = |magic: &Magic| {
-        let (magic, at) = (magic.bytes.get(..magic.length.into()).unwrap_or_default(), usize::from(magic.at));
-        head.get(at..).is_some_and(|rest| rest.starts_with(magic))
-    };
     let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..);
-    let index = match MAGICS.iter().position(is) {
-        Some(index) => index,
-        None if bytes::all(head, plain) => MAGICS.len(),
-        None => MAGICS.len().saturating_add(1),
+    let kind = match magic::find(Place::Head, 0, head) {
+        Some(magic) => magic.kind,
+        None if bytes::all(head, plain) => Kind::Text,
+        None => Kind::Nothing,
     };
-    MOUNTED.get(index).copied().ok_or(FOREIGN.saturating_add(index.saturating_sub(MOUNTED.len()) as i32))
+    MOUNTED.get(kind as usize).copied().ok_or(reason(kind))
 }
 
 #[cfg(test)]
@@ -78,10 +47,19 @@ mod tests {
 
     /// What it is, in the words of `sys::error`, whose test has the same table.
     fn is(head: &[u8]) -> &'static str {
-        const FOREIGNERS: [&str; 14] = [
-            "a LUKS container",
+        const FOREIGNERS: [&str; 23] = [
             "an xfs file system",
+            "a btrfs file system",
             "an f2fs file system",
+            "a vfat file system",
+            "an exfat file system",
+            "an ntfs file system",
+            "an iso9660 file system",
+            "swap space",
+            "a LUKS container",
+            "a physical volume of LVM",
+            "a member of a RAID",
+            "the journal of another file system",
             "gzip data",
             "xz data",
             "zstd data",

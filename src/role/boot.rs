@@ -5,8 +5,9 @@ use core::ffi::CStr;
 use super::source::{self, Loaded};
 use super::{exit, handover, supervisor};
 use crate::boot::device::Events;
+use crate::boot::find;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
-use crate::config::{Config, Kind, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
+use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
 use crate::limits;
 use crate::log::{self, Level, Line};
@@ -20,6 +21,7 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
 use crate::sys::{net, poll, power, process, signal};
+use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::options;
 use crate::{put, say, watchdog};
@@ -183,13 +185,18 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
     for step in build::mounts(config) {
-        let Step::Mount(table, _) = step else { continue };
+        let Step::Mount(table, need) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
-        if let Some(machine) = machine.filter(|_| !optional && table.source.to_bytes().starts_with(b"/dev/")) {
-            handover::wait_for_device(machine, table.source);
+        let mut place = Path::new();
+        let device = find::is_device(table.source, table.fstype);
+        if let Some(machine) = machine.filter(|_| !optional && device) {
+            handover::wait_for_device(machine, table.source, table.fstype, &mut place);
+        } else if device {
+            find::device(table.source, table.fstype, &mut place);
         }
         watchdog::feed();
-        let Err(error) = run::take_alone(&step) else { continue };
+        let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
+        let Err(error) = run::take_alone(&Step::Mount(&found, need)) else { continue };
         say_failure(&step, error);
         if !optional {
             return Err(Stuck);

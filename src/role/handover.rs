@@ -4,8 +4,8 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
 use crate::boot::device::{self, Absent};
-use crate::boot::root;
 use crate::boot::switch;
+use crate::boot::{find, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
@@ -15,6 +15,7 @@ use crate::sys::error::Error;
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
+use crate::text::bytes::{self, Path};
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
 
@@ -52,9 +53,13 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     Err(Stuck)
 }
 
-/// Waits for a device that a `[[mount]]` needs. When it does not come, the mount says why it fails.
-pub fn wait_for_device(machine: &Machine, source: &CStr) {
-    let mut there = || fs::exists(source).then_some(Ok(()));
+/// Waits for a device that a `[[mount]]` needs, whose path goes to `place`. When it does not come, the mount says why it
+/// fails.
+pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, place: &mut Path) {
+    let mut there = || {
+        let is = find::device(source, fstype, place) && bytes::terminated(place).is_some_and(fs::exists);
+        is.then_some(Ok(()))
+    };
     if let Err(Absent::Ended(ending)) =
         device::wait_for(source, Wait::Default, &machine.events, &machine.signals, &mut there)
     {

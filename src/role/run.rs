@@ -8,7 +8,7 @@ use super::limited::Limited;
 use super::options::{self, Asked, Words};
 use super::told::{self, Told};
 use super::{client, exec, exit};
-use crate::config::{Config, Container, Kind, Network, Service, Userns};
+use crate::config::{Config, Container, Kind, Network, Service, Userns, value};
 use crate::container::reaper::{self, Manner, Stops};
 use crate::container::shield;
 use crate::container::terminal::Relay;
@@ -66,6 +66,9 @@ pub fn run(args: Args, exec: bool) -> u8 {
         container.userns = Userns::Caller { uid: user::effective(), gid: user::effective_group() };
     }
     let Some(service) = config.services.first() else { return exit::LAUNCHER };
+    if !exec && !user::is_root() && asks_for_id_maps(config, service) {
+        return exit::LAUNCHER;
+    }
     signal::block_all();
     signal::ignore_none();
     let term = term(&args);
@@ -114,6 +117,17 @@ pub fn read(args: &Args, first: usize, exec: bool, config: &mut Config<'static>)
         exec,
     };
     options::parse(words, first, config)
+}
+
+/// A volume of `service` is to show its ids as they are, which where they are not takes rights over its file system. Said
+/// then.
+fn asks_for_id_maps(config: &Config, service: &Service) -> bool {
+    let Some(container) = &service.container else { return false };
+    let asks = |word: &&&CStr| value::volume(word.to_bytes()).is_some_and(|volume| volume.idmap);
+    let Some(word) = config.list(container.volumes).iter().find(asks) else { return false };
+    let hint = "only root can map the ids of a volume; leave :idmap out";
+    say!(Failure, "run: --volume {}: {}", Show(word.to_bytes()), hint);
+    true
 }
 
 /// The network of the service that is to be shared, if one is. Err: what is wrong was said.

@@ -75,6 +75,21 @@ impl Fd {
         }
     }
 
+    /// pread(2): fills all of `buffer` from `offset` on, or not; why not is nobody's matter.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        // SAFETY: the buffer is ours for its whole length. The offset is one register on both our machines.
+        let n =
+            unsafe { libc::syscall(libc::SYS_pread64, self.raw(), buffer.as_mut_ptr(), buffer.len(), offset as usize) };
+        n == buffer.len() as i64
+    }
+
+    /// lseek(2), SEEK_END: the bytes of a file, or of a disk.
+    pub fn size(&self) -> u64 {
+        // SAFETY: plain numbers.
+        let value = unsafe { libc::syscall(libc::SYS_lseek, self.raw(), 0usize, libc::SEEK_END) };
+        u64::try_from(value).unwrap_or(0)
+    }
+
     /// Reads until the end or until `buffer` is full; a full buffer may mean that there is more.
     pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;

@@ -212,7 +212,8 @@ fn whoever_waits_is_answered_whatever_happens_meanwhile() {
     let Some(house) = House::build() else { return };
     let slow = "[service.first]\nexec = [\"$busybox\", \"sleep\", \"100001\"]\n\
                 [service.slow]\nexec = [\"$busybox\", \"sleep\", \"100002\"]\nready = \"fd:3\"\nstart-timeout = \"1h\"\n\
-                [service.deaf]\nexec = [\"$busybox\", \"sh\", \"-c\", \"trap : TERM; while :; do sleep 0.05; done\"]\nstop-timeout = \"2s\"\n";
+                [service.deaf]\nexec = [\"$busybox\", \"sh\", \"-c\", \"trap : TERM; echo >&3; while :; do sleep 0.05; done\"]\n\
+                ready = \"fd:3\"\nstop-timeout = \"2s\"\n";
     let slow = slow.replace("$busybox", &house.busybox.display().to_string());
     let supervisor = Supervisor::start_with(&house, &slow, "");
     let asked = |request: &[u8]| {
@@ -226,7 +227,8 @@ fn whoever_waits_is_answered_whatever_happens_meanwhile() {
     let heard = hear(&up);
     assert!(heard[0].starts_with(b"say\0slow: stopped"), "{heard:?}");
     assert_eq!(heard[1], b"end\x003\0");
-    // One waits for it to be down, and another wants it up.
+    // One waits for it to be down, and another wants it up. It is deaf once its trap is set.
+    soon("it is deaf", || supervisor.ask(b"1\0status\0\0deaf\0")[0].starts_with(b"service\0deaf\0ready\0"));
     let down = asked(b"1\0stop\0wait\0deaf\0");
     soon("it stops", || supervisor.ask(b"1\0status\0\0deaf\0")[0].starts_with(b"service\0deaf\0stopping\0"));
     let again = asked(b"1\0start\0wait\0deaf\0");

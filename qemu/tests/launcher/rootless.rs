@@ -86,6 +86,8 @@ fn a_user_of_the_image_is_the_caller() {
         let said = shell(&house, &["--user", user], WHO);
         said.says(&format!("{who}\n1\n {uid} {CALLER} 1\n {gid} {GROUP} 1\ndeny\n"));
     }
+    run(&house, &["-v/tmp:/mnt:idmap,ro"], &["/bin/true"])
+        .fails(125, "run: --volume /tmp:/mnt:idmap,ro: only root can map the ids of a volume; leave :idmap out");
     // Nobody else is there, and without root no right is.
     shell(&house, &["--user", "app"], "grep CapEff /proc/self/status; touch /dev/shm/x; stat -c %u:%g /dev/shm/x")
         .says("CapEff:\t0000000000000000\n1000:1001\n");

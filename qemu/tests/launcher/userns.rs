@@ -49,6 +49,9 @@ fn root_gives_a_container_a_range_of_its_own() {
     assert_eq!(lines[2..], ["0", "1000:1000", "0:0", "0:0", "1", "allow"]);
     let status = fs::metadata(data.join("new")).unwrap();
     assert_eq!((status.uid(), status.gid()), (33, 44));
+    house
+        .shell(&["--userns=auto", &format!("{volume}:idmap,ro")], "grep -c ' /mnt .*ro,.*idmapped' /proc/mounts")
+        .says("1\n");
     // A user of it, and groups.
     house
         .shell(&["--userns=auto", "--user=33:44"], "id -u; id -g; touch /tmp/x 2>/dev/null || echo no")

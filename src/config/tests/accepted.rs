@@ -243,7 +243,7 @@ fn a_container_from_another() {
         root = "/a"
         read-only = true
         overlay = "tmpfs:4k"
-        volumes = ["/data:/data", "/x:/y:ro", "/z:/z:rw"]
+        volumes = ["/data:/data", "/x:/y:ro", "/z:/z:rw,idmap"]
         tmpfs = ["/tmp", "/run:size=1m,noexec"]
         network = "host"
         init = false
@@ -262,7 +262,7 @@ fn a_container_from_another() {
     let container = |name: &[u8]| config.services[config.service(name).unwrap()].container.unwrap();
     let (a, b, c) = (container(b"a"), container(b"b"), container(b"c"));
     assert_eq!([a.overlay, b.overlay, c.overlay], [Some(c"tmpfs:4k"); 3]);
-    assert_eq!(words(&config, a.volumes), ["/data:/data", "/x:/y:ro", "/z:/z:rw"]);
+    assert_eq!(words(&config, a.volumes), ["/data:/data", "/x:/y:ro", "/z:/z:rw,idmap"]);
     assert_eq!(words(&config, a.tmpfs), ["/tmp", "/run:size=1m,noexec"]);
     assert_eq!(words(&config, a.cap_add), ["NET_ADMIN", "cap_sys_time"]);
     assert_eq!(words(&config, a.cap_drop), ["ALL"]);

@@ -75,6 +75,10 @@ fn values_of_a_container() {
             "@12 \"/a:/b:z\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
         ),
         (
+            "volumes = ['/a:/b:ro,']",
+            "@12 \"/a:/b:ro,\" is no volume; write \"/SOURCE:/TARGET\", with :ro behind it for read-only",
+        ),
+        (
             "volumes = ['data:/b']",
             "@12 \"data:/b\" has no path as its source, and there are no named volumes; write \"/SOURCE:/TARGET\"",
         ),

@@ -217,8 +217,7 @@ fn values_of_a_service() {
 #[test]
 fn values_of_the_machine() {
     let long = "h".repeat(65);
-    let source = "is no device; write /dev/NAME";
-    let later = "in this version of tinyo; write another value, or remove it";
+    let source = "is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR";
     let host = "is no host name; write at most 64 letters, digits, - and dots, a letter or digit first";
     let setting = "is no setting; write \"NAME=VALUE\", as \"kernel.panic=5\"";
     let table = [
@@ -235,9 +234,10 @@ fn values_of_the_machine() {
         ("sysctl = ['/a=1']".into(), format!("1:11 \"/a=1\" {setting}")),
         ("sysctl = ['a b=1']".into(), format!("1:11 \"a b=1\" {setting}")),
         ("[root]\nsource = 'UUDI=5'".into(), format!("2:10 \"UUDI=5\" {source}")),
-        ("[root]\nsource = 'LABEL=x'".into(), format!("2:10 source cannot be \"LABEL=x\" {later}")),
-        ("[root]\nsource = '8:1'".into(), format!("2:10 source cannot be \"8:1\" {later}")),
-        ("[[mount]]\nsource = 'UUID=1'\ntarget = '/x'".into(), format!("2:10 source cannot be \"UUID=1\" {later}")),
+        ("[root]\nsource = 'LABEL='".into(), format!("2:10 \"LABEL=\" {source}")),
+        ("[root]\nsource = 'PARTUUID=a/PARTNROFF=x'".into(), format!("2:10 \"PARTUUID=a/PARTNROFF=x\" {source}")),
+        ("[root]\nsource = '/dev/disk/by-id/x'".into(), format!("2:10 \"/dev/disk/by-id/x\" {source}")),
+        ("[root]\nsource = 'gpt-auto'".into(), format!("2:10 \"gpt-auto\" {source}")),
         (
             "[root]\nsource = 'x'\ninit = 'init'".into(),
             "3:8 \"init\" is no absolute path; write init = \"/init\"".into(),

@@ -18,6 +18,7 @@ pub mod users;
 
 use core::cell::Cell;
 
+pub use command::DEFAULT_PATH;
 pub use handed::Handed;
 
 use super::{Namespaces, Plan, Step, Users};

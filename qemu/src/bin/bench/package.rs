@@ -73,10 +73,10 @@ impl Package {
             ensure!(path.starts_with('/'), "{}: {name}: {rest}", program.display());
             if !name.ends_with(LOADER) {
                 let name = name.rsplit('/').next().unwrap_or(name);
-                archive.file(&format!("{LIBRARIES}/{name}"), 0o755, fs::read(path)?);
+                archive.file(format!("{LIBRARIES}/{name}"), 0o755, fs::read(path)?);
             }
         }
-        archive.file(&format!("/lib64/{LOADER}"), 0o755, fs::read(&loader)?);
+        archive.file(format!("/lib64/{LOADER}"), 0o755, fs::read(&loader)?);
         Ok(())
     }
 }

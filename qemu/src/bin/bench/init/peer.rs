@@ -144,7 +144,7 @@ impl Image<'_> {
     fn busybox(&mut self) -> Result<()> {
         self.archive.file("/bin/busybox", 0o755, fs::read(&self.kit.busybox)?);
         for applet in ["sh", "mount", "poweroff"] {
-            self.archive.link(&format!("/bin/{applet}"), "busybox");
+            self.archive.link(format!("/bin/{applet}"), "busybox");
         }
         Ok(())
     }

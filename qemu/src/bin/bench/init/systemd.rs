@@ -18,7 +18,7 @@ pub fn make(_: &Peer, image: &mut Image) -> Result<()> {
     let units = package.directory(&["lib/systemd/system", "usr/lib/systemd/system"])?;
     for name in ["shutdown.target", "umount.target", "final.target", "poweroff.target", "systemd-poweroff.service"] {
         let unit = std::fs::read(units.join(name)).with_context(|| format!("{name}: read it"))?;
-        image.archive.file(&format!("/lib/systemd/system/{name}"), 0o644, unit);
+        image.archive.file(format!("/lib/systemd/system/{name}"), 0o644, unit);
     }
     for (name, words) in SERVICES {
         // No limit of its own to what the probe does to it.
@@ -26,7 +26,7 @@ pub fn make(_: &Peer, image: &mut Image) -> Result<()> {
             "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n\
              [Service]\nExecStart=/probe {words}\nRestart=always\nTasksMax=infinity\n"
         );
-        image.archive.file(&format!("/etc/systemd/system/{name}.service"), 0o644, unit);
+        image.archive.file(format!("/etc/systemd/system/{name}.service"), 0o644, unit);
     }
     let wanted = SERVICES.map(|(name, _)| format!("{name}.service")).join(" ");
     let target = format!("[Unit]\nDefaultDependencies=no\nRequires={wanted}\n");

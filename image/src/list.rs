@@ -1,0 +1,55 @@
+//! What is in an image, for a person: size, mode, path, and what brought it in.
+
+use std::fmt::Write;
+
+use crate::cpio::{Archive, DIR, Data, FILE, LINK, TYPE};
+
+pub fn list(archive: &Archive) -> String {
+    let mut text = String::new();
+    let (mut files, mut bytes) = (0, 0u64);
+    for (path, entry) in archive.entries() {
+        let kind = match entry.mode & TYPE {
+            DIR => 'd',
+            FILE => '-',
+            LINK => 'l',
+            _ => 'c',
+        };
+        let (permissions, size) = (entry.mode & 0o7777, entry.data.len());
+        let _ = write!(text, "{size:>10} {kind}{permissions:04o} /{}", shown(path));
+        if let (LINK, Data::Held(target)) = (entry.mode & TYPE, &entry.data) {
+            let _ = write!(text, " -> {}", shown(target));
+        }
+        let _ = if entry.why.is_empty() { writeln!(text) } else { writeln!(text, "  ({})", entry.why) };
+        if entry.is(FILE) {
+            files += 1;
+            bytes += size;
+        }
+    }
+    let _ = writeln!(text, "{bytes:>10} bytes in {files} files, {} entries", archive.entries().count());
+    text
+}
+
+/// On one line, whatever is in it.
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_line_and_the_files_are_summed_up() {
+        let mut archive = Archive::new();
+        archive.because("tinyo").file("init", 0o755, "12345").because("--add a").link("bin\nx/sh", "/init");
+        archive.because("").character("dev/console", 0o600, 5, 1);
+        let expected = "         0 d0755 /bin?x  (--add a)
+         5 l0777 /bin?x/sh -> /init  (--add a)
+         0 d0755 /dev
+         0 c0600 /dev/console
+         5 -0755 /init  (tinyo)
+         5 bytes in 1 files, 5 entries
+";
+        assert_eq!(list(&archive), expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! The root by every name that it can have, and what is said when it is not there.
+
+use std::fs;
+
+use anyhow::Result;
+use tinyo_qemu::{
+    cpio::Archive,
+    expect::End,
+    image::{self, tool},
+    kit::Arch,
+    suite::{Boot, Run, guest, script},
+};
+
+const MODULES: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
+const UUID: &str = "5d7e1a3c-0f2b-4c6d-8e9f-a0b1c2d3e4f5";
+const PART: &str = "11111111-2222-3333-4444-5566778899aa";
+const BEFORE: &str = "11111111-2222-3333-4444-5566778899ab";
+
+/// A file system whose init says what it is mounted from, labelled `case`.
+fn root(boot: &mut Boot) -> Result<()> {
+    let mut files: Archive = image::busybox_root(&boot.kit)?;
+    files.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n");
+    let rc = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\npoweroff -f\n";
+    files.file("/etc/rc", 0o755, script(rc));
+    boot.config(MODULES).disk(&files)?;
+    let image = boot.dir.path().join("disk.img");
+    tool("tune2fs", ["-U".as_ref(), UUID.as_ref(), image.as_os_str()], "")
+}
+
+/// The same as the second partition of two, in a table as sfdisk(8) makes it.
+fn partitioned(boot: &mut Boot, table: &str) -> Result<()> {
+    root(boot)?;
+    let image = boot.dir.path().join("disk.img");
+    let system = fs::read(&image)?;
+    let mut whole = vec![0; system.len() + (3 << 20)];
+    whole[2 << 20..][..system.len()].copy_from_slice(&system);
+    fs::write(&image, &whole)?;
+    tool("sfdisk", ["-q".as_ref(), image.as_os_str()], table)
+}
+
+fn gpt(boot: &mut Boot) -> Result<()> {
+    let first = format!("start=2048, size=2048, uuid={BEFORE}, name=\"before\"");
+    partitioned(boot, &format!("label: gpt\n{first}\nstart=4096, size=65536, uuid={PART}, name=\"the root\"\n"))
+}
+
+fn ms_dos(boot: &mut Boot) -> Result<()> {
+    partitioned(boot, "label: dos\nlabel-id: 0xc0ffee42\nstart=2048, size=2048\nstart=4096, size=65536\n")
+}
+
+/// Boots with that on the kernel's command line; the root must be `device`.
+#[track_caller]
+fn is_root(words: &str, make: fn(&mut Boot) -> Result<()>, device: &str) {
+    let run = guest(Arch::X86_64, |boot| {
+        make(boot)?;
+        boot.append(words).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says(&format!("case: root {device}\r?\n")).ends(End::PowerOff);
+}
+
+#[test]
+fn by_what_the_file_system_says_of_itself() {
+    is_root(&format!("root=UUID={}", UUID.to_uppercase()), root, "/dev/vda");
+    is_root("root=LABEL=case rw", root, "/dev/vda");
+    is_root(&format!("root=UUID=\"{UUID}\""), gpt, "/dev/vda2");
+    is_root("root=/dev/disk/by-label/ca\\x73e", gpt, "/dev/vda2");
+}
+
+#[test]
+fn by_its_place_in_a_gpt() {
+    is_root(&format!("root=PARTUUID={}", PART.to_uppercase()), gpt, "/dev/vda2");
+    is_root(&format!("root=PARTUUID={BEFORE}/PARTNROFF=1"), gpt, "/dev/vda2");
+    is_root("\"root=PARTLABEL=the root\"", gpt, "/dev/vda2");
+    is_root(&format!("root=/dev/disk/by-partuuid/{PART}"), gpt, "/dev/vda2");
+}
+
+#[test]
+fn by_its_place_in_an_ms_dos_table() {
+    is_root("root=PARTUUID=C0FFEE42-02", ms_dos, "/dev/vda2");
+}
+
+#[test]
+fn by_its_number() {
+    is_root("root=254:2", gpt, "/dev/vda2");
+    is_root("root=fe02 rootfstype=xfs,ext4", gpt, "/dev/vda2");
+}
+
+/// A wrong name is said with all that is there, which is what was meant as a rule.
+#[test]
+fn what_is_there_is_said_when_it_is_not_the_root() {
+    let run = guest(Arch::X86_64, |boot| {
+        gpt(boot)?;
+        let second = boot.dir.path().join("second.img");
+        let mut luks = vec![0; 1 << 20];
+        luks[..8].copy_from_slice(b"LUKS\xba\xbe\0\x02");
+        luks[168..172].copy_from_slice(b"abcd");
+        fs::write(&second, luks)?;
+        let drive = format!("file={},if=none,id=second,format=raw", second.display());
+        boot.hardware(&["-drive", &drive, "-device", "virtio-blk-pci,drive=second"]);
+        let roots = "[[root]]\nsource = \"UUID=5d7e1a3c\"\nwait = \"1s\"\n[[root]]\nsource = \"UUID=abcd\"\n\
+                     [[root]]\nsource = \"/dev/vdb\"\ninit = \"/x\"\n[[root]]\nsource = \"LABEL=case\"\n";
+        boot.config(&format!("{MODULES}{roots}")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    let luks = "a LUKS container; a root is a file system; what lies in it is set up first, or not here";
+    guest.says_in_order(&[
+        "tinyo: mount root UUID=5d7e1a3c .*: it did not come; block devices: .*vda2 \\(ext4, LABEL=case, UUID=5d7e1a3c-",
+        &format!("tinyo: mount root UUID=abcd .*: {luks}"),
+        &format!("tinyo: mount root /dev/vdb .*: {luks}"),
+        "case: root /dev/vda2",
+    ]);
+    guest.says("vdb \\(crypto_LUKS, UUID=abcd\\)").ends(End::PowerOff);
+}
+
+#[test]
+fn of_two_the_first_is_taken_and_both_are_named() {
+    let run = twins();
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: LABEL=case: both vda and vdb have it; taking vda").says("case: root /dev/vda\r?\n");
+    guest.held("mounted-by-uuid").ends(End::PowerOff);
+}
+
+/// Both are there, and one is the root with our own service in it, and a mount by its name.
+fn twins() -> Run {
+    guest(Arch::X86_64, |boot| {
+        root(boot)?;
+        let [first, second] = ["disk.img", "second.img"].map(|name| boot.dir.path().join(name));
+        fs::copy(&first, &second)?;
+        tool("tune2fs", ["-U".as_ref(), BEFORE.as_ref(), second.as_os_str()], "")?;
+        let drive = format!("file={},if=none,id=second,format=raw", second.display());
+        boot.hardware(&["-drive", &drive, "-device", "virtio-blk-pci,drive=second"]);
+        let rest = format!(
+            "[root]\nsource = \"LABEL=case\"\n[[mount]]\nsource = \"UUID={BEFORE}\"\ntarget = \"/mnt\"\n\
+             [service.look]\nexec = [\"/bin/sh\", \"-c\", \"grep -q '^/dev/vdb /mnt ext4' /proc/mounts && \
+             echo '<3>case: mounted-by-uuid held' >/dev/kmsg; exec /etc/rc\"]\n"
+        );
+        boot.config(&format!("{MODULES}{rest}")).run()
+    })
+}

@@ -1,0 +1,194 @@
+//! Which block device a source is: by its number, by what its file system calls itself, or by its place in a table of
+//! partitions. Nobody has made links for them (udev), so the disks themselves are read.
+
+use core::ffi::CStr;
+
+use crate::probe::table::{self, Wanted};
+use crate::probe::volume::{self, Volume};
+use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At, Names};
+use crate::text::bytes::{self, Path, alike, cut};
+use crate::text::number::decimal;
+use crate::text::show::Show;
+use crate::text::source::{self, Source, Tag};
+use crate::{put, say};
+
+/// A name below /sys/class/block: the kernel's own room for one (DISK_NAME_LEN) is 32.
+type Name = heapless::Vec<u8, 64>;
+
+/// What is looked for matches this one, and perhaps others.
+#[derive(Default)]
+struct Match {
+    first: Option<((u64, u64), Name)>,
+    another: Name,
+}
+
+impl Match {
+    /// Of several the first by device number counts: the order of a directory is nobody's. A name that the kernel has no
+    /// device of is none.
+    fn add(&mut self, class: &Fd, name: Name) {
+        let Some(number) = number_of(class, &name) else { return };
+        match &mut self.first {
+            Some((first, _)) if *first == number => {}
+            Some((first, own)) if number < *first => {
+                self.another = core::mem::replace(own, name);
+                *first = number;
+            }
+            Some(_) => self.another = name,
+            None => self.first = Some((number, name)),
+        }
+    }
+}
+
+/// Puts the path of the device that `source` names into `place`: false while there is none. A path stands for itself, and
+/// so does what is no device.
+#[inline(never)]
+pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
+    place.clear();
+    let mut found = Match::default();
+    match parse(source, fstype) {
+        Source::Number(major, minor) => return numbered(major, minor, place),
+        Source::Tag { tag, value, escaped } => search(tag, value, escaped, 0, &mut found),
+        Source::Behind(uuid, offset) => search(Tag::PartUuid, uuid, false, offset, &mut found),
+        _ => return place.extend_from_slice(source.to_bytes_with_nul()).is_ok(),
+    }
+    let Some((_, name)) = found.first else { return false };
+    if !found.another.is_empty() {
+        let (first, second) = (Show(&name), Show(&found.another));
+        say!(Warning, "{}: both {} and {} have it; taking {}", Show(source.to_bytes()), first, second, first);
+    }
+    node(&name, place)
+}
+
+/// Whether there is something to wait for: a device, however it is named.
+pub fn is_device(source: &CStr, fstype: Option<&CStr>) -> bool {
+    match parse(source, fstype) {
+        Source::Path(path) => path.starts_with(b"/dev/"),
+        Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
+        _ => false,
+    }
+}
+
+/// What these two share from the host has any name, which can look like a number.
+fn parse<'a>(source: &'a CStr, fstype: Option<&CStr>) -> Source<'a> {
+    match source::parse(source.to_bytes()) {
+        Source::Number(..) if matches!(fstype.unwrap_or_default().to_bytes(), b"9p" | b"virtiofs") => {
+            Source::Other(source.to_bytes())
+        }
+        parsed => parsed,
+    }
+}
+
+/// `/dev/NAME`. In sysfs a slash of the name is a `!`.
+fn node(name: &[u8], place: &mut Path) -> bool {
+    let made = bytes::path(&[b"/dev/", name], place).is_some();
+    place.iter_mut().filter(|byte| **byte == b'!').for_each(|byte| *byte = b'/');
+    made
+}
+
+fn numbered(major: u32, minor: u32, place: &mut Path) -> bool {
+    let mut path = heapless::Vec::<u8, 64>::new();
+    put!(&mut path, "/sys/dev/block/{}:{}/uevent\0", major, minor);
+    let mut buffer = [0; 1024];
+    let Ok(text) = fs::read_file(bytes::terminated(&path).unwrap_or_default(), &mut buffer) else { return false };
+    let named = text.split(|&byte| byte == b'\n').find_map(|line| bytes::after(line, b"DEVNAME="));
+    named.is_some_and(|name| bytes::path(&[b"/dev/", name], place).is_some())
+}
+
+/// Looks at every block device, or at every disk with partitions.
+fn search(tag: Tag, value: &[u8], escaped: bool, offset: i32, found: &mut Match) {
+    let mut plain = heapless::Vec::<u8, 256>::new();
+    let Some(value) = (if escaped { unescape(value, &mut plain) } else { Some(value) }) else { return };
+    let Ok(class) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
+    let Ok(place) = fs::open_at(At::Dir(&class), c".", fs::PLACE | fs::DIRECTORY) else { return };
+    let wanted = if tag == Tag::PartLabel { Wanted::Label(value) } else { Wanted::Uuid(value) };
+    let mut names = Names::of(class);
+    while let Some((name, _)) = names.next_name() {
+        let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
+        match tag {
+            Tag::Uuid | Tag::Label => {
+                let is = |volume: &Volume| match tag {
+                    Tag::Uuid => alike(volume.uuid(), value),
+                    _ => volume.label() == value,
+                };
+                if look(&name).as_ref().is_some_and(is) {
+                    found.add(&place, name);
+                }
+            }
+            Tag::PartUuid | Tag::PartLabel => {
+                if let Some(partition) = partition_of(&place, &name, wanted, offset) {
+                    found.add(&place, partition);
+                }
+            }
+        }
+    }
+}
+
+/// What lies on the device of that name. Nothing is there that says nothing of itself, or cannot be read.
+#[inline(never)]
+pub fn look(name: &[u8]) -> Option<Volume> {
+    let mut place = Path::new();
+    if node(name, &mut place) { look_at(bytes::terminated(&place)?) } else { None }
+}
+
+/// What lies on the device at `path`.
+pub fn look_at(path: &CStr) -> Option<Volume> {
+    let (disk, size) = open(path)?;
+    volume::recognise(&mut |at, buffer| disk.read_at(at, buffer), size)
+}
+
+/// Not waiting for a drive to be closed; one without a medium has no size.
+fn open(path: &CStr) -> Option<(Fd, u64)> {
+    let disk = fs::open(path, fs::READ | fs::NON_BLOCK).ok()?;
+    let size = disk.size();
+    (size > 0).then_some((disk, size))
+}
+
+/// The name of the partition that is wanted, or of that which is `offset` behind it, if `disk` has a table with it.
+#[inline(never)]
+fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<Name> {
+    let mut text = [0; 32];
+    if said(class, disk, b"/partition", &mut text).is_some() {
+        return None;
+    }
+    let sector = said(class, disk, b"/queue/logical_block_size", &mut text).and_then(decimal)?;
+    let mut place = Path::new();
+    if !node(disk, &mut place) {
+        return None;
+    }
+    let (file, size) = open(bytes::terminated(&place)?)?;
+    let number = table::find(&mut |at, buffer| file.read_at(at, buffer), sector, size, wanted)?;
+    let number = number.checked_add_signed(offset)?;
+    let mut name = Name::from_slice(disk).ok()?;
+    // As the kernel names them: sda1, but nvme0n1p1.
+    put!(&mut name, "{}{}", if disk.last()?.is_ascii_digit() { "p" } else { "" }, number);
+    Some(name)
+}
+
+/// What a short file of sysfs says, without its newline.
+fn said<'b>(class: &Fd, name: &[u8], file: &[u8], text: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut path = Path::new();
+    let file = fs::open_at(At::Dir(class), bytes::path(&[name, file], &mut path)?, fs::READ).ok()?;
+    let length = file.read(text).ok()?;
+    Some(bytes::before(text.get(..length)?, b'\n'))
+}
+
+fn number_of(class: &Fd, name: &[u8]) -> Option<(u64, u64)> {
+    let mut text = [0; 32];
+    let (major, minor) = cut(said(class, name, b"/dev", &mut text)?, b':');
+    Some((decimal(major)?, decimal(minor?)?))
+}
+
+/// As udev has it in names: `\xNN` is that byte.
+fn unescape<'b>(text: &[u8], plain: &'b mut heapless::Vec<u8, 256>) -> Option<&'b [u8]> {
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let (byte, tail) = match rest {
+            [b'\\', b'x', high, low, tail @ ..] => (crate::text::number::digits(&[*high, *low], 16)? as u8, tail),
+            _ => (byte, tail),
+        };
+        plain.push(byte).ok()?;
+        rest = tail;
+    }
+    Some(plain)
+}

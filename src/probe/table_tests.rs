@@ -1,0 +1,140 @@
+use super::*;
+use crate::probe::disk::reader;
+use proptest::prelude::*;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::vec::Vec;
+
+fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
+    find(&mut reader(disk), sector, disk.len() as u64, wanted)
+}
+
+/// A table as sfdisk(8) writes it on a disk of 4 MiB.
+fn made(script: &str) -> Option<Vec<u8>> {
+    let path = std::env::temp_dir().join(std::format!("tinyo-table-{}-{}", std::process::id(), script.len()));
+    std::fs::write(&path, std::vec![0; 4 << 20]).unwrap();
+    let made = Command::new("sfdisk")
+        .arg("-q")
+        .arg(&path)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = made else {
+        std::eprintln!("skipped: tables of partitions: sfdisk is not here");
+        assert!(std::env::var_os("CI").is_none(), "scripts/setup.sh brings fdisk");
+        return None;
+    };
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{script}");
+    let disk = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    Some(disk)
+}
+
+/// The same in sectors of 4 KiB, as sfdisk can only make it on such a disk. Without a backup.
+fn of_large_sectors(disk: &[u8]) -> Vec<u8> {
+    let mut large = std::vec![0; disk.len()];
+    large[..512].copy_from_slice(&disk[..512]);
+    large[4096..4608].copy_from_slice(&disk[512..1024]);
+    large[8192..8192 + (16 << 10)].copy_from_slice(&disk[1024..1024 + (16 << 10)]);
+    large
+}
+
+const GPT: &str = "label: gpt\nsize=1M, uuid=0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9, name=\"boot\"\n\
+                   size=1M, uuid=11111111-2222-3333-4444-5566778899AA, name=\"wurzel \u{e4}\"\n";
+
+#[test]
+fn a_gpt_is_searched_by_both_names() {
+    let Some(mut disk) = made(GPT) else { return };
+    for sector in [4096, 512] {
+        let large = of_large_sectors(&disk);
+        let all = [
+            (Wanted::Uuid(b"0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"), Some(1)),
+            (Wanted::Uuid(b"11111111-2222-3333-4444-5566778899AA"), Some(2)),
+            (Wanted::Uuid(b"11111111-2222-3333-4444-5566778899AB"), None),
+            (Wanted::Uuid(b"00000000-0000-0000-0000-000000000000"), None),
+            (Wanted::Label(b"boot"), Some(1)),
+            (Wanted::Label("wurzel \u{e4}".as_bytes()), Some(2)),
+            (Wanted::Label(b"BOOT"), None),
+            (Wanted::Label(b""), None),
+        ];
+        let check =
+            |disk: &[u8]| all.iter().for_each(|(wanted, number)| assert_eq!(look(disk, sector, *wanted), *number));
+        let shown = if sector == 4096 { &large } else { &disk };
+        check(shown);
+        // Of the other size of sector there is none.
+        assert_eq!(look(shown, 4608 - sector, all[0].0), None);
+        if sector == 4096 {
+            continue;
+        }
+        // One bit of the header, and the backup counts; one of that, and there is nothing.
+        disk[sector as usize + 60] ^= 1;
+        check(&disk);
+        let end = disk.len() - sector as usize + 60;
+        disk[end] ^= 1;
+        assert_eq!(look(&disk, sector, all[0].0), None);
+        // So with a broken entry, in the first table and in both.
+        disk[sector as usize + 60] ^= 1;
+        check(&disk);
+        disk[2 * sector as usize + 130] ^= 1;
+        assert_eq!(look(&disk, sector, all[0].0), None);
+    }
+}
+
+#[test]
+fn an_ms_dos_table_is_its_signature_and_a_number() {
+    let Some(disk) = made("label: dos\nlabel-id: 0xc0ffee42\nsize=1M\nsize=1M\n") else { return };
+    for (uuid, number) in [
+        ("c0ffee42-02", Some(2)),
+        ("C0FFEE42-0a", Some(10)),
+        ("c0ffee42-00", None),
+        ("c0ffee42-2", None),
+        ("0c0ffee42-02", None),
+        ("c0ffee43-02", None),
+        ("c0ffee42-0g", None),
+    ] {
+        assert_eq!(look(&disk, 512, Wanted::Uuid(uuid.as_bytes())), number, "{uuid}");
+    }
+    assert_eq!(look(&disk, 512, Wanted::Label(b"")), None);
+}
+
+#[test]
+fn the_sum_is_the_usual_one() {
+    assert_eq!(!crc(!0, b"123456789"), 0xcbf4_3926);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a header says: nothing panics, and little is read.
+    #[test]
+    fn any_header(junk in prop::collection::vec(any::<u8>(), 92..512), sector in any::<u64>(), size in any::<u64>(), sound in any::<bool>()) {
+        let mut header = junk.clone();
+        header[..8].copy_from_slice(b"EFI PART");
+        if sound {
+            let length = header.len() as u32;
+            header[12..16].copy_from_slice(&length.to_le_bytes());
+            header[24..32].copy_from_slice(&1u64.to_le_bytes());
+            header[84..88].copy_from_slice(&128u32.to_le_bytes());
+            header[16..20].fill(0);
+            let sum = !crc(!0, &header);
+            header[16..20].copy_from_slice(&sum.to_le_bytes());
+        }
+        let mut bytes = 0;
+        let mut read = |at: u64, buffer: &mut [u8]| {
+            bytes += buffer.len();
+            buffer.fill(0);
+            if at == 0 {
+                buffer[450] = 0xee;
+                buffer[510..512].copy_from_slice(b"\x55\xaa");
+            } else if at == 512 {
+                let length = header.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&header[..length]);
+            }
+            true
+        };
+        let sector = if sound { 512 } else { sector };
+        let _ = find(&mut read, sector, size, Wanted::Label(b"x"));
+        prop_assert!(bytes <= 9 << 20);
+    }
+}
