@@ -156,6 +156,12 @@ full_kernel() {
     mv "$new" "$vm/$1-full"
 }
 
+# SUITE URI of the release itself: its updates and security fixes, CODENAME-updates, are no suites that debootstrap could begin
+# with.
+release() {
+    APT_CONFIG= apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' | sed -n 's/^Debian \([a-z]* \)/\1/p' | sort -u
+}
+
 # A Debian as it is installed everywhere, systemd and all, with the UUID that examples/debian.toml asks for.
 debian() {
     [ ! -e "$vm/$1/debian.ext4" ] || return 0
@@ -163,8 +169,7 @@ debian() {
     host_packages debootstrap:debootstrap
     local tree=$work/debian suite uri uuid
     uuid=$(sed -n 's/^source *= *"UUID=\(.*\)".*/\1/p' examples/debian.toml)
-    # The release itself: its updates and security fixes, CODENAME-updates, are no suites that debootstrap could begin with.
-    read -r suite uri < <(APT_CONFIG= apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' | sed -n 's/^Debian \([a-z]* \)/\1/p' | sort -u) ||
+    read -r suite uri < <(release) ||
         { say "no Debian to boot: apt knows no release of Debian"; return 0; }
     say "making a Debian $suite"
     debootstrap --arch="$2" --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$suite" "$tree" "$uri" >"$work/debootstrap.log" 2>&1 ||
@@ -192,20 +197,15 @@ packages() {
     mv "$new" "$place"
 }
 
-# The first of Debian's mirrors that apt knows, with its suite: updates alone make no system.
-mirror() {
-    APT_CONFIG='' apt-get indextargets --format '$(ORIGIN) $(SITE) $(CODENAME)' |
-        sed -n 's/^Debian //p' | grep -v -e '-updates$' -e '-security$' | sort -u | head -n 1
-}
-
-debian() {
-    local place=$PWD/target/bench/chroots/$1 site suite
+# A Debian with other packages, for tools of its own.
+chroot_of() {
+    local place=$PWD/target/bench/chroots/$1 suite uri
     shift
     [ ! -e "$place" ] || return 0
     host_packages debootstrap:debootstrap
-    read -r site suite < <(mirror) || die "apt knows no Debian mirror to take $* from"
+    read -r suite uri < <(release) || die "apt knows no release of Debian to take $* from"
     say "debootstrap of $suite"
-    as_root debootstrap --variant=minbase --include="$(IFS=,; echo "$*")" "$suite" "$work/root" "$site" >"$work/log" 2>&1 ||
+    as_root debootstrap --variant=minbase --include="$(IFS=,; echo "$*")" "$suite" "$work/root" "$uri" >"$work/log" 2>&1 ||
         die "debootstrap: $(tail -n 1 "$work/log")"
     mkdir -p "${place%/*}"
     as_root mv "$work/root" "$place"
@@ -214,7 +214,7 @@ debian() {
 mkdir -p "$vm"
 work=$(mktemp -d "$vm/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-[ "${1:-}" != --chroot ] || { shift; debian "$@"; exit; }
+[ "${1:-}" != --chroot ] || { shift; chroot_of "$@"; exit; }
 [ "${1:-}" != --bench ] || { host_packages mkfs.ext4:e2fsprogs sfdisk:fdisk lz4:lz4 zstd:zstd; exit; }
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
 [ -z "$tests" ] || host_packages sfdisk:fdisk mkfs.vfat:dosfstools mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.f2fs:f2fs-tools \

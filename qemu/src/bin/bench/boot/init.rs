@@ -181,7 +181,7 @@ impl Source<'_> {
         let mut archive = Archive::new();
         archive.character("/dev/console", 0o600, 5, 1).dir("/root", 0o755).file("/floor-boot", 0o755, probe()?);
         for (number, name) in self.board.modules().iter().enumerate() {
-            archive.file(&format!("/m/{number}"), 0o644, self.module(name)?.1);
+            archive.file(format!("/m/{number}"), 0o644, self.module(name)?.1);
         }
         Ok(archive)
     }
@@ -195,7 +195,7 @@ impl Source<'_> {
         let release = self.kit.modules.file_name().unwrap_or_default().to_string_lossy();
         for name in self.board.modules() {
             let (file, module) = self.module(name)?;
-            archive.file(&format!("/lib/modules/{release}/{file}"), 0o644, module);
+            archive.file(format!("/lib/modules/{release}/{file}"), 0o644, module);
         }
         archive.file("/etc/tinyo.toml", 0o644, format!("modules = [\"{driver}\", \"{disk}\"]\n"));
         Ok(archive)
@@ -208,7 +208,7 @@ impl Source<'_> {
             archive.dir(place, 0o755);
         }
         for name in self.board.modules() {
-            archive.file(&format!("/m/{name}.ko"), 0o644, self.module(name)?.1);
+            archive.file(format!("/m/{name}.ko"), 0o644, self.module(name)?.1);
         }
         archive.file("/init", 0o755, SCRIPT.replace("@MODULES@", &self.board.modules().join(" ")));
         Ok(archive)
@@ -225,7 +225,7 @@ impl Source<'_> {
         }
         let mut list = String::new();
         for name in self.board.modules() {
-            archive.file(&format!("/{name}.ko"), 0o644, self.module(name)?.1);
+            archive.file(format!("/{name}.ko"), 0o644, self.module(name)?.1);
             list += &format!("/{name}.ko\n");
         }
         archive.file("/modules", 0o644, list);
