@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Measure those only whose name has this in it
     #[arg(long, value_name = "TEXT", conflicts_with = "write")]
     only: Option<String>,
-    /// Boots per figure; each is the median
+    /// Boots per figure; each is the least
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Guests at a time [default: the processors here]
@@ -177,7 +177,7 @@ fn setup(choice: &Choice, kit: &Kit, dir: &Path) -> Result<Setup> {
         kernel: kit.kernel.clone(),
         initrd: image(Pack::Plain, kit, dir)?,
         disk: dir.join("disk.img"),
-        words: format!("console=ttyS0 panic=-1 ro {}", Root::Node.words()),
+        words: format!("console=ttyS0 panic=-1 ro idle=poll {}", Root::Node.words()),
         options: Vec::new(),
     };
     for change in choice.changes {
