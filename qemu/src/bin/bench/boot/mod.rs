@@ -54,6 +54,9 @@ pub struct Arguments {
     /// Virtual time only: no wall clock, no packed sizes, no least memory
     #[arg(long, conflicts_with = "write")]
     quick: bool,
+    /// By /dev/vda1 on q35 only, in virtual time only
+    #[arg(long, conflicts_with_all = ["write", "check"])]
+    brief: bool,
     /// Exit with 1 if tinyo misses one of its own figures
     #[arg(long)]
     check: bool,
@@ -83,6 +86,10 @@ pub struct Row {
 }
 
 impl Row {
+    fn is_usual(&self) -> bool {
+        (self.root, self.board, self.stripped) == (Root::Node, Board::Q35, false)
+    }
+
     fn image(&self) -> Image {
         Image { init: self.init.clone(), board: self.board, stripped: self.stripped }
     }
@@ -109,20 +116,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         eprintln!("skipped: what needs Debian's packages: {error:#}");
         None
     });
-    let bench = Bench::new(kit, dir.path(), rows(&inits, chroot.is_some()))?;
+    let mut rows = rows(&inits, chroot.is_some());
+    rows.retain(|row| !arguments.brief || row.is_usual());
+    let bench = Bench::new(kit, dir.path(), rows)?;
     let images = bench.images(chroot.as_ref())?;
     let mut figures = vec![Figures::default(); bench.rows.len()];
     let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
     bench.boot_all(arguments, &images, Clock::Virtual, jobs, &mut figures)?;
     let mut sizes = vec![Sizes::default(); images.len()];
-    if !arguments.quick {
+    let quick = arguments.quick || arguments.brief;
+    if !quick {
         // One at a time: the other's load would be in the figure.
         bench.boot_all(arguments, &images, Clock::Wall, 1, &mut figures)?;
         sizes = bench.sizes(&images, jobs)?;
     }
     let measured = Measured { rows: &bench.rows, figures: &figures };
     let mut text = report::times(&measured);
-    if !arguments.quick {
+    if !quick {
         let version = |init: &Init| init.version(&bench.kit, chroot.as_ref());
         text += &format!("\n{}", report::sizes(&images, &sizes, &version));
     }
