@@ -165,7 +165,7 @@ impl Guest {
             match self.hear(until) {
                 Heard::Words => {}
                 Heard::Nothing => bail!("waiting for /{pattern}/: not said in time"),
-                Heard::End => bail!("waiting for /{pattern}/: QEMU ended"),
+                Heard::End => bail!("waiting for /{pattern}/: QEMU ended: {}", self.own_words()?),
             }
         }
     }
@@ -193,11 +193,8 @@ impl Guest {
         }
         let status = self.qemu.wait()?;
         if ended && self.transcript.is_empty() {
-            // QEMU refused its command line, or the kernel never started: its own words say which.
-            let mut said = String::new();
-            self.errors.rewind()?;
-            self.errors.read_to_string(&mut said)?;
-            bail!("the guest never spoke; QEMU ended ({status}): {}", said.trim());
+            // QEMU refused its command line, or the kernel never started.
+            bail!("the guest never spoke; QEMU ended ({status}): {}", self.own_words()?);
         }
         let qemu = status.code();
         let late = !ended && self.transcript.end().is_none();
@@ -210,6 +207,14 @@ impl Guest {
             took: self.started.elapsed(),
             has_command: self.has_command,
         })
+    }
+
+    /// What QEMU itself had to complain of.
+    fn own_words(&mut self) -> Result<String> {
+        let mut said = String::new();
+        self.errors.rewind()?;
+        self.errors.read_to_string(&mut said)?;
+        Ok(said.trim().to_owned())
     }
 
     /// What was said so far, for an error's sake.

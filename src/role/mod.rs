@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
 mod handover;
 mod init;
@@ -10,12 +11,14 @@ mod leftovers;
 mod limited;
 mod options;
 mod output;
+mod own;
 mod report;
 mod run;
 mod source;
 mod supervisor;
 mod tini;
 mod told;
+mod usr;
 mod words;
 
 use crate::container::shield;
