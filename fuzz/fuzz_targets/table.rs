@@ -43,7 +43,11 @@ fuzz_target!(|input: (u8, &[u8], &[u8])| {
             repair(&mut disk, at, sector);
         }
     }
-    let wanted = if how & 16 != 0 { Wanted::Label(name) } else { Wanted::Uuid(name) };
+    let wanted = match how & 48 {
+        0 => Wanted::Uuid(name),
+        16 => Wanted::Type(name),
+        _ => Wanted::Label(name),
+    };
     let mut bytes = 0;
     let mut read = |at: u64, buffer: &mut [u8]| {
         bytes += buffer.len();
@@ -51,7 +55,7 @@ fuzz_target!(|input: (u8, &[u8], &[u8])| {
         there.map(|bytes| buffer.copy_from_slice(bytes)).is_some()
     };
     if let Some(found) = find(&mut read, sector as u64, size as u64, wanted) {
-        assert!((1..=255).contains(&found));
+        assert!((1..=255).contains(&found.number));
     }
     // Both headers, and twice the 4 MiB that the entries may have.
     assert!(bytes <= 9 << 20);

@@ -87,6 +87,20 @@ pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Resu
     tool("mkfs.ext4", options.into_iter().chain([staged.path().as_os_str(), path.as_os_str()]), "")
 }
 
+/// The same as an image that cannot be written to.
+pub fn squashfs(archive: &Archive, path: &Path) -> Result<()> {
+    let staged = tempfile::tempdir()?;
+    archive.unpack(staged.path())?;
+    let options = ["-quiet", "-no-progress", "-all-root", "-noappend"].map(OsStr::new);
+    tool("mksquashfs", [staged.path().as_os_str(), path.as_os_str()].into_iter().chain(options), "")
+}
+
+pub fn erofs(archive: &Archive, path: &Path) -> Result<()> {
+    let staged = tempfile::tempdir()?;
+    archive.unpack(staged.path())?;
+    tool("mkfs.erofs", [OsStr::new("--all-root"), path.as_os_str(), staged.path().as_os_str()], "")
+}
+
 /// Runs a tool that makes or changes images, which reads `input`; what it says is told when it fails. Most are in /usr/sbin,
 /// which is not in every user's PATH.
 pub fn tool(program: &str, words: impl IntoIterator<Item = impl AsRef<OsStr>>, input: &str) -> Result<()> {

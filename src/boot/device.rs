@@ -1,8 +1,10 @@
 //! Waiting for a block device: by the kernel's events, with one deadline, and never in silence.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use super::find;
+use super::modules::Modules;
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
@@ -21,27 +23,67 @@ use crate::watchdog;
 /// So often a wait says what it waits for.
 const REMINDER: u64 = 5_000;
 
-/// The kernel's device events, bound before the first module is loaded: a device that comes in between is not lost.
-pub struct Events(Option<Fd>);
+/// The kernel's device events, bound before the first module is loaded: a device that comes in between is not lost. And who
+/// loads modules, by name or by such an event.
+pub struct Events(Option<Fd>, Cell<Option<&'static mut Modules>>);
 
 impl Events {
-    pub fn open() -> Events {
+    pub fn open(listen: bool, modules: Option<&'static mut Modules>) -> Events {
         // A kernel without CONFIG_NET has none: then the wait below looks again at each reminder.
-        Events(net::device_events().ok())
+        Events(if listen { net::device_events().ok() } else { None }, Cell::new(modules))
     }
 
     /// Nothing is listened to.
     pub const fn none() -> Events {
-        Events(None)
+        Events(None, Cell::new(None))
     }
 
-    /// Forgets all events so far. What an event says does not matter, only that there was one: everything is looked at
-    /// anew, so that neither a lost event (ENOBUFS) nor a forged one can mislead.
-    fn drain(&self) {
-        let mut event = [0u8; 2048];
-        if let Some(socket) = &self.0 {
-            while socket.read(&mut event).is_ok_and(|n| n > 0) {}
+    /// Takes all events so far. What a wait is for is looked at anew after each, whatever it says, so that neither a lost
+    /// event (ENOBUFS) nor a forged one can mislead.
+    pub fn drain(&self) {
+        let mut event = [0u8; 2048 + 512];
+        let mut modules = self.1.take();
+        // Without events all devices are looked at each time.
+        let mut lost = self.0.is_none();
+        while let Some(socket) = &self.0 {
+            match socket.read(&mut event) {
+                Ok(count @ 1..) => {
+                    if let Some(modules) = modules.as_mut().filter(|modules| modules.is_auto()) {
+                        modules.hear(event.get(..count).unwrap_or_default());
+                    }
+                }
+                Err(error) if error.is(libc::ENOBUFS) => lost = true,
+                _ => break,
+            }
         }
+        if let Some(modules) = modules.as_mut().filter(|modules| modules.is_auto()) {
+            modules.act(lost);
+        }
+        self.1.set(modules);
+    }
+
+    /// What loads modules, if something does.
+    pub fn modules(&self, act: impl FnOnce(&mut Modules)) {
+        let mut modules = self.1.take();
+        modules.as_mut().map(|modules| act(modules));
+        self.1.set(modules);
+    }
+
+    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, now loaded.
+    #[inline(never)]
+    pub fn demand(&self, name: &[&[u8]; 2]) -> bool {
+        let mut found = false;
+        let mut whole = heapless::Vec::<u8, 64>::new();
+        // No module has so long a name.
+        if name.iter().all(|part| whole.extend_from_slice(part).is_ok()) {
+            self.modules(|modules| found = modules.is_auto() && modules.demand(&whole));
+        }
+        found
+    }
+
+    /// Where to hear of devices.
+    pub fn socket(&self) -> Option<&Fd> {
+        self.0.as_ref()
     }
 }
 

@@ -5,11 +5,10 @@ use core::ffi::CStr;
 use super::device::{self, Absent, Events};
 use super::find;
 use crate::config::Root;
-use crate::plan::run::machine::mount_as_any;
+use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
@@ -21,12 +20,23 @@ pub const PLACE: &CStr = c"/newroot";
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
 const COMING: [i32; 4] = [libc::ENXIO, libc::ENOMEDIUM, libc::EBUSY, libc::EIO];
 
-/// Waits for the device and mounts it on [`PLACE`].
-pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
-    let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
+/// Waits for the device and mounts it on `target`, which is made if it is missing.
+pub fn mount_root(
+    wanted: &Root,
+    target: &CStr,
+    events: &Events,
+    signals: &Fd,
+) -> core::result::Result<Result<()>, Absent> {
+    let _ = make_directories(target);
     let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
-        if !find::device(wanted.source, wanted.fstype, &mut place) {
+        let mut wanted = *wanted;
+        if wanted.source == find::GPT_AUTO {
+            match find::root_partition(&mut place)? {
+                Ok(read_only) => wanted.read_only |= read_only,
+                Err(error) => return Some(Err(error)),
+            }
+        } else if !find::device(wanted.source, wanted.fstype, &mut place) {
             return None;
         }
         let source = bytes::terminated(&place).unwrap_or_default();
@@ -37,7 +47,7 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
                 failed => return Some(failed),
             }
         }
-        match mount_as(source, device, wanted) {
+        match mount_as(source, device, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
             // Its node went while it was being mounted: it may come again.
             Err(_) if device && device::look(source).is_none() => None,
@@ -47,24 +57,32 @@ pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result:
 }
 
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
-fn mount_as(source: &CStr, device: bool, wanted: &Root) -> Result<()> {
+fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &Events) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
-    let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
+    let flags = parsed.flags | if wanted.is_read_only() { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-    let once = |fstype: Option<&CStr>| {
+    let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
-            Some(fstype) => mount::mount(source, PLACE, fstype, flags, data),
-            None => mount_as_any(source, PLACE, flags, data),
+            Some(fstype) => mount::mount(source, target, fstype, flags, data),
+            None => mount_as_any(source, target, flags, data),
         };
         match mount(flags) {
-            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
                 mount(flags | mount::READ_ONLY)
             }
             done => done,
         }
+    };
+    let once = |fstype: Option<&CStr>| match again(fstype) {
+        Err(error)
+            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
+        {
+            again(fstype)
+        }
+        done => done,
     };
     if let Some(types) = wanted.fstype {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::{Namespaces, Need, Plan, Step, Users};
 use crate::config::{
-    Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
+    AUTO, Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
 };
 use crate::container::capabilities;
 use crate::text::bytes;
@@ -45,12 +45,14 @@ pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
     if config.watchdog != Millis(0) {
         plan.push(Step::Watchdog(config.watchdog));
     }
-    if let Some(name) = config.hostname {
-        plan.push(Step::Hostname(name.to_bytes()));
-    }
-    // A module may bring the sysctls that are set next.
-    each(plan, config.list(config.modules), Step::Module);
+    plan.extend(config.host_name().map(Step::Hostname).as_slice());
+    // A module may bring the sysctls that are set next; those may be about the interface that comes up.
+    let modules = config.list(config.modules);
+    modules.iter().filter(|name| **name != AUTO).for_each(|name| plan.push(Step::Module(name)));
+    // Those of devices come after those that somebody chose.
+    plan.extend(config.loads_for_devices().then_some(Step::Module(AUTO)).as_slice());
     each(plan, config.list(config.sysctl), Step::Sysctl);
+    each(plan, config.ip.as_slice(), Step::Ip);
 }
 
 /// How the machine comes to its root. No init: we go on in it.

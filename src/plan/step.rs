@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::config::value::Device;
-use crate::config::{Log, Mount, Network, Root, Wait};
+use crate::config::{AUTO, Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
 use crate::put;
@@ -58,13 +58,17 @@ steps! {
     Link { target: &'a CStr, path: &'a CStr } = "link %1 to %2",
     Sysctl(&'a CStr) = "set sysctl %1",
     Module(&'a CStr) = "load module %1",
-    MountRoot(&'a Root<'a>) = "mount root %1%(, waiting ",
+    MountRoot(&'a Root<'a>) = "mount root %1%(",
     /// Leave the initramfs for the new root and its init.
     HandOver(&'a CStr) = "hand over to %1",
     /// Leave the initramfs for the new root, and go on as the supervisor there.
     GoOn = "go on in the new root",
     Hostname(&'a [u8]) = "set hostname %1",
     Watchdog(Millis) = "open /dev/watchdog ",
+    /// `lo` up, and the address that the words say ([`crate::text::ip`]).
+    Ip(&'a CStr) = "configure network %1",
+    /// Of an earlier boot: what this one's random numbers are made of too.
+    Seed(&'a CStr) = "take random seed %1",
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
@@ -170,6 +174,11 @@ impl Step<'_> {
         }
     }
 
+    /// The overlay of the machine's own root: where what is written goes.
+    pub const fn over_root(layers: &CStr) -> Step<'_> {
+        Step::Overlay { layers, read_only: false, devices: true }
+    }
+
     /// What comes after it is not ours.
     pub fn is_last(&self) -> bool {
         matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
@@ -189,8 +198,9 @@ impl<'a> Step<'a> {
                 [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
             }
             Step::MountRoot(root) => {
-                let ro = if root.read_only { b"ro" } else { b"rw" };
-                [root.source.to_bytes(), of(root.fstype), of(root.options), ro, NONE]
+                let ro = if root.is_read_only() { b"ro" } else { b"rw" };
+                let source = if root.source.is_empty() { of(root.image) } else { root.source.to_bytes() };
+                [source, of(root.fstype), of(root.options), ro, if root.fsck { b"fsck" } else { NONE }]
             }
             Step::Link { target, path } => [path.to_bytes(), target.to_bytes(), NONE, NONE, NONE],
             Step::Root { path, read_only, devices } | Step::Overlay { layers: path, read_only, devices } => {
@@ -213,6 +223,8 @@ impl<'a> Step<'a> {
             | Step::Join(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
+            | Step::Ip(word)
+            | Step::Seed(word)
             | Step::HandOver(word)
             | Step::EnvFile(word)
             | Step::Lower(word)
@@ -227,7 +239,13 @@ impl<'a> Step<'a> {
     /// What no word of a text can say, behind it.
     fn write_rest(&self, out: &mut dyn Out) {
         match *self {
-            Step::MountRoot(root) => put!(out, "{} for it", Waiting(root.wait)),
+            Step::MountRoot(root) if root.source.is_empty() => {}
+            Step::MountRoot(root) => {
+                put!(out, ", waiting {} for it", Waiting(root.wait));
+                if let Some(image) = root.image {
+                    put!(out, ", then image {} of it", show::Word(image.to_bytes()));
+                }
+            }
             Step::Devices { guarded: true } => put!(out, ", each bound, and nodev"),
             Step::Session { terminal: true } => put!(out, " with the terminal"),
             Step::Stdio { log, fed } => {
@@ -254,6 +272,7 @@ impl<'a> Step<'a> {
                     before = ", ";
                 }
             }
+            Step::Module(item) if item == AUTO => put!(out, ": those of the devices, by modalias"),
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::OomScore(score) => Signed(score).write(out),
             Step::Network(network) => match network {

@@ -3,9 +3,10 @@
 use core::ffi::CStr;
 
 use super::source::{self, Loaded};
-use super::{exit, handover, supervisor};
+use super::{exit, handover, own, supervisor};
 use crate::boot::device::Events;
 use crate::boot::find;
+use crate::boot::modules::Modules;
 use crate::config::line::{BootLine, ExitTo, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
@@ -40,6 +41,8 @@ pub struct Machine {
     pub events: Events,
     pub line: BootLine<'static>,
     pub watchdog_stop: WatchdogStop,
+    /// Once it may be written to.
+    pub seed: Option<&'static CStr>,
     /// What the boot did so far, one after the other.
     pub phases: heapless::Vec<Phase, PHASES>,
     /// See [`supervise::Set::source`].
@@ -68,7 +71,7 @@ pub fn machine(args: Args) -> ! {
     let (events, line, phases) = (Events::none(), BootLine::default(), heapless::Vec::new());
     let source = Err("the services are the kernel command line's; there is no file to read");
     let watchdog_stop = WatchdogStop::default();
-    let mut machine = Machine { args, signals, events, line, watchdog_stop, phases, source };
+    let mut machine = Machine { args, signals, events, line, watchdog_stop, seed: None, phases, source };
     machine.mark("kernel");
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
@@ -123,34 +126,42 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
-    if !config.roots.is_empty() || !config.mounts.is_empty() {
-        machine.events = Events::open();
-    }
+    let disks = !config.roots.is_empty() || !config.mounts.is_empty();
+    let listen = disks || config.ip.is_some() || config.loads_for_devices();
+    machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
-    set_up(config)?;
+    set_up(machine, config)?;
+    own::advance_clock();
     machine.mark("modules");
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
         machine.mark("root");
     }
     mount_all(Some(machine), config)?;
+    // Its file may be on any of them.
+    machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
-    // Nobody reads them any more; the kernel would keep them for us.
-    machine.events = Events::none();
+    let mut follows = false;
+    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    if !follows {
+        // Nobody reads them any more; the kernel would keep them for us.
+        machine.events = Events::none();
+    }
     Ok(())
 }
 
 /// On the real root the words about a root are somebody else's: the kernel has acted on them.
 fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::Replaced {
     config.hostname = line.hostname.or(config.hostname);
+    config.ip = line.ip.or(config.ip);
     line::Replaced::default()
 }
 
-/// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+/// Host name, sysctls, modules, network. A machine can do without some of that: what is missing shows by what needs it.
 #[inline(never)]
-fn set_up(config: &Config) -> Result<(), Stuck> {
+fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
     build::machine(&mut plan, config);
     if plan.full {
@@ -160,7 +171,14 @@ fn set_up(config: &Config) -> Result<(), Stuck> {
     let mut unopened = None;
     for step in &plan.steps {
         let done = match step {
-            Step::Module(name) => crate::boot::modules::load(name),
+            Step::Module(item) => {
+                machine.events.modules(|modules| modules.take(item));
+                Ok(())
+            }
+            Step::Ip(word) => {
+                own::configure(machine, word);
+                Ok(())
+            }
             Step::Watchdog(timeout) => {
                 // Its driver may be one of the modules.
                 unopened = watchdog::open(*timeout).is_err().then_some((step, *timeout));
@@ -336,7 +354,7 @@ pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
     if let Some(status) = end.status {
         say!(Failure, "exit status {}", status);
     }
-    supervise::end(end, true, &machine.signals, &|| {
+    supervise::end(end, true, &machine.signals, machine.seed, &|| {
         if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
             pass_on(to, status);
         }
@@ -388,6 +406,7 @@ fn rescue(machine: &Machine) -> ! {
         && source::rescue(config).is_ok()
     {
         let now = poll::now();
+        machine.events.modules(|modules| _ = modules.go_apart());
         supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
     }
     farewell_and_end(machine, End { ending: Ending::Reboot, status: None })

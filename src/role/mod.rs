@@ -10,12 +10,14 @@ mod leftovers;
 mod limited;
 mod options;
 mod output;
+mod own;
 mod report;
 mod run;
 mod source;
 mod supervisor;
 mod tini;
 mod told;
+mod usr;
 mod words;
 
 use crate::container::shield;

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use super::boot::{self, CONFIG, Machine, farewell_and_end, must_have};
 use super::exit;
 use super::source::{self, Loaded};
+use crate::boot::device::Events;
 use crate::config::{Config, file};
 use crate::source::Text;
 use crate::supervise::{self, End, Outcome, Supervisor};
@@ -30,6 +31,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
         term: boot::term(&machine.args),
         give_up_at,
         phases: &machine.phases,
+        events: &machine.events,
         source: machine.source,
     });
     farewell_and_end(machine, end)
@@ -89,10 +91,11 @@ pub fn namespace(args: Args) -> ! {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);
     }
-    if config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
+    let others = config.ip.is_some() || config.random_seed.is_some();
+    if others || config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
         say!(
             Warning,
-            "{}: hostname, sysctl and watchdog are for the machine; whoever made this container sets them",
+            "{}: hostname, ip, random-seed, sysctl and watchdog are for the machine; whoever made this container sets them",
             loaded.name()
         );
     }
@@ -107,7 +110,8 @@ pub fn namespace(args: Args) -> ! {
         term: boot::term(&args),
         give_up_at: None,
         phases: &[],
+        events: &Events::none(),
         source: source_of(loaded),
     });
-    supervise::end(end, false, &signals, &|| {})
+    supervise::end(end, false, &signals, None, &|| {})
 }

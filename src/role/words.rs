@@ -134,13 +134,20 @@ fn write_plans(config: &Config, out: &mut Output) {
     write_steps(&plan.steps, out);
     for root in &config.roots {
         section(out, "root");
-        write_steps(&build::root(root, init_of(root, config)), out);
+        let [mount, last] = build::root(root, init_of(root, config));
+        write_steps(&[mount], out);
+        write_steps(root.overlay.map(Step::over_root).as_slice(), out);
+        write_steps(&[last], out);
     }
     if !config.mounts.is_empty() {
         section(out, "mounts");
         for step in build::mounts(config) {
             write_steps(&[step], out);
         }
+    }
+    if let Some(path) = config.random_seed {
+        section(out, "seed");
+        write_steps(&[Step::Seed(path)], out);
     }
     for service in &config.services {
         put!(out, "service {}", service.name);

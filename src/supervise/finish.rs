@@ -4,6 +4,7 @@
 use core::ffi::CStr;
 
 use super::End;
+use crate::boot::seed;
 use crate::probe::mountinfo;
 use crate::request::Ending;
 use crate::say;
@@ -33,6 +34,7 @@ const MOST: usize = 128;
 #[derive(Clone, Copy)]
 enum Work<'a> {
     Signal(u8),
+    Seed(&'a CStr),
     Sync,
     Free,
     Unmount(&'a CStr),
@@ -43,6 +45,7 @@ impl Work<'_> {
     fn carry_out(self) -> Result<()> {
         match self {
             Work::Signal(number) => process::kill_all(number),
+            Work::Seed(path) => seed::renew(path),
             Work::Sync => {
                 power::sync();
                 Ok(())
@@ -107,8 +110,8 @@ fn nobody_left(signals: &Fd, limit: Millis) -> bool {
 }
 
 /// Ends the machine, or, in a pid namespace that is not the machine's, this process. `farewell` is called when all is
-/// safe on disk, just before the power goes or the process ends.
-pub fn end(end: End, machine: bool, signals: &Fd, farewell: &dyn Fn()) -> ! {
+/// safe on disk, among it a new random `seed`, just before the power goes or the process ends.
+pub fn end(end: End, machine: bool, signals: &Fd, seed: Option<&CStr>, farewell: &dyn Fn()) -> ! {
     for number in [libc::SIGTERM, libc::SIGKILL] {
         if nobody_left(signals, Millis(0)) {
             break;
@@ -124,8 +127,12 @@ pub fn end(end: End, machine: bool, signals: &Fd, farewell: &dyn Fn()) -> ! {
         farewell();
         process::exit(end.status.unwrap_or(0));
     }
-    if let Err(error) = bounded(Work::Sync, SYNC, signals) {
-        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
+    for (work, name) in [(seed.map(Work::Seed), "random seed"), (Some(Work::Sync), "sync")] {
+        if let Some(work) = work
+            && let Err(error) = bounded(work, SYNC, signals)
+        {
+            say!(Failure, "{}: {}: {}; going on without it", end.ending.name(), name, error.errno());
+        }
     }
     let _ = bounded(Work::Free, UNMOUNT, signals);
     release(end.ending, signals);

@@ -34,6 +34,7 @@ pub const NO_FOLLOW: i32 = libc::O_NOFOLLOW;
 pub const NON_BLOCK: i32 = libc::O_NONBLOCK;
 pub const CREATE: i32 = libc::O_CREAT;
 pub const EXCLUSIVE: i32 = libc::O_EXCL;
+pub const TRUNCATE: i32 = libc::O_TRUNC;
 pub const APPEND: i32 = libc::O_APPEND;
 
 /// openat(2), never with a controlling terminal as a side effect.
@@ -254,6 +255,7 @@ pub fn is_same(file: &Fd, path: &CStr) -> bool {
 pub struct FileSystem {
     magic: u64,
     bytes: u64,
+    flags: u64,
 }
 
 impl FileSystem {
@@ -271,9 +273,24 @@ impl FileSystem {
         self.is_tmpfs() && self.bytes == bytes
     }
 
+    /// Nothing can be written to it, be it by its mount or by itself.
+    pub fn is_read_only(&self) -> bool {
+        self.flags & libc::ST_RDONLY != 0
+    }
+
+    /// No program on it is executed, by its mount.
+    pub fn is_no_exec(&self) -> bool {
+        self.flags & libc::ST_NOEXEC != 0
+    }
+
     /// The kernel's own words in files: proc or sysfs.
     pub fn is_kernels(&self) -> bool {
         matches!(self.magic, 0x9fa0 | 0x6265_6572)
+    }
+
+    /// What is written to it may be gone at the next boot: it is in memory, or in a layer of an overlay that may be.
+    pub fn may_forget(&self) -> bool {
+        self.is_memory() || self.magic == 0x794c_7630
     }
 
     pub fn is_cgroup2(&self) -> bool {
@@ -299,10 +316,11 @@ pub fn file_system_of(path: &CStr) -> Result<FileSystem> {
 }
 
 fn with_room(call: impl FnOnce(*mut u64) -> libc::c_long) -> Result<FileSystem> {
-    // `struct statfs` of 64-bit machines: fifteen words, of which f_type, f_bsize and f_blocks are the first.
+    // `struct statfs` of 64-bit machines: fifteen words, of which f_type, f_bsize and f_blocks are the first, and f_flags
+    // comes before the four spare ones.
     let mut fs = [0u64; 15];
     check_long(Call::Statfs, call(fs.as_mut_ptr()))?;
-    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, bytes: fs[1].wrapping_mul(fs[2]) })
+    Ok(FileSystem { magic: fs[0] & 0xffff_ffff, bytes: fs[1].wrapping_mul(fs[2]), flags: fs[10] })
 }
 
 /// readlinkat(2) into `buffer`: the part that was filled. A target as long as the buffer is refused, not cut.
@@ -370,6 +388,18 @@ pub fn memory_file() -> Result<Fd> {
 pub fn rewind(file: &Fd) -> Result<()> {
     // SAFETY: plain numbers.
     done(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) })
+}
+
+/// ftruncate(2).
+pub fn cut(file: &Fd, length: usize) -> Result<()> {
+    // SAFETY: plain numbers.
+    done(Call::Write, unsafe { libc::syscall(libc::SYS_ftruncate, file.raw(), length) })
+}
+
+/// fsync(2): what was written to it is on its disk.
+pub fn sync(file: &Fd) -> Result<()> {
+    // SAFETY: an open descriptor.
+    done(Call::Write, unsafe { libc::syscall(libc::SYS_fsync, file.raw()) })
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.
