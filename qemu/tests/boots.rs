@@ -33,7 +33,8 @@ fn all_boot(bus: Bus) {
     let count = usize::div_ceil(wanted, 2);
     let run = guest(Arch::X86_64, |boot| {
         let names = bus.modules().join("\", \"");
-        boot.bus(bus).config(&format!("modules = [\"{names}\"]\n[root]\nsource = \"UUID={UUID}\"\n"));
+        // A busy host may give a hundred of them little.
+        boot.patience(300).bus(bus).config(&format!("modules = [\"{names}\"]\n[root]\nsource = \"UUID={UUID}\"\n"));
         disk(boot)?;
         let mut last = Err(anyhow!("TINYO_BOOTS: at least one"));
         for number in 1..=count {
