@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
-use super::usr;
+use super::{fsck, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -111,6 +111,9 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
 
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
     match root::mount_root(root, target, &machine.events, &machine.signals) {
         Ok(Ok(())) => {
             say!(Info, "root: {} is there", Show(root.source.to_bytes()));

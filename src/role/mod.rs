@@ -4,6 +4,7 @@ mod boot;
 mod choose;
 mod client;
 mod exec;
+mod fsck;
 mod handover;
 mod init;
 mod leftovers;
