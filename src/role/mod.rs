@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod source;
 mod supervisor;
+mod times;
 mod tini;
 mod told;
 mod usr;
