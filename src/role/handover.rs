@@ -2,8 +2,9 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
-use super::{times, usr};
+use super::boot::{Machine, Stuck, say_failure};
+use super::ending::farewell_and_end;
+use super::{fsck, times, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -11,7 +12,7 @@ use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
-use crate::plan::{Step, build};
+use crate::plan::{Step, machine};
 use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::{self, Error};
@@ -53,14 +54,14 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        let [step, _] = build::root(root, init);
+        let [step, _] = machine::root(root, init);
         if mount(machine, root, &step).is_ok()
             && usr::mount(machine, root).is_ok()
             && let Some(systemd) = has_init(init)
         {
             match switch::switch_root() {
                 Ok(()) => {
-                    machine.events.modules(Modules::forget);
+                    machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
                     }
@@ -126,6 +127,9 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
 
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
     settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
     say!(Info, "root: {} is there", Show(root.source.to_bytes()));
     Ok(())

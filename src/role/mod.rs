@@ -3,7 +3,9 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
+mod fsck;
 mod handover;
 mod init;
 mod leftovers;
