@@ -45,7 +45,6 @@ fn without_sys_a_root_is_found_by_its_node() {
         "tinyo: mount sysfs on /sys .*: not a directory",
         "tinyo: mount root LABEL=case .*: it did not come",
         "tinyo: root: /dev/vda is there",
-        "tinyo: root: moving /sys into the new root: ",
     ]);
     guest.held("proc-moved").held("run-moved").says("case: alive /dev/vda rw").ends(End::PowerOff);
 }
