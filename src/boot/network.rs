@@ -7,11 +7,10 @@ use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::put;
 use crate::request::Ending;
-use crate::say;
-use crate::sys::error::Result;
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
-use crate::sys::interface::{Interfaces, Name, Part};
+use crate::sys::interface::{Interfaces, Name};
 use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::ip::{Ip, NONE};
@@ -25,75 +24,114 @@ const WAIT: Wait = Wait::For(Millis(5_000));
 /// Where `nameserver` lines go, in the form of resolv.conf(5).
 const NAME_SERVERS: &CStr = c"/run/tinyo/resolv.conf";
 
-/// Brings `lo` up, then waits for the interface of `ip`, and gives it its address. What fails is said, and a machine goes on
-/// without.
-///
-/// # Errors
-///
-/// How the machine shall end: somebody asked for that meanwhile.
-pub fn configure(ip: &Ip, events: &Events, signals: &Fd) -> core::result::Result<(), Ending> {
-    let opened = Interfaces::open().and_then(|all| all.bring_up(&name(b"lo"), 0).map(|()| all));
-    let all = match opened {
-        Ok(all) if ip.address() != NONE => all,
-        Ok(_) => return Ok(()),
-        Err(error) => {
-            say!(Failure, "network: lo: {}; does this kernel have CONFIG_INET?", error.errno());
-            return Ok(());
+/// What is done, in this order, and what to try when it fails.
+const PARTS: Packed = packed!(
+    "up\ndoes this kernel have CONFIG_INET?\n\
+     device\nname the right one in ip, and its driver in modules; there are\n\
+     address\nit has another, and keeps it\n\
+     address\nis it one that a host can have?\n\
+     netmask\nis it one of that address?\n\
+     up\ndoes the kernel's log say why?\n\
+     gateway\nit must be another host in the network of address and netmask\n\
+     name servers\nis there room in /run?\n"
+);
+const DEVICE: usize = 1;
+
+/// How far it has come.
+struct Progress {
+    /// Of [`PARTS`].
+    part: usize,
+    /// The interface that it is about.
+    name: Name,
+    ending: Option<Ending>,
+}
+
+/// Brings `lo` up, then waits for the interface of `ip`, and gives it its address. What fails is said, and the machine goes on
+/// without, unless somebody asked it to end meanwhile.
+#[inline(never)]
+pub fn configure(ip: &Ip, events: &Events, signals: &Fd) -> Option<Ending> {
+    let mut progress = Progress { part: 0, name: name(b"lo"), ending: None };
+    if let Err(error) = advance(&mut progress, ip, events, signals)
+        && progress.ending.is_none()
+    {
+        let mut line = Line::new(Level::Failure);
+        let [what, hint] = [0, 1].map(|line| PARTS.line(2 * progress.part + line));
+        put!(&mut line, "network: {}: {}: {}; {}", Show(shown(&progress.name)), what, error.errno(), hint);
+        if progress.part == DEVICE {
+            each(&mut |name| put!(&mut line, " {}", Show(name)));
         }
-    };
-    let mut found = Found::default();
+        line.send();
+    }
+    progress.ending
+}
+
+#[inline(never)]
+fn advance(progress: &mut Progress, ip: &Ip, events: &Events, signals: &Fd) -> Result<()> {
+    let all = Interfaces::open()?;
+    all.bring_up(&progress.name, 0)?;
+    if ip.address() == NONE {
+        return Ok(());
+    }
+    (progress.part, progress.name) = (DEVICE, name(b"ip"));
+    let (mut found, mut flags) = (0, 0);
     let waited = device::wait_for(c"network", WAIT, events, signals, &mut || {
-        found = Found::default();
-        each(&all, &mut |name, flags| found.see(ip.device(), name, flags));
-        (found.count > 0).then_some(Ok(()))
+        found = 0;
+        each(&mut |other| {
+            let other = name(other);
+            if let Ok(has) = all.flags(&other)
+                && is_meant(ip.device(), shown(&other), has)
+            {
+                (found, flags, progress.name) = (found + 1, has, other);
+            }
+        });
+        (found > 0).then_some(Ok(()))
     });
     if let Err(Absent::Ended(ending)) = waited {
-        return Err(ending);
+        progress.ending = Some(ending);
     }
-    if found.count == 1 {
-        give(&all, &found, ip);
-    } else {
-        say_interfaces(&all, ip.device(), found.count);
+    if found != 1 {
+        return Err(Error::new(Call::Ioctl, if found == 0 { libc::ENODEV } else { libc::ENOTUNIQ }));
     }
-    Ok(())
+    let (part, name) = (&mut progress.part, &progress.name);
+    *part += 1;
+    // It was given by the kernel, or by who was here before; somebody may have a root by it.
+    if all.has_other_address(name, ip.address()) {
+        return Err(Error::new(Call::Ioctl, libc::EBUSY));
+    }
+    *part += 1;
+    all.set_address(name, ip.address())?;
+    *part += 1;
+    if ip.netmask() != NONE {
+        all.set_netmask(name, ip.netmask())?;
+    }
+    *part += 1;
+    all.bring_up(name, flags)?;
+    *part += 1;
+    if ip.gateway() != NONE {
+        all.add_gateway(name, ip.gateway())?;
+    }
+    *part += 1;
+    write_name_servers(ip)
 }
 
-/// Those that are meant: how many, and one of them.
-#[derive(Default)]
-struct Found {
-    name: Name,
-    flags: i32,
-    count: u32,
+/// The interface is called as `wanted`, or, where nobody said how, it could have others on its line: no tunnel, and no dummy.
+fn is_meant(wanted: &[u8], name: &[u8], flags: i32) -> bool {
+    const KIND: i32 = libc::IFF_BROADCAST | libc::IFF_LOOPBACK | libc::IFF_NOARP;
+    if wanted.is_empty() { flags & KIND == libc::IFF_BROADCAST } else { name == wanted }
 }
 
-impl Found {
-    /// The one that is called as `wanted`, or else all that could have others on their line: no tunnel, and no dummy.
-    fn see(&mut self, wanted: &[u8], name: &Name, flags: i32) {
-        const KIND: i32 = libc::IFF_BROADCAST | libc::IFF_LOOPBACK | libc::IFF_NOARP;
-        if if wanted.is_empty() { flags & KIND == libc::IFF_BROADCAST } else { shown(name) == wanted } {
-            (self.name, self.flags) = (*name, flags);
-            self.count += 1;
-        }
-    }
-}
-
-/// Shows `see` each interface, with its flags.
-#[inline(never)]
-fn each(all: &Interfaces, see: &mut dyn FnMut(&Name, i32)) {
+/// Shows `see` the name of each interface, and of what else lies there.
+fn each(see: &mut dyn FnMut(&[u8])) {
     let Ok(directory) = fs::open(c"/sys/class/net", fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
-    while let Some((found, _)) = names.next_name() {
-        let name = name(found.to_bytes());
-        // Not all that lies there is one.
-        if let Ok(flags) = all.flags(&name) {
-            see(&name, flags);
-        }
+    while let Some((name, _)) = names.next_name() {
+        see(name.to_bytes());
     }
 }
 
+/// A NUL stays behind it: no interface has a longer name.
 fn name(bytes: &[u8]) -> Name {
     let mut name = Name::default();
-    // A NUL stays behind it: no interface has a longer name.
     for (place, byte) in name.iter_mut().zip(bytes) {
         *place = *byte;
     }
@@ -104,51 +142,9 @@ fn shown(name: &Name) -> &[u8] {
     bytes::before(name, 0)
 }
 
-/// That none of them is the one, and which there are: that is usually the whole story.
-fn say_interfaces(all: &Interfaces, wanted: &[u8], count: u32) {
-    let mut line = Line::new(Level::Failure);
-    let wanted = if wanted.is_empty() { b"no interface" } else { wanted };
-    let why = match count {
-        0 => packed!(" came; is its driver built in or among modules?"),
-        _ => packed!(" is named in ip, and there are several; write which"),
-    };
-    put!(&mut line, "network: {}{} interfaces:", Show(wanted), why);
-    each(all, &mut |name, _| put!(&mut line, " {}", Show(shown(name))));
-    line.send();
-}
-
-/// Gives it what the words say, in the order of these: their names, and what to try when one fails.
-#[inline(never)]
-fn give(all: &Interfaces, to: &Found, ip: &Ip) {
-    const PARTS: Packed = packed!(
-        "address\nis it one that a host can have?\nnetmask\nis it one of that address?\nup\nwhat does the kernel's log say of it?\n\
-         gateway\nit must be another host in the network of address and netmask\nname servers\n/run must be there, and have room"
-    );
-    let name = &to.name;
-    let whose = Show(shown(name));
-    // It was given by the kernel, or by who was here before; somebody may have a root by it.
-    if all.address(name).is_some_and(|other| other != ip.address()) {
-        return say!(Warning, "network: {} has another address already, and keeps it", whose);
-    }
-    for part in 0..5 {
-        let done = match part {
-            0 => all.set(name, Part::Address, ip.address()),
-            1 if ip.netmask() != NONE => all.set(name, Part::Netmask, ip.netmask()),
-            2 => all.bring_up(name, to.flags),
-            3 if ip.gateway() != NONE => all.add_gateway(name, ip.gateway()),
-            4 => write_name_servers(&ip.name_servers()),
-            _ => Ok(()),
-        };
-        if let Err(error) = done {
-            let [what, hint] = [2 * part, 2 * part + 1].map(|line| PARTS.line(line));
-            return say!(Failure, "network: {}: {}: {}; {}", whose, what, error.errno(), hint);
-        }
-    }
-}
-
-fn write_name_servers(servers: &[&[u8]]) -> Result<()> {
+fn write_name_servers(ip: &Ip) -> Result<()> {
     let mut text = heapless::Vec::<u8, 64>::new();
-    for server in servers.iter().filter(|server| !server.is_empty()) {
+    for server in ip.name_servers().iter().filter(|server| !server.is_empty()) {
         put!(&mut text, "nameserver {}\n", Show(server));
     }
     if text.is_empty() {

@@ -22,11 +22,7 @@ const SAME: i32 = fs::NO_FOLLOW | fs::NON_BLOCK;
 ///
 /// Why it was mixed in without being counted (EROFS, ENOSPC, EOPNOTSUPP), or not renewed; see [`renew`].
 pub fn take(path: &CStr) -> Result<()> {
-    match fs::link_status(At::Cwd, path) {
-        // As an image should come: with a seed in it, all that are made of it would have the same.
-        Err(error) if error.is(libc::ENOENT) => return renew(path),
-        status => look(&status?)?,
-    }
+    find(path)?;
     let mut pool = random::Pool::default();
     let length = fs::open(path, fs::READ | SAME)?.read_to_end(&mut pool.bytes)?;
     let new = random::seed(false);
@@ -34,7 +30,8 @@ pub fn take(path: &CStr) -> Result<()> {
     // What is shorter is not from here, and zeros are what a disk may have kept of a file.
     let counts = gone.is_ok() && length >= size_of::<random::Seed>() && pool.bytes.iter().any(|byte| *byte != 0);
     pool.add(length, counts)?;
-    if new.is_some() { gone } else { gone.and_then(|()| renew(path)) }
+    gone?;
+    if new.is_ok() { Ok(()) } else { write(path, &random::seed(true)?) }
 }
 
 /// Writes a new seed to `path`, once there are random numbers to make one of.
@@ -44,17 +41,21 @@ pub fn take(path: &CStr) -> Result<()> {
 /// EISDIR, EINVAL or EFBIG: that is no file of a seed. EPERM: others than root could read it, or write to it. EROFS, ENOENT.
 /// EOPNOTSUPP: what is written there may be gone at the next boot, so that an old seed would come back.
 pub fn renew(path: &CStr) -> Result<()> {
-    let seed = random::seed(true).ok_or(Error::new(Call::Read, libc::ENOSYS))?;
+    find(path)?;
+    write(path, &random::seed(true)?)
+}
+
+/// Makes the file where there is none: so an image should come, for with a seed in it all that are made of it would have the same.
+fn find(path: &CStr) -> Result<()> {
     match fs::make_file(At::Cwd, path) {
         Err(error) if error.is(libc::EEXIST) => {}
         done => done?,
     }
-    look(&fs::link_status(At::Cwd, path)?).and_then(|()| write(path, &seed))
+    look(&fs::link_status(At::Cwd, path)?)
 }
 
 /// That it is a file, for opening anything else could block, or do something; one that may be written over; and one that nobody
 /// but root could get at.
-#[inline(never)]
 fn look(status: &Status) -> Result<()> {
     let wrong = match status.is_regular() {
         true if status.size() > random::MOST as u64 => libc::EFBIG,

@@ -13,7 +13,6 @@ use crate::sys::fs::{self, At};
 use crate::sys::process::{self, Forked};
 use crate::sys::{power, signal};
 use crate::text::bytes;
-use crate::text::show::Show;
 
 /// No time is before the one when this program was made: file systems, certificates and logs would suffer from it. After the
 /// modules, of which one may be the driver of a clock that knows no better, and before the first file system.
@@ -27,30 +26,33 @@ pub fn advance_clock() {
 pub fn configure(machine: &Machine, word: &CStr) {
     // It was checked.
     let Ok(ip) = value::ip(word.to_bytes()) else { return };
-    if let (_, Some(domain)) = bytes::cut(ip.hostname(), b'.')
-        && let Err(error) = fs::write_file(At::Cwd, c"/proc/sys/kernel/domainname", domain)
-    {
-        say!(Failure, "network: domain {}: {}", Show(domain), error.errno());
+    if let (_, Some(domain)) = bytes::cut(ip.hostname(), b'.') {
+        // Without /proc nobody has a use for it.
+        let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/domainname", domain);
     }
-    if let Err(ending) = network::configure(&ip, &machine.events, &machine.signals) {
+    if let Some(ending) = network::configure(&ip, &machine.events, &machine.signals) {
         farewell_and_end(machine, End { ending, status: None });
     }
 }
 
 /// The random seed, by a process of its own: a disk takes its time to write, and who needs random numbers waits for them
 /// anyway.
+#[inline(never)]
 pub fn take_seed(path: &CStr) {
-    let done = match process::fork(process::Namespaces::default(), None) {
+    let forked = process::fork(process::Namespaces::default(), None);
+    let done = match forked {
         Ok(Forked::Parent(_)) => return,
         Ok(Forked::Child) => {
             // The end of the machine does not wait for what may never come.
             signal::unblock_all();
             seed::take(path)
         }
-        Err(error) => return say_failure(&Step::Seed(path), error),
+        Err(error) => Err(error),
     };
     if let Err(error) = done {
         say_failure(&Step::Seed(path), error);
     }
-    process::exit(0);
+    if forked.is_ok() {
+        process::exit(0);
+    }
 }

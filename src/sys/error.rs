@@ -227,6 +227,7 @@ errnos! {
     71 "protocol error",
     74 "bad message",
     75 "value too large",
+    76 "more than one",
     87 "too many users",
     95 "not supported",
     97 "address family not supported",

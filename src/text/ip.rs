@@ -14,12 +14,9 @@ pub const NONE: V4 = [0; 4];
 /// The longest name of an interface: IFNAMSIZ without its NUL.
 const DEVICE_BYTES: usize = 15;
 
-/// Fields in their order. Without an address only `lo` is meant.
+/// What was found to be of that form, or nothing. Without an address only `lo` is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ip<'a> {
-    words: [&'a [u8]; 10],
-    numbers: [V4; 10],
-}
+pub struct Ip<'a>(&'a [u8]);
 
 const CLIENT: usize = 0;
 const GATEWAY: usize = 2;
@@ -27,34 +24,50 @@ const NETMASK: usize = 3;
 const HOSTNAME: usize = 4;
 const DEVICE: usize = 5;
 const AUTOCONF: usize = 6;
+/// How many fields there are.
+const FIELDS: usize = 10;
 
 impl<'a> Ip<'a> {
+    /// A word of AUTOCONF alone is no number: it may stand as the first.
+    #[inline(never)]
+    fn field(&self, index: usize) -> &'a [u8] {
+        let mut rest = self.0;
+        for _ in 0..index {
+            rest = cut(rest, b':').1.unwrap_or_default();
+        }
+        before(rest, b':')
+    }
+
+    fn number(&self, index: usize) -> V4 {
+        v4(self.field(index)).unwrap_or(NONE)
+    }
+
     pub fn address(&self) -> V4 {
-        self.numbers[CLIENT]
+        self.number(CLIENT)
     }
 
     pub fn gateway(&self) -> V4 {
-        self.numbers[GATEWAY]
+        self.number(GATEWAY)
     }
 
     /// None: that of the address's class, as the kernel guesses it.
     pub fn netmask(&self) -> V4 {
-        self.numbers[NETMASK]
+        self.number(NETMASK)
     }
 
     /// The name of the host, and behind its first dot that of its NIS domain; empty: none.
     pub fn hostname(&self) -> &'a [u8] {
-        self.words[HOSTNAME]
+        self.field(HOSTNAME)
     }
 
     /// Empty: the only one that there is.
     pub fn device(&self) -> &'a [u8] {
-        self.words[DEVICE]
+        self.field(DEVICE)
     }
 
     /// Numbers of name servers, as they are written; empty: none.
     pub fn name_servers(&self) -> [&'a [u8]; 2] {
-        [self.words[AUTOCONF + 1], self.words[AUTOCONF + 2]]
+        [AUTOCONF + 1, AUTOCONF + 2].map(|index| self.field(index))
     }
 }
 
@@ -74,16 +87,13 @@ const WAYS: &str = "off none static dhcp on any bootp rarp both dhcp6 auto6 eith
 /// [`Fault::Asks`] for what a kernel with CONFIG_IP_PNP, or dracut, would ask a server for: for them no address and no `off` is
 /// that too. [`Fault::Field`] for all else. What comes without its address is an error: it would silently be nothing.
 pub fn parse(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
-    let mut ip = Ip::default();
     let mut index = if has(text, b':') || v4(text).is_some() { CLIENT } else { AUTOCONF };
-    let (mut rest, mut off) = (Some(text), false);
+    // Whether there is an address, anything that needs one, and the word that nobody is asked.
+    let (mut address, mut needs, mut off) = (NONE, false, false);
+    let mut rest = Some(text);
     while let Some((field, more)) = rest.map(|rest| cut(rest, b':')) {
-        let wrong = Fault::Field(field);
-        let (Some(word), Some(number)) = (ip.words.get_mut(index), ip.numbers.get_mut(index)) else {
-            return Err(wrong);
-        };
-        *word = field;
         let good = match index {
+            FIELDS.. => false,
             _ if field.is_empty() => !text.is_empty(),
             HOSTNAME => true,
             DEVICE => is_device(field),
@@ -96,24 +106,31 @@ pub fn parse(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
                 }
             },
             // SERVER and NTP0 are for a root on NFS, and for who sets the clock: not ours, but numbers all the same.
-            _ => {
-                *number = v4(field).ok_or(wrong)?;
-                match index {
-                    NETMASK => is_mask(*number),
-                    CLIENT | GATEWAY => *number == NONE || is_host(*number),
-                    _ => true,
+            _ => match (v4(field), index) {
+                (None, _) => false,
+                (Some(mask), NETMASK) => {
+                    needs = true;
+                    is_mask(mask)
                 }
-            }
+                (Some(NONE), _) => true,
+                (Some(number), _) => {
+                    needs = true;
+                    if index == CLIENT {
+                        address = number;
+                    }
+                    index > GATEWAY || is_host(number)
+                }
+            },
         };
         if !good {
-            return Err(wrong);
+            return Err(Fault::Field(field));
         }
         (rest, index) = (more, index.wrapping_add(1));
     }
-    match ip.address() == NONE {
+    match address == NONE {
         true if !off => Err(Fault::Asks),
-        true if ip.numbers != [NONE; 10] => Err(Fault::Field(ip.words[CLIENT])),
-        _ => Ok(ip),
+        true if needs => Err(Fault::Field(before(text, b':'))),
+        _ => Ok(Ip(text)),
     }
 }
 
