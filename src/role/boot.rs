@@ -167,7 +167,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
         let done = match step {
             Step::Module(name) => crate::boot::modules::load(name),
             Step::Ip(word) => {
-                own::configure(machine, word);
+                own::configure(machine, step, word);
                 Ok(())
             }
             Step::Watchdog(timeout) => {
