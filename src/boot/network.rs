@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
 use crate::config::Wait;
+use crate::put;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
@@ -11,6 +12,7 @@ use crate::sys::interface::{Interfaces, Name};
 use crate::text::bytes;
 use crate::text::duration::Millis;
 use crate::text::ip::{Ip, NONE};
+use crate::text::show::Show;
 
 /// For an interface to come when its driver is there already: one on a USB takes a second or two. No longer than until a wait
 /// speaks of block devices.
@@ -70,18 +72,15 @@ fn give(all: &Interfaces, name: &Name, flags: i32, ip: Ip) -> Result<()> {
     if ip.gateway() != NONE {
         all.add_gateway(name, ip.gateway())?;
     }
-    let servers = ip.name_servers();
-    if servers == [&[]; 2] {
+    let mut text = heapless::Vec::<u8, 64>::new();
+    for server in ip.name_servers().iter().filter(|server| !server.is_empty()) {
+        put!(&mut text, "nameserver {}\n", Show(server));
+    }
+    if text.is_empty() {
         return Ok(());
     }
     fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
-    let file = fs::open(NAME_SERVERS, fs::WRITE | fs::CREATE | fs::TRUNCATE)?;
-    for server in servers.iter().filter(|server| !server.is_empty()) {
-        for piece in [b"nameserver ", *server, b"\n"] {
-            file.write(piece)?;
-        }
-    }
-    Ok(())
+    fs::open(NAME_SERVERS, fs::WRITE | fs::CREATE | fs::TRUNCATE)?.write(&text).map(drop)
 }
 
 /// A NUL stays behind it: no interface has a longer name.
