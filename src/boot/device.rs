@@ -1,11 +1,14 @@
 //! Waiting for a block device: by the kernel's events, with one deadline, and never in silence.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 
 use super::find;
+use super::modules::{EVENT, Modules};
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
+use crate::probe::alias::{self, Asked};
 use crate::put;
 use crate::request::{self, Ending};
 use crate::sys::error::{Call, Error, Result};
@@ -13,6 +16,7 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{net, signal};
+use crate::text::bytes::{self, Path, before};
 use crate::text::duration::Millis;
 use crate::text::put::Out;
 use crate::text::show::Show;
@@ -21,27 +25,73 @@ use crate::watchdog;
 /// So often a wait says what it waits for.
 const REMINDER: u64 = 5_000;
 
-/// The kernel's device events, bound before the first module is loaded: a device that comes in between is not lost.
-pub struct Events(Option<Fd>);
+/// The kernel's device events, bound before the first module is loaded: a device that comes in between is not lost. And who
+/// loads modules, by name or by such an event.
+pub struct Events(Option<Fd>, Cell<Option<&'static mut Modules>>);
 
 impl Events {
-    pub fn open() -> Events {
+    pub fn open(awaited: bool, modules: Option<&'static mut Modules>) -> Events {
+        let listen = awaited || modules.as_ref().is_some_and(|modules| modules.is_auto());
         // A kernel without CONFIG_NET has none: then the wait below looks again at each reminder.
-        Events(net::device_events().ok())
+        Events(if listen { net::device_events().ok() } else { None }, Cell::new(modules))
     }
 
     /// Nothing is listened to.
     pub const fn none() -> Events {
-        Events(None)
+        Events(None, Cell::new(None))
     }
 
-    /// Forgets all events so far. What an event says does not matter, only that there was one: everything is looked at
-    /// anew, so that neither a lost event (ENOBUFS) nor a forged one can mislead.
-    fn drain(&self) {
-        let mut event = [0u8; 2048];
-        if let Some(socket) = &self.0 {
-            while socket.read(&mut event).is_ok_and(|n| n > 0) {}
+    /// Takes all events so far. What a wait is for is looked at anew after each, whatever it says, so that neither a lost
+    /// event (ENOBUFS) nor a forged one can mislead. True: modules were looked for, which may have brought more.
+    pub fn drain(&self) -> bool {
+        let mut asked = Asked::new();
+        // Without events all devices are looked at each time.
+        let mut lost = self.0.is_none();
+        let mut event = [0u8; EVENT];
+        while let Some(socket) = &self.0 {
+            match socket.read(&mut event) {
+                Ok(count @ 1..) => {
+                    let event = event.get(..count).unwrap_or_default();
+                    lost |= event.starts_with(b"add@")
+                        && alias::modalias(event, 0).is_some_and(|modalias| !asked.add(modalias));
+                }
+                Err(error) if error.is(libc::ENOBUFS) => lost = true,
+                _ => break,
+            }
         }
+        let mut acted = false;
+        self.modules(&mut |modules| {
+            acted = modules.is_auto() && (lost || !asked.is_empty());
+            if acted {
+                modules.follow(&asked, lost);
+            }
+        });
+        acted
+    }
+
+    /// What loads modules, if something does.
+    pub fn modules(&self, act: &mut dyn FnMut(&mut Modules)) {
+        let mut modules = self.1.take();
+        if let Some(modules) = &mut modules {
+            act(modules);
+        }
+        self.1.set(modules);
+    }
+
+    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, by now loaded.
+    #[inline(never)]
+    pub fn demand(&self, name: &[&[u8]; 2]) -> bool {
+        let mut found = false;
+        let mut whole = Path::new();
+        if bytes::path(name, &mut whole).is_some() {
+            self.modules(&mut |modules| found = modules.is_auto() && modules.demand(before(&whole, 0)));
+        }
+        found
+    }
+
+    /// Where to hear of devices.
+    pub fn socket(&self) -> Option<&Fd> {
+        self.0.as_ref()
     }
 }
 

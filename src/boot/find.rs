@@ -3,8 +3,9 @@
 
 use core::ffi::CStr;
 
-use crate::probe::table::{self, Wanted};
+use crate::probe::table::{self, Partition, Wanted};
 use crate::probe::volume::{self, Volume};
+use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::text::bytes::{self, Path, alike, cut};
@@ -16,28 +17,66 @@ use crate::{put, say};
 /// A name below /sys/class/block: the kernel's own room for one (DISK_NAME_LEN) is 32.
 type Name = heapless::Vec<u8, 64>;
 
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum Query<'q> {
+    Volume(Tag, &'q [u8]),
+    /// In a table, or so many behind it.
+    Partition(Wanted<'q>, i32),
+}
+
 /// What is looked for matches this one, and perhaps others.
 #[derive(Default)]
 struct Match {
     first: Option<((u64, u64), Name)>,
     another: Name,
+    /// The first is marked as one that is not written to.
+    read_only: bool,
 }
 
 impl Match {
     /// Of several the first by device number counts: the order of a directory is nobody's. A name that the kernel has no
     /// device of is none.
-    fn add(&mut self, class: &Fd, name: Name) {
+    fn add(&mut self, class: &Fd, name: Name, read_only: bool) {
         let Some(number) = number_of(class, &name) else { return };
         match &mut self.first {
-            Some((first, _)) if *first == number => {}
+            Some((first, _)) if *first == number => return,
             Some((first, own)) if number < *first => {
                 self.another = core::mem::replace(own, name);
                 *first = number;
             }
-            Some(_) => self.another = name,
+            Some(_) => {
+                self.another = name;
+                return;
+            }
             None => self.first = Some((number, name)),
         }
+        self.read_only = read_only;
     }
+}
+
+/// As the source of a root: the one partition that is marked as the root of this architecture.
+pub const GPT_AUTO: &CStr = c"gpt-auto";
+
+/// Types of the Discoverable Partitions Specification.
+const ROOT: &[u8] = if cfg!(target_arch = "aarch64") {
+    b"b921b045-1df0-41c3-af44-4c6f280d3fae"
+} else {
+    b"4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
+};
+
+/// Puts the path of the root partition into `place`, and answers whether it is read-only: None while there is none. ENOTUNIQ: two
+/// disks have one, both were named, and which is meant nobody can know.
+#[inline(never)]
+pub fn root_partition(place: &mut Path) -> Option<Result<bool>> {
+    let mut found = Match::default();
+    search(Query::Partition(Wanted::Type(ROOT), 0), &mut found);
+    let (_, name) = found.first?;
+    if !found.another.is_empty() {
+        say!(Failure, "gpt-auto: both {} and {} are a root", Show(&name), Show(&found.another));
+        return Some(Err(Error::new(Call::Mount, libc::ENOTUNIQ)));
+    }
+    node(&name, place).then_some(Ok(found.read_only))
 }
 
 /// Puts the path of the device that `source` names into `place`: false while there is none. A path stands for itself, and
@@ -45,13 +84,22 @@ impl Match {
 #[inline(never)]
 pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
     place.clear();
-    let mut found = Match::default();
-    match parse(source, fstype) {
+    let mut plain = heapless::Vec::<u8, 256>::new();
+    let query = match parse(source, fstype) {
         Source::Number(major, minor) => return numbered(major, minor, place),
-        Source::Tag { tag, value, escaped } => search(tag, value, escaped, 0, &mut found),
-        Source::Behind(uuid, offset) => search(Tag::PartUuid, uuid, false, offset, &mut found),
+        Source::Tag { tag, value, escaped } => {
+            let value = if escaped { unescape(value, &mut plain) } else { Some(value) };
+            match (tag, value.unwrap_or_default()) {
+                (Tag::PartUuid, value) => Query::Partition(Wanted::Uuid(value), 0),
+                (Tag::PartLabel, value) => Query::Partition(Wanted::Label(value), 0),
+                (tag, value) => Query::Volume(tag, value),
+            }
+        }
+        Source::Behind(uuid, offset) => Query::Partition(Wanted::Uuid(uuid), offset),
         _ => return place.extend_from_slice(source.to_bytes_with_nul()).is_ok(),
-    }
+    };
+    let mut found = Match::default();
+    search(query, &mut found);
     let Some((_, name)) = found.first else { return false };
     if !found.another.is_empty() {
         let (first, second) = (Show(&name), Show(&found.another));
@@ -96,28 +144,26 @@ fn numbered(major: u32, minor: u32, place: &mut Path) -> bool {
 }
 
 /// Looks at every block device, or at every disk with partitions.
-fn search(tag: Tag, value: &[u8], escaped: bool, offset: i32, found: &mut Match) {
-    let mut plain = heapless::Vec::<u8, 256>::new();
-    let Some(value) = (if escaped { unescape(value, &mut plain) } else { Some(value) }) else { return };
+fn search(query: Query, found: &mut Match) {
     let Ok(class) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
     let Ok(place) = fs::open_at(At::Dir(&class), c".", fs::PLACE | fs::DIRECTORY) else { return };
-    let wanted = if tag == Tag::PartLabel { Wanted::Label(value) } else { Wanted::Uuid(value) };
     let mut names = Names::of(class);
     while let Some((name, _)) = names.next_name() {
         let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
-        match tag {
-            Tag::Uuid | Tag::Label => {
+        match query {
+            Query::Volume(tag, value) => {
                 let is = |volume: &Volume| match tag {
+                    _ if value.is_empty() => false,
                     Tag::Uuid => alike(volume.uuid(), value),
                     _ => volume.label() == value,
                 };
                 if look(&name).as_ref().is_some_and(is) {
-                    found.add(&place, name);
+                    found.add(&place, name, false);
                 }
             }
-            Tag::PartUuid | Tag::PartLabel => {
-                if let Some(partition) = partition_of(&place, &name, wanted, offset) {
-                    found.add(&place, partition);
+            Query::Partition(wanted, offset) => {
+                if let Some((partition, read_only)) = partition_of(&place, &name, wanted, offset) {
+                    found.add(&place, partition, read_only);
                 }
             }
         }
@@ -129,6 +175,11 @@ fn search(tag: Tag, value: &[u8], escaped: bool, offset: i32, found: &mut Match)
 pub fn look(name: &[u8]) -> Option<Volume> {
     let mut place = Path::new();
     if node(name, &mut place) { look_at(bytes::terminated(&place)?) } else { None }
+}
+
+/// The device at `path` has a medium, and can be opened.
+pub fn can_read(path: &CStr) -> bool {
+    open(path).is_some()
 }
 
 /// What lies on the device at `path`.
@@ -146,7 +197,7 @@ fn open(path: &CStr) -> Option<(Fd, u64)> {
 
 /// The name of the partition that is wanted, or of that which is `offset` behind it, if `disk` has a table with it.
 #[inline(never)]
-fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<Name> {
+fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<(Name, bool)> {
     let mut text = [0; 32];
     if said(class, disk, b"/partition", &mut text).is_some() {
         return None;
@@ -157,12 +208,13 @@ fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<
         return None;
     }
     let (file, size) = open(bytes::terminated(&place)?)?;
-    let number = table::find(&mut |at, buffer| file.read_at(at, buffer), sector, size, wanted)?;
+    let Partition { number, read_only } =
+        table::find(&mut |at, buffer| file.read_at(at, buffer), sector, size, wanted)?;
     let number = number.checked_add_signed(offset)?;
     let mut name = Name::from_slice(disk).ok()?;
     // As the kernel names them: sda1, but nvme0n1p1.
     put!(&mut name, "{}{}", if disk.last()?.is_ascii_digit() { "p" } else { "" }, number);
-    Some(name)
+    Some((name, read_only))
 }
 
 /// What a short file of sysfs says, without its newline.

@@ -2,8 +2,10 @@
 
 pub mod device;
 pub mod find;
+pub mod image;
 pub mod modules;
 pub mod network;
+pub mod overlay;
 pub mod root;
 pub mod seed;
 pub mod switch;

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::device::{self, Absent, Events};
 use super::find;
 use crate::config::Root;
-use crate::plan::run::machine::mount_as_any;
+use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
@@ -17,52 +17,85 @@ use crate::text::options;
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
 
+/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
+/// are not those of the whole.
+pub fn make_places(places: &[&CStr]) -> Result<()> {
+    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
+}
+
 /// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
 const COMING: [i32; 4] = [libc::ENXIO, libc::ENOMEDIUM, libc::EBUSY, libc::EIO];
 
-/// Waits for the device and mounts it on [`PLACE`].
-pub fn mount_root(wanted: &Root, events: &Events, signals: &Fd) -> core::result::Result<Result<()>, Absent> {
-    let _ = fs::make_directory(At::Cwd, PLACE, 0o755);
+/// Waits for the device and mounts it on `target`, which is made if it is missing.
+pub fn mount_root(
+    wanted: &Root,
+    target: &CStr,
+    events: &Events,
+    signals: &Fd,
+) -> core::result::Result<Result<()>, Absent> {
+    let _ = make_directories(target);
     let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
-        if !find::device(wanted.source, wanted.fstype, &mut place) {
-            return None;
-        }
+        let read_only = match locate(wanted, &mut place)? {
+            Ok(read_only) => wanted.read_only || read_only,
+            Err(error) => return Some(Err(error)),
+        };
+        let wanted = Root { read_only, ..*wanted };
         let source = bytes::terminated(&place).unwrap_or_default();
         let device = source.to_bytes().starts_with(b"/dev/");
-        if device {
-            match device::look(source)? {
-                Ok(()) => {}
-                failed => return Some(failed),
-            }
-        }
-        match mount_as(source, device, wanted) {
+        match mount_as(source, device, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
+            // Its node went while it was being mounted: it may come again.
+            Err(_) if device && device::look(source).is_none() => None,
             done => Some(done),
         }
     })
 }
 
+/// Puts the path of what `wanted` is into `place`, and answers whether it is marked as read-only. None while it is not there.
+pub fn locate(wanted: &Root, place: &mut Path) -> Option<Result<bool>> {
+    let found = match wanted.source == find::GPT_AUTO {
+        true => find::root_partition(place)?,
+        false if find::device(wanted.source, wanted.fstype, place) => Ok(false),
+        false => return None,
+    };
+    let path = bytes::terminated(place).filter(|path| path.to_bytes().starts_with(b"/dev/"));
+    match path {
+        Some(path) => device::look(path)?.and(found).into(),
+        None => Some(found),
+    }
+}
+
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
-fn mount_as(source: &CStr, device: bool, wanted: &Root) -> Result<()> {
+fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &Events) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
-    let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
+    let flags = parsed.flags | if wanted.is_read_only() { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
-    let once = |fstype: Option<&CStr>| {
+    let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
-            Some(fstype) => mount::mount(source, PLACE, fstype, flags, data),
-            None => mount_as_any(source, PLACE, flags, data),
+            Some(fstype) => mount::mount(source, target, fstype, flags, data),
+            None => mount_as_any(source, target, flags, data),
         };
         match mount(flags) {
-            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
                 mount(flags | mount::READ_ONLY)
             }
             done => done,
         }
+    };
+    let once = |fstype: Option<&CStr>| match again(fstype) {
+        Err(error)
+            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
+        {
+            again(fstype)
+        }
+        done => done,
     };
     if let Some(types) = wanted.fstype {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));

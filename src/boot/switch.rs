@@ -3,47 +3,75 @@
 use core::ffi::CStr;
 
 use super::root::{MOVED, PLACE};
+use crate::probe::{executable, superblock};
 use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
 use crate::sys::{mount, process};
-use crate::text::bytes::terminated;
+use crate::text::bytes::{self, Path, terminated};
 use crate::text::show::Show;
 
 /// Deeper trees in an initramfs are left where they are: each level is an open directory and a kilobyte of stack.
 const DEEPEST: usize = 40;
 
-/// There is a program at `init` of the new root, its links followed inside it.
-pub fn check_init(init: &CStr) -> Result<()> {
+/// So many programs run each other at most (exec_binprm() of the kernel): scripts, then one with a loader.
+const CHAIN: usize = 7;
+
+/// The program at `init` of the new root can be executed there, and so can what runs it, be it of a `#!` line or a loader.
+/// Links are followed inside the new root. An error is about the program whose path is in `about` then.
+#[inline(never)]
+pub fn check_init(init: &CStr, about: &mut Path) -> Result<()> {
+    const TOO_LONG: Error = Error::new(Call::Stat, libc::ENAMETOOLONG);
     let root = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
-    let file = fs::open_in(&root, init, fs::PLACE)?;
-    let status = fs::file_status(&file)?;
-    if !status.is_regular() {
-        return Err(Error::new(Call::Stat, libc::EISDIR));
+    let mut head = [0; executable::HEAD_BYTES];
+    bytes::path(&[init.to_bytes()], about).ok_or(TOO_LONG)?;
+    for _ in 0..CHAIN {
+        let file = fs::open_in(&root, terminated(about).unwrap_or_default(), fs::PLACE)?;
+        let status = fs::file_status(&file)?;
+        let refused = match () {
+            () if status.is_directory() => libc::EISDIR,
+            () if !status.is_regular() => superblock::NO_FILE,
+            () if !status.is_executable() => libc::EACCES,
+            () if fs::file_system(&file)?.is_no_exec() => superblock::NO_EXEC,
+            () => 0,
+        };
+        if refused != 0 {
+            return Err(Error::new(Call::Stat, refused));
+        }
+        // Where it cannot be read (no /proc; a server that knows no root), execve(2) has the last word.
+        let name = file.name();
+        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(()) };
+        let length = program.read_to_end(&mut head)?;
+        let interpreter = executable::interpreter(head.get(..length).unwrap_or_default());
+        let interpreter = interpreter.ok_or(Error::new(Call::Execve, libc::ENOEXEC))?;
+        if interpreter.is_empty() {
+            return Ok(());
+        }
+        bytes::path(&[interpreter], about).ok_or(TOO_LONG)?;
     }
-    if status.is_executable() { Ok(()) } else { Err(Error::new(Call::Stat, libc::EACCES)) }
+    Err(Error::new(Call::Execve, libc::ELOOP))
 }
 
-/// Makes the new root the root: the early mounts move on, the initramfs is emptied, and nothing of it is left mounted.
+/// Makes the new root the root: the early mounts move on, the initramfs is emptied, and nothing of it is left mounted. When
+/// it fails, all is where it was.
 #[inline(never)]
 pub fn switch_root() -> Result<()> {
     let old = fs::open(c"/", fs::READ | fs::DIRECTORY)?;
     let new = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
-    for path in &MOVED {
-        move_into(&new, path);
-    }
-    fs::enter(&new)?;
-    let pivoted = match mount::pivot_root_here() {
-        Ok(()) => true,
-        // The bare rootfs cannot be pivoted away from: lay the new root over it.
-        Err(error) if error.is(libc::EINVAL) => {
-            mount::mount(c".", c"/", c"", mount::MOVE, c"")?;
-            fs::change_root(c".")?;
-            false
+    let pivoted = move_all(&new).and_then(|()| take_over(&new)).inspect_err(|_| {
+        // Wherever it is by now. In its place already, it is no mount that could be moved there: ELOOP.
+        let _ = fs::enter(&new).and_then(|()| mount::mount(c".", PLACE, c"", mount::MOVE, c""));
+        let _ = fs::change_directory(c"/");
+        move_back(&new);
+    })?;
+    if !pivoted {
+        // What the new root had no place for stays in sight of nobody, unless it is let go of.
+        fs::enter(&old)?;
+        for path in &MOVED {
+            let _ = mount::unmount(relative(path), true);
         }
-        Err(error) => return Err(error),
-    };
+    }
     empty(&old, &new);
     if pivoted {
         fs::enter(&old)?;
@@ -52,23 +80,58 @@ pub fn switch_root() -> Result<()> {
     fs::change_directory(c"/")
 }
 
-/// Moves the mount at `path` to the same place in the new root. A root without that place goes without the mount.
-#[inline(never)]
-fn move_into(new: &Fd, path: &CStr) {
-    let name = path.to_bytes_with_nul().get(1..).and_then(terminated).unwrap_or(path);
-    let _ = fs::make_directory(At::Dir(new), name, 0o755);
-    let moved = fs::open_at(At::Dir(new), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)
-        .and_then(|target| fs::enter(&target))
-        .and_then(|()| mount::mount(path, c".", c"", mount::MOVE, c""));
-    if let Err(error) = moved {
-        say!(
-            Warning,
-            "root: moving {} into the new root: {}; has it that directory?",
-            Show(path.to_bytes()),
-            error.errno()
-        );
-        let _ = mount::unmount(path, true);
+/// Whether the old root lies over the new one now; else it is under it.
+fn take_over(new: &Fd) -> Result<bool> {
+    fs::enter(new)?;
+    match mount::pivot_root(c".") {
+        // The bare rootfs cannot be pivoted away from: lay the new root over it.
+        Err(error) if error.is(libc::EINVAL) => {
+            mount::mount(c".", c"/", c"", mount::MOVE, c"")?;
+            fs::change_root(c".").map(|()| false)
+        }
+        done => done.map(|()| true),
     }
+}
+
+/// Moves the early mounts to the same places in `new`, which is to be the root. Where it has no such place and cannot be
+/// given one, that is said, and it goes without. When it fails, some have moved.
+#[inline(never)]
+pub fn move_all(new: &Fd) -> Result<()> {
+    for path in &MOVED {
+        let name = relative(path);
+        let _ = fs::make_directory(At::Dir(new), name, 0o755);
+        match open_place(new, name).and_then(|place| fs::enter(&place)) {
+            Ok(()) => match mount::mount(path, c".", c"", mount::MOVE, c"") {
+                // Nothing is mounted there.
+                Err(error) if error.is(libc::EINVAL) => {}
+                done => done?,
+            },
+            Err(error) => {
+                let path = Show(path.to_bytes());
+                say!(Warning, "root: moving {} into the new root: {}; has it that directory?", path, error.errno());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves back what [`move_all`] moved. What it did not is no mount there.
+pub fn move_back(new: &Fd) {
+    for path in &MOVED {
+        let _ = open_place(new, relative(path))
+            .and_then(|moved| fs::enter(&moved))
+            .and_then(|()| mount::mount(c".", path, c"", mount::MOVE, c""));
+    }
+    let _ = fs::change_directory(c"/");
+}
+
+fn open_place(new: &Fd, name: &CStr) -> Result<Fd> {
+    fs::open_at(At::Dir(new), name, fs::PLACE | fs::DIRECTORY | fs::NO_FOLLOW)
+}
+
+/// `path` without the slash before it.
+fn relative(path: &CStr) -> &CStr {
+    path.to_bytes_with_nul().get(1..).and_then(terminated).unwrap_or(path)
 }
 
 /// Gives the initramfs's memory back: only as PID 1, only in memory, only on its own file system, and only if the new

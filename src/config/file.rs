@@ -270,6 +270,9 @@ impl<'a> Parser<'a, '_> {
         let Some(table) = self.section else { return };
         let here = core::mem::replace(&mut self.here, self.head);
         let mut seen = self.seen;
+        if table == Table::Root && seen & Field::RootImage.bit() != 0 {
+            seen |= Field::RootSource.bit();
+        }
         let mut taken = false;
         if let Some(service) = self.service.and_then(|index| self.config.services.get_mut(index))
             && let Some(contained) = self.service.and_then(|index| self.contained.get_mut(index))

@@ -25,6 +25,8 @@ pub enum Type {
     Init,
     /// A device, or what a file system without one is called.
     Source,
+    /// The same, or `gpt-auto`.
+    RootSource,
     HostName,
     /// The kernel's `ip=`.
     Ip,
@@ -51,6 +53,8 @@ pub enum Type {
     Log,
     /// `tmpfs[:SIZE]` or a path.
     Overlay,
+    /// `tmpfs[:SIZE]` or a device.
+    RootOverlay,
     Network,
     Seccomp,
     Userns,
@@ -127,12 +131,15 @@ keys! {
         RandomSeed "random-seed" Type::Path,
     }
     Root {
-        RootSource "source" Type::Source,
+        RootSource "source" Type::RootSource,
         RootType "type" Type::Text,
         RootOptions "options" Type::Text,
         RootReadOnly "read-only" Type::Boolean,
         RootWait "wait" Type::Wait,
         RootInit "init" Type::Init,
+        RootImage "image" Type::Path,
+        RootFsck "fsck" Type::Boolean,
+        RootOverlay "overlay" Type::RootOverlay,
     }
     Mount {
         MountSource "source" Type::Source,

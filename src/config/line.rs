@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::given;
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
 use crate::text::bytes::cut;
@@ -37,6 +38,8 @@ pub struct BootLine<'a> {
     pub rescue: bool,
     pub on_exit: Option<OnExit>,
     pub exit: Option<ExitTo>,
+    /// Words for modules.
+    pub given: Vec<&'a CStr, { limits::MODULE_WORDS }>,
     /// What follows the first `--`.
     pub command: Vec<&'a CStr, { limits::COMMAND_WORDS }>,
 }
@@ -73,9 +76,10 @@ const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is p
 const AGAIN: Packed = packed!("kernel command line: %1 is there twice; the last that is right counts");
 const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
 const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
+const OPTIONS: Packed = packed!("kernel command line: %1 reaches no module; at most 64 words with a dot do");
 const CUT: Packed = packed!("kernel command line: too long to be read whole; write at most 4095 bytes");
 
-const _: () = assert!(limits::COMMAND_WORDS == 64 && limits::CMDLINE_BYTES == 4096);
+const _: () = assert!(limits::COMMAND_WORDS == 64 && limits::MODULE_WORDS == 64 && limits::CMDLINE_BYTES == 4096);
 
 macro_rules! words {
     ($name0:ident $text0:literal $example0:literal, $($name:ident $text:literal $example:literal,)*) => {
@@ -138,6 +142,12 @@ fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut d
 
 fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
     let name = word.name();
+    if given::is_for_modules(name) {
+        if line.given.push(word.text).is_err() {
+            warn(&Message { what: OPTIONS, with: [name, &[], &[]] });
+        }
+        return;
+    }
     let value = match word.value() {
         Some(value) => value,
         None => match names::position("ro rw rootwait quiet tinyo.rescue", name) {

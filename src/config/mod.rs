@@ -17,6 +17,7 @@
 mod container;
 mod entry;
 pub mod file;
+pub mod given;
 pub mod keys;
 pub mod line;
 mod links;
@@ -60,6 +61,9 @@ impl List {
         self.len as usize
     }
 }
+
+/// The item of `modules` that is none.
+pub const AUTO: &CStr = c"auto";
 
 /// A set of services, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,17 +208,30 @@ impl<'a> Config<'a> {
 /// `[root]`: where the real root is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Root<'a> {
+    /// Empty: there is only an image, in the initramfs itself.
     pub source: &'a CStr,
     pub fstype: Option<&'a CStr>,
     pub options: Option<&'a CStr>,
     pub read_only: bool,
     pub wait: Wait,
     pub init: Option<&'a CStr>,
+    /// A file of the source's with the file system that is the root.
+    pub image: Option<&'a CStr>,
+    /// The source is checked before it is mounted.
+    pub fsck: bool,
+    /// What is written goes there: `tmpfs[:SIZE]`, or a device.
+    pub overlay: Option<&'a CStr>,
 }
 
 impl<'a> Root<'a> {
     pub const fn new(source: &'a CStr) -> Self {
-        Root { source, fstype: None, options: None, read_only: false, wait: Wait::Default, init: None }
+        let (fstype, options, init, image, overlay) = (None, None, None, None, None);
+        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false, overlay }
+    }
+
+    /// Under an overlay nothing is written to it.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only || self.overlay.is_some()
     }
 }
 

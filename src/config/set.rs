@@ -40,6 +40,9 @@ impl<'a> Config<'a> {
                 Field::RootWait if number == u64::MAX => return root.wait = Wait::Forever,
                 Field::RootWait => return root.wait = Wait::For(Millis(number)),
                 Field::RootInit => return root.init = Some(text),
+                Field::RootImage => return root.image = Some(text),
+                Field::RootFsck => return root.fsck = yes,
+                Field::RootOverlay => return root.overlay = Some(text),
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
 use crate::text::ip::{self, Ip};
+use crate::text::names::is_dash;
 use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
 
@@ -25,7 +26,9 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Terminal => (is_path(text), Wrong::Terminal),
         Type::Init => (is_init(text), Wrong::Path),
         Type::Source => (is_source(text), Wrong::Source),
+        Type::RootSource => (text == b"gpt-auto" || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
+        Type::RootOverlay => (tmpfs_size(text).is_some() || is_device(text), Wrong::RootOverlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::Ip => (ip(text).is_ok(), Wrong::Ip),
         Type::User => (is_user(text), Wrong::User),
@@ -121,8 +124,7 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Command => (!first || !text.is_empty(), Wrong::Empty),
         _ if text.is_empty() => (false, Wrong::Empty),
         Item::Names => (true, Wrong::Empty),
-        Item::Module if text == b"auto" => (false, Wrong::Later),
-        Item::Module => (all(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), Wrong::Module),
+        Item::Module => (is_module(text), Wrong::Module),
         Item::Setting => (is_setting(text), Wrong::Setting),
         Item::OwnSetting if is_setting(text) => (is_namespaced(text), Wrong::OwnSetting),
         Item::OwnSetting => (false, Wrong::Setting),
@@ -140,6 +142,13 @@ pub fn check_item(kind: Item, first: bool, text: &[u8]) -> Result<(), Wrong> {
         Item::Capability => (capability::parse(text).is_some(), Wrong::Capability),
     };
     if holds { Ok(()) } else { Err(what) }
+}
+
+/// A module's name, and its options behind a space.
+fn is_module(text: &[u8]) -> bool {
+    let (name, options) = cut(text, b' ');
+    let named = !name.is_empty() && all(name, |byte| byte.is_ascii_alphanumeric() || is_dash(byte));
+    named && options.is_none_or(|options| name != b"auto" && all(options, |byte| byte >= b' ' && byte != 0x7f))
 }
 
 /// The number that stands for `service:NAME` of `log` and `network`.
@@ -280,6 +289,15 @@ pub fn is_source(text: &[u8]) -> bool {
         Source::Wrong | Source::Udevs | Source::GptAuto => false,
         Source::Other(text) => !has(text, b'='),
         _ => true,
+    }
+}
+
+/// A block device, however it is named.
+fn is_device(text: &[u8]) -> bool {
+    match source::parse(text) {
+        Source::Path(path) => path.starts_with(b"/dev/"),
+        Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
+        _ => false,
     }
 }
 

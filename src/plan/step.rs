@@ -58,7 +58,7 @@ steps! {
     Link { target: &'a CStr, path: &'a CStr } = "link %1 to %2",
     Sysctl(&'a CStr) = "set sysctl %1",
     Module(&'a CStr) = "load module %1",
-    MountRoot(&'a Root<'a>) = "mount root %1%(, waiting ",
+    MountRoot(&'a Root<'a>) = "mount root %1%(",
     /// Leave the initramfs for the new root and its init.
     HandOver(&'a CStr) = "hand over to %1",
     /// Leave the initramfs for the new root, and go on as the supervisor there.
@@ -174,6 +174,11 @@ impl Step<'_> {
         }
     }
 
+    /// The overlay of the machine's own root: where what is written goes.
+    pub const fn over_root(layers: &CStr) -> Step<'_> {
+        Step::Overlay { layers, read_only: false, devices: true }
+    }
+
     /// What comes after it is not ours.
     pub fn is_last(&self) -> bool {
         matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
@@ -193,8 +198,9 @@ impl<'a> Step<'a> {
                 [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
             }
             Step::MountRoot(root) => {
-                let ro = if root.read_only { b"ro" } else { b"rw" };
-                [root.source.to_bytes(), of(root.fstype), of(root.options), ro, NONE]
+                let ro = if root.is_read_only() { b"ro" } else { b"rw" };
+                let source = if root.source.is_empty() { of(root.image) } else { root.source.to_bytes() };
+                [source, of(root.fstype), of(root.options), ro, if root.fsck { b"fsck" } else { NONE }]
             }
             Step::Link { target, path } => [path.to_bytes(), target.to_bytes(), NONE, NONE, NONE],
             Step::Root { path, read_only, devices } | Step::Overlay { layers: path, read_only, devices } => {
@@ -233,7 +239,13 @@ impl<'a> Step<'a> {
     /// What no word of a text can say, behind it.
     fn write_rest(&self, out: &mut dyn Out) {
         match *self {
-            Step::MountRoot(root) => put!(out, "{} for it", Waiting(root.wait)),
+            Step::MountRoot(root) if root.source.is_empty() => {}
+            Step::MountRoot(root) => {
+                put!(out, ", waiting {} for it", Waiting(root.wait));
+                if let Some(image) = root.image {
+                    put!(out, ", then image {} of it", show::Word(image.to_bytes()));
+                }
+            }
             Step::Devices { guarded: true } => put!(out, ", each bound, and nodev"),
             Step::Session { terminal: true } => put!(out, " with the terminal"),
             Step::Stdio { log, fed } => {

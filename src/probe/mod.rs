@@ -11,13 +11,17 @@
     )
 )]
 
+pub mod alias;
 pub mod cgroup;
 pub mod credentials;
 pub mod disk;
+pub mod executable;
+pub mod fstab;
 pub mod keyed;
 pub mod magic;
 pub mod modules;
 pub mod mountinfo;
+pub mod softdep;
 pub mod superblock;
 pub mod table;
 pub mod volume;

@@ -69,7 +69,8 @@ fn number(text: &[u8]) -> Option<u32> {
     u32::try_from(decimal(text)?).ok()
 }
 
-struct Rest<'a>(&'a mut [u8]);
+/// Fields with a space behind each.
+pub(super) struct Rest<'a>(pub &'a mut [u8]);
 
 impl<'a> Rest<'a> {
     fn take(&mut self, count: usize) -> &'a mut [u8] {
@@ -80,14 +81,14 @@ impl<'a> Rest<'a> {
     }
 
     /// The bytes up to the next space, which goes too.
-    fn field(&mut self) -> Option<&'a mut [u8]> {
+    pub fn field(&mut self) -> Option<&'a mut [u8]> {
         let end = self.0.iter().position(|&byte| byte == b' ')?;
         let field = self.take(end.checked_add(1)?);
         field.get_mut(..end)
     }
 
     /// A field as text: its space becomes the NUL.
-    fn text(&mut self) -> Option<&'a CStr> {
+    pub fn text(&mut self) -> Option<&'a CStr> {
         let end = self.0.iter().position(|&byte| byte == b' ')?;
         let field = self.take(end.checked_add(1)?);
         let length = decode(field.get_mut(..end)?);

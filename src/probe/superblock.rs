@@ -2,13 +2,20 @@
 
 use core::ffi::CStr;
 
+use super::disk::number;
 use super::magic::{self, Kind, Place};
 use crate::text::bytes;
 
 /// As much of a file as it takes to tell: the superblock of ext4 ends at 2 KiB.
 pub const HEAD_BYTES: usize = 2048;
 
-// Why a file is no root, among the kernel's errnos, which end at 133; `sys::error` has their texts.
+// Why a file is no root, or no init, among the kernel's errnos, which end at 133; `sys::error` has their texts.
+/// A program would be a file, and this is neither that nor a directory, which has an errno.
+pub const NO_FILE: i32 = 197;
+/// Its mount has `noexec`.
+pub const NO_EXEC: i32 = 198;
+/// Its file system is longer than it is.
+pub const CUT_SHORT: i32 = 199;
 /// There is nothing to make a disk of a file.
 pub const NO_LOOP: i32 = 200;
 /// Nobody can write to such an image.
@@ -36,6 +43,22 @@ pub fn recognise(head: &[u8]) -> Result<&'static CStr, i32> {
         None => Kind::Nothing,
     };
     MOUNTED.get(kind as usize).copied().ok_or(reason(kind))
+}
+
+/// How many bytes the file system has that begins with `head`, by what it says of itself: the kernel notices a file that is
+/// cut short late (erofs: when it reads there), or calls it an invalid argument. Of ext4 the lower half of the number, up to 2^32
+/// blocks, is enough to tell.
+pub fn bytes_of(head: &[u8]) -> u64 {
+    let number = |at, width| number(head, at, width);
+    // Blocks, and the logarithm of their size.
+    let (blocks, logarithm) = match magic::find(Place::Head, 0, head).map(|magic| magic.kind) {
+        Some(Kind::Squashfs) => (number(40, 8), 0),
+        Some(Kind::Erofs) => (number(1024 + 36, 4), number(1024 + 12, 1)),
+        Some(Kind::Ext4) => (number(1024 + 4, 4), number(1024 + 24, 4).saturating_add(10)),
+        _ => (0, 0),
+    };
+    // Neither has blocks of more than 64 KiB.
+    if logarithm > 16 { u64::MAX } else { blocks.saturating_mul(1 << logarithm) }
 }
 
 #[cfg(test)]
@@ -142,7 +165,14 @@ mod tests {
             let mut command = Command::new(program);
             command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
             match command.output() {
-                Ok(made) if made.status.success() => assert_eq!(is(&std::fs::read(at("image")).unwrap()), fstype),
+                Ok(made) if made.status.success() => {
+                    let whole = std::fs::read(at("image")).unwrap();
+                    assert_eq!(is(&whole), fstype);
+                    // Padded to pages, where it is.
+                    let bytes = bytes_of(&whole) as usize;
+                    let least = if fstype.contains(' ') { 0..=0 } else { whole.len() - 4095..=whole.len() };
+                    assert!(least.contains(&bytes), "{fstype}: {bytes} of {}", whole.len());
+                }
                 _ => std::eprintln!("skipped: {fstype}: {program} is not here"),
             }
         }
@@ -151,7 +181,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes(head in prop::collection::vec(any::<u8>(), 0..HEAD_BYTES)) {
+        fn any_bytes(head in prop::collection::vec(any::<u8>(), 0..HEAD_BYTES), at in 0usize..3) {
+            let mut head = head;
+            let (place, magic): (usize, &[u8]) = [(0, &b"hsqs"[..]), (1024, b"\xe2\xe1\xf5\xe0"), (1080, b"\x53\xef")][at];
+            if let Some(room) = head.get_mut(place..place + magic.len()) {
+                room.copy_from_slice(magic);
+            }
+            let _ = bytes_of(&head);
             let _ = recognise(&head);
         }
     }

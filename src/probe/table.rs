@@ -11,19 +11,33 @@ pub enum Wanted<'a> {
     /// In either case of its letters: the GUID of GPT, or `SSSSSSSS-NN` of MS-DOS.
     Uuid(&'a [u8]),
     Label(&'a [u8]),
+    /// The GUID of a type, and not marked as one that nobody shall take by itself.
+    Type(&'a [u8]),
 }
+
+/// A partition that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub number: u32,
+    /// It says so itself: an attribute of GPT.
+    pub read_only: bool,
+}
+
+// Attributes of the Discoverable Partitions Specification, by bit. Bit 59, that the file system is to grow, is for who can do that.
+const READ_ONLY: u32 = 60;
+const NO_AUTO: u32 = 63;
 
 /// The longest sector, and what is read at once.
 const BLOCK: usize = 4096;
 /// The kernel's last number (DISK_MAX_PARTS), and so the most entries that are of use.
 const LAST: u64 = 255;
 
-/// The number of the first partition that is `wanted`, on a disk of `size` bytes in sectors of `sector` (512 to 4096).
+/// The first partition that is `wanted`, on a disk of `size` bytes in sectors of `sector` (512 to 4096).
 ///
 /// None: there is none, no table, or it cannot be read. A GPT whose header or entries are broken is read from its backup at
 /// the end of the disk (UEFI specification, 5.3).
 #[inline(never)]
-pub fn find(read: Read, sector: u64, size: u64, wanted: Wanted) -> Option<u32> {
+pub fn find(read: Read, sector: u64, size: u64, wanted: Wanted) -> Option<Partition> {
     if !sector.is_power_of_two() || !(512..=BLOCK as u64).contains(&sector) {
         return None;
     }
@@ -44,11 +58,12 @@ pub fn find(read: Read, sector: u64, size: u64, wanted: Wanted) -> Option<u32> {
     if signature.len() != 8 || digits(signature, 16)? != number(first, 440, 4) {
         return None;
     }
-    digits(&[*high, *low], 16).and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0)
+    let number = digits(&[*high, *low], 16).and_then(|number| u32::try_from(number).ok())?;
+    (number > 0).then_some(Partition { number, read_only: false })
 }
 
 /// Looks through the GPT whose header is in sector `at`. None: that is not whole.
-fn gpt(read: Read, sector: u64, at: u64, wanted: Wanted, block: &mut [u8; BLOCK]) -> Option<Option<u32>> {
+fn gpt(read: Read, sector: u64, at: u64, wanted: Wanted, block: &mut [u8; BLOCK]) -> Option<Option<Partition>> {
     let header = block.get_mut(..sector as usize)?;
     if !read(at.checked_mul(sector)?, header) || !header.starts_with(b"EFI PART") {
         return None;
@@ -76,7 +91,7 @@ fn gpt(read: Read, sector: u64, at: u64, wanted: Wanted, block: &mut [u8; BLOCK]
         running = crc(running, piece);
         for (entry, number) in piece.chunks_exact(width as usize).zip(index.saturating_add(1)..=LAST) {
             if found.is_none() && is(entry, wanted) {
-                found = Some(number as u32);
+                found = Some(Partition { number: number as u32, read_only: has(entry, READ_ONLY) });
             }
         }
         index = index.saturating_add(many);
@@ -97,11 +112,20 @@ fn is(entry: &[u8], wanted: Wanted) -> bool {
             put_hex(&mut text, part(16, 32), GUID);
             alike(&text, uuid)
         }
+        Wanted::Type(kind) => {
+            put_hex(&mut text, part(0, 16), GUID);
+            alike(&text, kind) && !has(entry, NO_AUTO)
+        }
         Wanted::Label(label) => {
             put_utf16(&mut text, part(56, 128), u16::from_le_bytes);
             !label.is_empty() && text == label
         }
     }
+}
+
+/// The entry has that attribute.
+fn has(entry: &[u8], attribute: u32) -> bool {
+    number(entry, 48, 8).wrapping_shr(attribute) & 1 != 0
 }
 
 /// CRC-32 of IEEE 802.3, four bits at a time: a table of 64 bytes, and a table of partitions has 16 KiB.

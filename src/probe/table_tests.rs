@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::vec::Vec;
 
 fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
-    find(&mut reader(disk), sector, disk.len() as u64, wanted)
+    find(&mut reader(disk), sector, disk.len() as u64, wanted).map(|partition| partition.number)
 }
 
 /// A table as sfdisk(8) writes it on a disk of 4 MiB.
@@ -81,6 +81,44 @@ fn a_gpt_is_searched_by_both_names() {
     }
 }
 
+/// By its type, but for what is not to be taken by itself; and what it says of being written to.
+#[test]
+fn a_root_partition_is_known_by_its_type() {
+    const ROOT: &str = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709";
+    let entry = |attributes: &str| std::format!("size=1M, type={}{attributes}\n", ROOT.to_uppercase());
+    let no_auto = ", attrs=\"GUID:63\"";
+    let tables: [(std::string::String, Option<(u32, bool)>); 6] = [
+        (entry(""), Some((2, false))),
+        (entry(", attrs=\"GUID:60\"") + &entry(""), Some((2, true))),
+        (entry(", attrs=\"GUID:59\""), Some((2, false))),
+        (entry(no_auto) + &entry(""), Some((3, false))),
+        (entry(no_auto), None),
+        (std::string::String::new(), None),
+    ];
+    for (entries, expected) in tables {
+        let Some(disk) = made(&std::format!("label: gpt\nsize=1M\n{entries}")) else { return };
+        let found = find(&mut reader(&disk), 512, disk.len() as u64, Wanted::Type(ROOT.as_bytes()));
+        assert_eq!(found.map(|found| (found.number, found.read_only)), expected, "{entries}");
+        assert_eq!(twin(&disk, ROOT), expected, "{entries}");
+    }
+    // One byte for the type: no table of MS-DOS can say so.
+    let Some(disk) = made("label: dos\nsize=1M, type=83\n") else { return };
+    assert_eq!(look(&disk, 512, Wanted::Type(ROOT.as_bytes())), None);
+}
+
+/// The same by the words of the specification, from entries of 128 bytes behind the header.
+fn twin(disk: &[u8], kind: &str) -> Option<(u32, bool)> {
+    disk[1024..][..128 * 128].chunks(128).zip(1..).find_map(|(entry, number)| {
+        let mut own = std::string::String::new();
+        for (at, index) in [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].into_iter().enumerate() {
+            let dash = if [4, 6, 8, 10].contains(&at) { "-" } else { "" };
+            own += &std::format!("{dash}{:02x}", entry[index]);
+        }
+        let attributes = u64::from_le_bytes(entry[48..56].try_into().unwrap());
+        (own == kind && attributes >> 63 == 0).then_some((number, attributes >> 60 & 1 == 1))
+    })
+}
+
 #[test]
 fn an_ms_dos_table_is_its_signature_and_a_number() {
     let Some(disk) = made("label: dos\nlabel-id: 0xc0ffee42\nsize=1M\nsize=1M\n") else { return };
@@ -134,7 +172,7 @@ proptest! {
             true
         };
         let sector = if sound { 512 } else { sector };
-        let _ = find(&mut read, sector, size, Wanted::Label(b"x"));
+        let _ = find(&mut read, sector, size, if sound { Wanted::Type(b"x") } else { Wanted::Label(b"x") });
         prop_assert!(bytes <= 9 << 20);
     }
 }

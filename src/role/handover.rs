@@ -2,25 +2,33 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::boot::{Machine, Stuck, say_failure};
+use super::ending::farewell_and_end;
+use super::{fsck, usr};
 use crate::boot::device::{self, Absent};
+use crate::boot::modules::Modules;
 use crate::boot::switch;
-use crate::boot::{find, root};
+use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
-use crate::plan::{Step, build};
+use crate::plan::{Step, machine};
+use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
-use crate::sys::error::Error;
+use crate::sys::error::{self, Error};
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
+use crate::text::packed::packed;
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
 
 /// Where an init is when nobody says otherwise.
 const USUAL_INIT: &CStr = c"/sbin/init";
+
+/// Ourselves, as the init of the new root with its own config.
+const OWN: &CStr = c"tinyo";
 
 /// The init of `root`: its own, else ours when there is something to supervise, else the usual one. None: we go on.
 #[inline(never)]
@@ -45,12 +53,25 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        let [step, _] = build::root(root, init);
-        if mount(machine, root, &step).is_ok() && has_init(init) {
-            if init.is_some() && config.random_seed.is_some() {
-                say!(Warning, "random-seed: left to the init that is handed over to");
+        let [step, _] = machine::root(root, init);
+        if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
+            match switch::switch_root() {
+                Ok(()) => {
+                    machine.events.modules(&mut Modules::forget);
+                    if init.is_some() && config.random_seed.is_some() {
+                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    }
+                    return init.map_or(Ok(()), |init| become_init(machine, init));
+                }
+                Err(error) => {
+                    let name = root.image.unwrap_or(root.source);
+                    say!(Failure, "root: switching to {}: {}", Show(name.to_bytes()), error);
+                }
             }
-            return enter(machine, init);
+        }
+        // For the next one to be tried.
+        for place in &[root::PLACE, overlay::UPPER, overlay::LOWER, image::SOURCE] {
+            let _ = mount::unmount(place, true);
         }
     }
     Err(Stuck)
@@ -70,13 +91,51 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
     }
 }
 
-#[inline(never)]
+/// All of it, with what is laid over it.
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
-    match root::mount_root(root, &machine.events, &machine.signals) {
-        Ok(Ok(())) => {
-            say!(Info, "root: {} is there", Show(root.source.to_bytes()));
-            Ok(())
-        }
+    mount_plain(machine, root, step)?;
+    let Some(layers) = root.overlay else { return Ok(()) };
+    settle(machine, overlay::lay(layers, &machine.events, &machine.signals), &Step::over_root(layers))
+}
+
+/// The source, and the image in it.
+fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
+    let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
+    if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
+        mount_source(machine, root, image::SOURCE, step)?;
+    }
+    let Err(error) = image::mount(root, image, &machine.events) else {
+        say!(Info, "root: image {} is there", Show(image.to_bytes()));
+        return Ok(());
+    };
+    // Why it is none is why it would be no container's root.
+    let container = Step::Root { path: image, read_only: true, devices: true };
+    let hint = match error.is(NO_LOOP) {
+        true => packed!("is loop among modules?"),
+        false => container.hint(i32::from(error.errno().0)),
+    };
+    let before = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "root: image {}: {}{}{}", Show(image.to_bytes()), error.errno(), before, hint);
+    Err(Stuck)
+}
+
+#[inline(never)]
+pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
+    settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
+    say!(Info, "root: {} is there", Show(root.source.to_bytes()));
+    Ok(())
+}
+
+/// Says what went wrong.
+#[inline(never)]
+fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Step) -> Result<(), Stuck> {
+    match done {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             say_failure(step, error);
             Err(Stuck)
@@ -92,32 +151,25 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     }
 }
 
-/// What this root is to be left to is there. If it is not, the root is let go of, for the next one to be tried.
+/// What this root is to be left to is there, and all that it takes. There is no way back from behind an execve(2).
+#[inline(never)]
 fn has_init(init: Option<&CStr>) -> bool {
-    let Some(init) = init.filter(|init| *init != c"tinyo") else { return true };
-    let Err(error) = switch::check_init(init) else { return true };
-    let hint = "is it the right root, and its init executable?";
-    say!(Failure, "root: init {}: {}; {}", Show(init.to_bytes()), error.errno(), hint);
-    let _ = mount::unmount(root::PLACE, true);
+    let Some(init) = init.filter(|init| *init != OWN) else { return true };
+    let mut about = Path::new();
+    let Err(error) = switch::check_init(init, &mut about) else { return true };
+    let errno = error.errno();
+    let about = bytes::before(&about, 0);
+    let (run_by, about) = if about == init.to_bytes() { ("", &[][..]) } else { (", run by ", about) };
+    let hint = Step::HandOver(init).hint(i32::from(errno.0));
+    let before_hint = if hint.is_empty() { "" } else { "; " };
+    say!(Failure, "root: init {}{}{}: {}{}{}", Show(init.to_bytes()), run_by, Show(about), errno, before_hint, hint);
     false
 }
 
-/// From here on there is no way back into the initramfs, so what can be checked was checked before.
-fn enter(machine: &Machine, init: Option<&CStr>) -> Result<(), Stuck> {
-    if let Err(error) = switch::switch_root() {
-        say!(Failure, "root: switching to it: {}", error);
-        return Err(Stuck);
-    }
-    match init {
-        None => Ok(()),
-        // Our own file, which may be gone from every directory by now.
-        Some(own) if own == c"tinyo" => become_init(machine, c"/proc/self/exe", c"tinyo"),
-        Some(init) => become_init(machine, init, init),
-    }
-}
-
 /// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
-fn become_init(machine: &Machine, path: &CStr, name: &CStr) -> Result<(), Stuck> {
+fn become_init(machine: &Machine, name: &CStr) -> Result<(), Stuck> {
+    // Our own file may be gone from every directory by now.
+    let path = if name == OWN { c"/proc/self/exe" } else { name };
     say!(Info, "root: handing over to {}", Show(name.to_bytes()));
     let mut rooms = [const { Room::<{ limits::EXEC_WORDS }>::new() }; 2];
     let [words, variables] = rooms.each_mut().map(Words::of);

@@ -3,7 +3,9 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
+mod fsck;
 mod handover;
 mod init;
 mod leftovers;
@@ -17,6 +19,7 @@ mod source;
 mod supervisor;
 mod tini;
 mod told;
+mod usr;
 mod words;
 
 use crate::container::shield;

@@ -2,9 +2,11 @@
 
 use core::ffi::CStr;
 
-use super::boot::{self, CONFIG, Machine, farewell_and_end, must_have};
+use super::boot::{self, CONFIG, Machine, must_have};
+use super::ending::farewell_and_end;
 use super::exit;
 use super::source::{self, Loaded};
+use crate::boot::device::Events;
 use crate::config::{Config, file};
 use crate::source::Text;
 use crate::supervise::{self, End, Outcome, Supervisor};
@@ -30,6 +32,7 @@ pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -
         term: boot::term(&machine.args),
         give_up_at,
         phases: &machine.phases,
+        events: &machine.events,
         source: machine.source,
     });
     farewell_and_end(machine, end)
@@ -108,6 +111,7 @@ pub fn namespace(args: Args) -> ! {
         term: boot::term(&args),
         give_up_at: None,
         phases: &[],
+        events: &Events::none(),
         source: source_of(loaded),
     });
     supervise::end(end, false, &signals, None, &|| {})

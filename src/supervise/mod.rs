@@ -7,7 +7,7 @@
 pub mod cgroup;
 mod control;
 mod finish;
-mod lines;
+pub mod lines;
 mod listen;
 mod member;
 mod network;
@@ -24,6 +24,7 @@ pub use finish::end;
 pub use reload::text_of;
 pub use words::How;
 
+use crate::boot::device::Events;
 use crate::config::{Config, Log, OnExit, OnFailure, Service, Userns};
 use crate::limits;
 use crate::plan::run::users::Refusal;
@@ -112,6 +113,8 @@ pub struct Set<'s> {
     /// Nothing is Ready by then: reboot. The rescue shell's time limit.
     pub give_up_at: Option<Millis>,
     pub phases: &'s [Phase],
+    /// Of devices, for which modules are loaded.
+    pub events: &'s Events,
     /// The file that a reload reads; else why there is none.
     pub source: Result<&'static CStr, &'static str>,
 }

@@ -14,8 +14,8 @@ use crate::text::duration::Millis;
 use crate::text::notify::{Notice, next};
 use crate::watchdog;
 
-/// Room for three files of each service, the clients, the signals, the control socket's own three.
-const FILES: usize = 3 * limits::SERVICES + limits::CLIENTS + 4;
+/// Room for three files of each service, the clients, the signals, the control socket's own three, the events of devices.
+const FILES: usize = 3 * limits::SERVICES + limits::CLIENTS + 5;
 
 /// What is waited for, and once that is over, what there is.
 pub struct Files(heapless::Vec<Interest, FILES>);
@@ -56,6 +56,7 @@ impl Loop<'_> {
             }
         }
         self.control.add_files(&mut files);
+        files.add(self.set.events.socket());
         // Plans and messages go deep, and the wait may be long.
         if core::mem::take(&mut self.deep) {
             memory::release_stack();
@@ -67,6 +68,9 @@ impl Loop<'_> {
             self.read_member(index, &files);
         }
         self.serve(&files);
+        if files.has(self.set.events.socket()) {
+            self.set.events.drain();
+        }
         self.reap();
         self.expire();
     }

@@ -227,7 +227,7 @@ errnos! {
     71 "protocol error",
     74 "bad message",
     75 "value too large",
-    76 "more than one",
+    76 "not the only one",
     87 "too many users",
     95 "not supported",
     97 "address family not supported",
@@ -244,6 +244,9 @@ errnos! {
     126 "key not available",
     129 "key was rejected",
     // What `probe::superblock` says of a file or a disk, in the order of `probe::magic::Kind`.
+    197 "not a file",
+    198 "on a mount with noexec",
+    199 "cut short",
     200 "no loop device",
     201 "an image that cannot be written to",
     202 "an xfs file system",

@@ -75,12 +75,16 @@ impl Fd {
         }
     }
 
-    /// pread(2): fills all of `buffer` from `offset` on, or not; why not is nobody's matter.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+    /// pread(2): as [`Fd::read`], `at` bytes from the beginning of the file.
+    pub fn read_from(&self, at: usize, buffer: &mut [u8]) -> Result<usize> {
         // SAFETY: the buffer is ours for its whole length. The offset is one register on both our machines.
-        let n =
-            unsafe { libc::syscall(libc::SYS_pread64, self.raw(), buffer.as_mut_ptr(), buffer.len(), offset as usize) };
-        n == buffer.len() as i64
+        let n = unsafe { libc::syscall(libc::SYS_pread64, self.raw(), buffer.as_mut_ptr(), buffer.len(), at) };
+        check_long(Call::Read, n)
+    }
+
+    /// Fills all of `buffer` from `offset` on, or not; why not is nobody's matter.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        self.read_from(offset as usize, buffer).is_ok_and(|count| count == buffer.len())
     }
 
     /// lseek(2), SEEK_END: the bytes of a file, or of a disk.

@@ -40,10 +40,11 @@ pub fn unmount(target: &CStr, detach: bool) -> Result<()> {
     done(Call::Umount, unsafe { libc::syscall(libc::SYS_umount2, target.as_ptr(), flags) })
 }
 
-/// pivot_root(".", "."): the current directory becomes the root and the old root lies over it (pivot_root(2), NOTES).
-pub fn pivot_root_here() -> Result<()> {
+/// pivot_root(".", old): the current directory becomes the root and the old root is mounted on `old` of it; "." is over it
+/// (pivot_root(2), NOTES).
+pub fn pivot_root(old: &CStr) -> Result<()> {
     // SAFETY: NUL-terminated paths.
-    let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
+    let value = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), old.as_ptr()) };
     done(Call::PivotRoot, value)
 }
 

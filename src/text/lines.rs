@@ -1,6 +1,6 @@
 //! Lines of a file that is larger than the memory for it: read piece by piece through one bounded buffer.
 
-use super::bytes::shift;
+use super::bytes::{before, shift};
 
 /// Why not all lines were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,11 @@ pub fn each<E>(
         let end = !full && got == 0;
         held = held.saturating_add(got);
         let mut rest = buffer.get_mut(..held).unwrap_or_default();
-        while let Some(length) = rest.iter().position(|&byte| byte == b'\n') {
+        loop {
+            let length = before(rest, b'\n').len();
+            if length == rest.len() {
+                break;
+            }
             let (line, tail) = rest.split_at_mut_checked(length).unwrap_or_default();
             rest = tail.get_mut(1..).unwrap_or_default();
             if !core::mem::take(&mut skipping) && !each(line) {

@@ -41,6 +41,15 @@ pub fn at(list: &'static str, separator: u8, index: usize) -> &'static str {
     rest.get(..before(rest.as_bytes(), separator).len()).unwrap_or_default()
 }
 
+/// Whether two names of modules, or of their options, are the same: `-` and `_` are, in them.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || is_dash(*a) && is_dash(*b))
+}
+
+pub fn is_dash(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_')
+}
+
 /// The one of some names that is most like a word.
 pub struct Nearest<'w> {
     word: &'w [u8],

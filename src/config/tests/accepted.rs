@@ -51,12 +51,15 @@ fn the_machine() {
     assert_eq!(words(&config, config.sysctl), ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]);
     assert_eq!(config.on_failure, OnFailure::Reboot);
     let first = Root {
+        image: None,
+        fsck: false,
         source: c"/dev/disk/by-partlabel/rootfs",
         fstype: Some(c"ext4"),
         options: Some(c"noatime"),
         read_only: true,
         wait: Wait::For(Millis(1500)),
         init: Some(c"/sbin/init"),
+        overlay: None,
     };
     assert_eq!(config.roots, [first, Root::new(c"/dev/sda1")]);
     let data = Mount { source: c"/dev/sdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"noatime,nofail") };
@@ -363,4 +366,20 @@ fn who_says_when_it_is_ready_has_a_time_for_it() {
     let logger = service("log = \"service:l\"");
     assert_eq!(logger.log, Log::Service(c"l"));
     assert!(logger.after.contains(1), "who reads the lines is there first");
+}
+
+#[test]
+fn what_a_root_is_under() {
+    for (written, overlay) in [
+        ("tmpfs", c"tmpfs"),
+        ("tmpfs:64M", c"tmpfs:64M"),
+        ("/dev/vdb1", c"/dev/vdb1"),
+        ("LABEL=state", c"LABEL=state"),
+        ("/dev/disk/by-partlabel/state", c"/dev/disk/by-partlabel/state"),
+        ("8:17", c"8:17"),
+    ] {
+        let text = std::format!("[root]\nsource = '/dev/vda'\noverlay = '{written}'\n");
+        let root = accept(&text).roots[0];
+        assert_eq!((root.overlay, root.read_only, root.is_read_only()), (Some(overlay), false, true));
+    }
 }

@@ -158,12 +158,15 @@ fn the_line_wins() {
     assert_eq!(config.ip, Some(c"10.0.0.4"));
     for (root, source) in config.roots.iter().zip([c"/dev/a", c"/dev/b"]) {
         let expected = Root {
+            image: None,
+            fsck: false,
             source,
             fstype: Some(c"xfs"),
             options: Some(c"x"),
             read_only: true,
             wait: Wait::Forever,
             init: Some(c"/new"),
+            overlay: None,
         };
         assert_eq!(*root, expected);
     }

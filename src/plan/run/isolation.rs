@@ -211,7 +211,7 @@ pub fn tmpfs(target: &[u8], words: &[u8], place: &Place) -> Result<()> {
 /// We stand in the root from here on.
 pub fn pivot(place: &Place) -> Result<()> {
     fs::enter(root(place)?)?;
-    mount::pivot_root_here()
+    mount::pivot_root(c".")
 }
 
 /// Mounts a file system of the kernel's at `name` of the root, which we stand in: a link in its place leads nowhere but

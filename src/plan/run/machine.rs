@@ -70,7 +70,7 @@ fn is_mount_point(path: &CStr, own: &Status) -> bool {
 }
 
 /// mkdir -p.
-fn make_directories(path: &CStr) -> Result<()> {
+pub fn make_directories(path: &CStr) -> Result<()> {
     match fs::make_directory(At::Cwd, path, 0o755) {
         Err(error) if error.is(libc::ENOENT) => {}
         done => return done,

@@ -7,7 +7,7 @@ use super::bind::{bind, restrict};
 use super::users;
 use crate::config::value;
 use crate::plan::Users;
-use crate::probe::superblock::{self, EXT4, HEAD_BYTES, NEVER_WRITTEN};
+use crate::probe::superblock::{self, CUT_SHORT, EXT4, HEAD_BYTES, NEVER_WRITTEN};
 use crate::put;
 use crate::sys::block;
 use crate::sys::error::{Call, Error, Result};
@@ -59,39 +59,57 @@ fn lay(read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
     Ok(())
 }
 
-/// Mounts the file system in a file. What it is, its first bytes say, not its name, and the kernel is not left to guess.
+/// Makes a disk of the file at `place`, whose name goes to `name`. What file system is in it, its first bytes say, not its name,
+/// and the kernel is not left to guess.
 #[inline(never)]
-fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
-    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
+pub fn attach<'n>(place: &Fd, writable: bool, name: &'n mut block::Name) -> Result<(Fd, &'n CStr, &'static CStr)> {
     // Looked at before it is opened: a fifo would block, and opening may start a device.
-    if !fs::file_status(&fs::open_at(from, path, fs::PLACE)?)?.is_regular() {
+    let status = fs::file_status(place)?;
+    let own = place.name();
+    let open = |flags| fs::open(terminated(&own).unwrap_or_default(), flags);
+    if !status.is_regular() {
         return Err(Error::new(Call::Open, libc::ENOTDIR));
     }
-    let mut file = fs::open_at(from, path, fs::READ)?;
+    let mut file = open(fs::READ)?;
     let mut head = [0; HEAD_BYTES];
     let length = file.read_to_end(&mut head)?;
+    let head = head.get(..length).unwrap_or_default();
     let reason = |reason| Error::new(Call::Mount, reason);
-    let fstype = superblock::recognise(head.get(..length).unwrap_or_default()).map_err(reason)?;
+    let fstype = superblock::recognise(head).map_err(reason)?;
+    if superblock::bytes_of(head) > status.size() {
+        return Err(reason(CUT_SHORT));
+    }
     if writable {
         if fstype != EXT4 {
             return Err(reason(NEVER_WRITTEN));
         }
-        file = fs::open_at(from, path, fs::READ_WRITE)?;
+        file = open(fs::READ_WRITE)?;
     }
     // Two who write to one file system through a disk each destroy it. The loop device keeps our open file, and with it the
     // lock, for as long as it is mounted.
     if !fs::lock(&file, writable) {
         return Err(reason(libc::EBUSY));
     }
+    let (disk, name) = block::attach(&file, writable, name)?;
+    Ok((disk, name, fstype))
+}
+
+fn image(path: &CStr, writable: bool, place: &mut Place) -> Result<Fd> {
+    let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let mut name = block::Name::new();
-    let (_disk, name) = block::attach(&file, writable, &mut name)?;
+    let (_disk, name, fstype) = attach(&fs::open_at(from, path, fs::PLACE)?, writable, &mut name)?;
     place.spot.enter()?;
     fs::make_directory(At::Cwd, c"image", 0o700)?;
+    mount_disk(name, c"image", fstype, writable)?;
+    fs::open(c"image", fs::PLACE)
+}
+
+/// Mounts what was attached.
+pub fn mount_disk(name: &CStr, target: &CStr, fstype: &CStr, writable: bool) -> Result<()> {
     let flags = if writable { 0 } else { mount::READ_ONLY };
     // An image may say that its errors are to stop the machine.
     let data = if fstype == EXT4 { c"errors=remount-ro" } else { c"" };
-    mount::mount(name, c"image", fstype, flags, data)?;
-    fs::open(c"image", fs::PLACE)
+    mount::mount(name, target, fstype, flags, data)
 }
 
 /// What is written goes to `layers` (`tmpfs[:SIZE]`, or a directory of the host's), and the root below stays as it is.
@@ -102,18 +120,10 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
     for name in &[c"layers", c"root"] {
         fs::make_directory(At::Cwd, name, 0o700)?;
     }
-    let mut data = heapless::Vec::<u8, 128>::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let index = match value::tmpfs_size(layers.to_bytes()) {
         Some(size) => {
-            put!(&mut data, "mode=700");
-            // 0 is without a bound for tmpfs; the kernel's own is half the memory.
-            if size > 0 {
-                put!(&mut data, ",size={}", size);
-            }
-            put!(&mut data, "\0");
-            mount::mount(c"tmpfs", c"layers", c"tmpfs", 0, terminated(&data).unwrap_or_default())?;
-            data.clear();
+            mount_tmpfs(c"layers", size)?;
             ""
         }
         None => {
@@ -123,28 +133,45 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
             ",index=on"
         }
     };
-    let top = fs::open(c"layers", fs::PLACE)?;
-    let status = fs::file_status(&lower)?;
-    // The root's own owner and mode are those of its upper layer.
-    if fs::link_status(At::Dir(&top), c"upper").is_err() {
-        fs::make_directory(At::Dir(&top), c"upper", status.mode())?;
-        if status.owner() != (0, 0) {
-            match fs::set_owner(At::Dir(&top), c"upper", status.owner()) {
-                // Somebody who has no id in this user namespace: it stays ours.
-                Err(error) if error.is(libc::EINVAL) && place.users != Users::Host => {}
-                done => done?,
-            }
-        }
-    }
-    fs::make_directory(At::Dir(&top), c"work", 0o700)?;
+    make_layers(&fs::open(c"layers", fs::PLACE)?, &lower, place.users)?;
     // Names of our own: a path could have what overlayfs reads as its separators.
     let number = lower.number() as u32;
     // In a user namespace trusted.* attributes are nobody's to write: without those that say so instead (Linux 5.11) no
     // directory of the root could be removed.
     let attributes = if place.users == Users::Host { "" } else { ",userxattr" };
     let [upper, work] = ["layers/upper", "layers/work"];
+    let mut data = heapless::Vec::<u8, 128>::new();
     put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir={},workdir={}{}{}\0", number, upper, work, index, attributes);
     mount::mount(c"overlay", c"root", c"overlay", 0, terminated(&data).unwrap_or_default())?;
     place.source = Some(fs::open(c"root", fs::PLACE)?);
     lay(read_only, devices, place)
+}
+
+/// A tmpfs for the upper layer of an overlay. 0 would be without a bound for tmpfs; here it is the kernel's own, half the memory.
+#[inline(never)]
+pub fn mount_tmpfs(target: &CStr, size: u64) -> Result<()> {
+    let mut data = heapless::Vec::<u8, 64>::new();
+    put!(&mut data, "mode=700");
+    if size > 0 {
+        put!(&mut data, ",size={}", size);
+    }
+    put!(&mut data, "\0");
+    mount::mount(c"tmpfs", target, c"tmpfs", 0, terminated(&data).unwrap_or_default())
+}
+
+/// What overlayfs wants in `top`, as far as it is not there: `upper` and `work`.
+#[inline(never)]
+pub fn make_layers(top: &Fd, lower: &Fd, users: Users) -> Result<()> {
+    let status = fs::file_status(lower)?;
+    let there = fs::link_status(At::Dir(top), c"upper").is_ok();
+    // The root's own owner and mode are those of its upper layer.
+    fs::make_directory(At::Dir(top), c"upper", status.mode())?;
+    if !there && status.owner() != (0, 0) {
+        match fs::set_owner(At::Dir(top), c"upper", status.owner()) {
+            // Somebody who has no id in this user namespace: it stays ours.
+            Err(error) if error.is(libc::EINVAL) && users != Users::Host => {}
+            done => done?,
+        }
+    }
+    fs::make_directory(At::Dir(top), c"work", 0o700)
 }
