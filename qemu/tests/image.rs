@@ -100,14 +100,8 @@ check a-device test "$(stat -c '%F %t %T' /srv/mine)" = 'character special file 
 fn as_nobody(kit: &Kit, desk: &Path) -> Result<()> {
     let tool = target().join("debug/mkinitramfs");
     let mut command = Command::new(&tool);
-    command
-        .current_dir(desk)
-        .uid(65534)
-        .gid(65534)
-        .arg("--tinyo")
-        .arg(&kit.tinyo)
-        .args(WORDS)
-        .arg("--output=out/nobodys");
+    command.current_dir(desk).uid(65534).gid(65534).args(WORDS).arg("--output=out/nobodys");
+    command.arg("--tinyo").arg(&kit.tinyo).arg("--modules").arg(&kit.modules);
     let ended = command.output().with_context(|| format!("{}: run it as nobody", tool.display()))?;
     ensure!(ended.status.success(), "as nobody: {}", String::from_utf8_lossy(&ended.stderr));
     Ok(())
