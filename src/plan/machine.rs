@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::build::each;
 use super::{Need, Plan, Step};
-use crate::config::{AUTO, Config, Mount, Root};
+use crate::config::{Config, Mount, Root};
 use crate::text::duration::Millis;
 
 /// The mounts that every machine has, before anything is known about it. Nothing here is a mistake of the user's, so
@@ -44,10 +44,7 @@ pub fn set_up<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
     }
     plan.extend(config.host_name().map(Step::Hostname).as_slice());
     // A module may bring the sysctls that are set next; those may be about the interface that comes up.
-    let modules = config.list(config.modules);
-    modules.iter().filter(|name| **name != AUTO).for_each(|name| plan.push(Step::Module(name)));
-    // Those of devices come after those that somebody chose.
-    plan.extend(config.loads_for_devices().then_some(Step::Module(AUTO)).as_slice());
+    each(plan, config.list(config.modules), Step::Module);
     each(plan, config.list(config.sysctl), Step::Sysctl);
     each(plan, config.ip.as_slice(), Step::Ip);
 }

@@ -122,7 +122,7 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
     let disks = !config.roots.is_empty() || !config.mounts.is_empty();
-    let listen = disks || config.ip.is_some() || config.loads_for_devices();
+    let listen = disks || config.ip.is_some();
     machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
@@ -138,8 +138,10 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
+    // What a driver finds has its own: a bus, its devices, what is on them. No machine is as deep.
+    let _ = (0..16).all(|_| machine.events.drain());
     let mut follows = false;
-    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    machine.events.modules(&mut |modules| follows = modules.is_auto() && modules.go_apart());
     if !follows {
         // Nobody reads them any more; the kernel would keep them for us.
         machine.events = Events::none();
@@ -167,7 +169,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(item) => {
-                machine.events.modules(|modules| modules.take(item));
+                machine.events.modules(&mut |modules| modules.take(item));
                 Ok(())
             }
             Step::Ip(word) => {

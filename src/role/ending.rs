@@ -74,7 +74,7 @@ fn rescue(machine: &Machine) -> ! {
         && source::rescue(config).is_ok()
     {
         let now = poll::now();
-        machine.events.modules(|modules| _ = modules.go_apart());
+        machine.events.modules(&mut |modules| _ = modules.go_apart());
         supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
     }
     farewell_and_end(machine, End { ending: Ending::Reboot, status: None })

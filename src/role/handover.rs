@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, say_failure};
 use super::ending::farewell_and_end;
-use super::usr;
+use super::{fsck, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -57,7 +57,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
         if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => {
-                    machine.events.modules(Modules::forget);
+                    machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
                     }
@@ -102,6 +102,8 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
 fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
     if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
     let Err(error) = image::mount(root, image, &machine.events) else {
@@ -121,6 +123,9 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
 
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
     settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
     say!(Info, "root: {} is there", Show(root.source.to_bytes()));
     Ok(())
