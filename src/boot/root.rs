@@ -9,12 +9,21 @@ use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
+
+/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
+/// are not those of the whole.
+pub fn make_places(places: &[&CStr]) -> Result<()> {
+    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
+}
 
 /// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).

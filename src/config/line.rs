@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::given::Given;
+use super::given;
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
 use crate::text::bytes::cut;
@@ -40,7 +40,7 @@ pub struct BootLine<'a> {
     pub on_exit: Option<OnExit>,
     pub exit: Option<ExitTo>,
     /// Words for modules.
-    pub given: Given<'a>,
+    pub given: Vec<&'a CStr, { limits::MODULE_WORDS }>,
     /// What follows the first `--`.
     pub command: Vec<&'a CStr, { limits::COMMAND_WORDS }>,
 }
@@ -146,8 +146,8 @@ fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut d
 
 fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
     let name = word.name();
-    if Given::is_one(name) {
-        if line.given.0.push(word.text).is_err() {
+    if given::is_for_modules(name) {
+        if line.given.push(word.text).is_err() {
             warn(&Message { what: OPTIONS, with: [name, &[], &[]] });
         }
         return;

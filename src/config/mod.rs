@@ -144,11 +144,6 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// Modules come by the devices that are there, and that come.
-    pub fn loads_for_devices(&self) -> bool {
-        self.list(self.modules).contains(&AUTO)
-    }
-
     /// The words of `list`.
     pub fn list(&self, list: List) -> &[&'a CStr] {
         let start = usize::from(list.start);

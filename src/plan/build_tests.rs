@@ -1,7 +1,9 @@
 //! The order of steps is the kernel's: what must come before what, for every service that the config can describe.
 
 use super::*;
+use crate::config::Mount;
 use crate::config::file;
+use crate::plan::{Need, machine};
 use crate::text::put::shown;
 use std::format;
 use std::string::String;
@@ -54,7 +56,7 @@ fn of_machine(text: &str) -> Vec<String> {
     let mut config = Config::new();
     assert_eq!(file::parse(&mut bytes, &mut config, &mut |_| {}).problems, 0, "{text}");
     let mut plan = Plan::default();
-    machine(&mut plan, &config);
+    machine::set_up(&mut plan, &config);
     plan.steps.iter().map(|step| shown(step)).collect()
 }
 

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::config::value::Device;
-use crate::config::{AUTO, Log, Mount, Network, Root, Wait};
+use crate::config::{Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
 use crate::put;
@@ -272,7 +272,6 @@ impl<'a> Step<'a> {
                     before = ", ";
                 }
             }
-            Step::Module(item) if item == AUTO => put!(out, ": those of the devices, by modalias"),
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::OomScore(score) => Signed(score).write(out),
             Step::Network(network) => match network {

@@ -3,36 +3,31 @@
 use core::ffi::CStr;
 
 use super::source::{self, Loaded};
-use super::{exit, handover, own, supervisor};
+use super::{ending, exit, handover, own, supervisor};
 use crate::boot::device::Events;
 use crate::boot::find;
 use crate::boot::modules::Modules;
-use crate::config::line::{BootLine, ExitTo, Verbosity};
+use crate::config::line::{BootLine, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
 use crate::limits;
-use crate::log::{self, Level, Line};
+use crate::log::{self, Level};
 use crate::plan::run;
-use crate::plan::{Plan, Step, build};
+use crate::plan::{Plan, Step, machine};
 use crate::probe::volume::Role;
-use crate::request::{self, Ending};
-use crate::supervise::{self, End, Phase};
+use crate::supervise::Phase;
 use crate::sys::args::Args;
 use crate::sys::error::{Call, Error};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
-use crate::sys::{net, poll, power, process, signal};
+use crate::sys::{poll, power, process, signal};
 use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::options;
-use crate::{put, say, watchdog};
+use crate::{say, watchdog};
 
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
-static RESCUE: Static<Config<'static>> = Static::new(Config::new());
-
-/// How long the rescue shell waits for somebody to press Enter. `panic=N` says otherwise.
-const RESCUE_WAIT: Millis = Millis(300_000);
 
 /// What every part of the boot works with.
 pub struct Machine {
@@ -76,7 +71,7 @@ pub fn machine(args: Args) -> ! {
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
-    for step in &build::EARLY {
+    for step in &machine::EARLY {
         if let Err(error) = run::take_alone(step) {
             say_failure(step, error);
         }
@@ -92,7 +87,7 @@ pub fn machine(args: Args) -> ! {
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
     match prepare(&mut machine, room, config) {
         Ok(()) => supervisor::machine(&machine, config, None),
-        Err(Stuck) => fail(&machine, config.on_failure),
+        Err(Stuck) => ending::fail(&machine, config.on_failure),
     }
 }
 
@@ -127,7 +122,7 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
     let disks = !config.roots.is_empty() || !config.mounts.is_empty();
-    let listen = disks || config.ip.is_some() || config.loads_for_devices();
+    let listen = disks || config.ip.is_some();
     machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
@@ -143,8 +138,10 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
+    // What a driver finds has its own: a bus, its devices, what is on them. No machine is as deep.
+    let _ = (0..16).all(|_| machine.events.drain());
     let mut follows = false;
-    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    machine.events.modules(&mut |modules| follows = modules.is_auto() && modules.go_apart());
     if !follows {
         // Nobody reads them any more; the kernel would keep them for us.
         machine.events = Events::none();
@@ -163,7 +160,7 @@ fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::R
 #[inline(never)]
 fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
-    build::machine(&mut plan, config);
+    machine::set_up(&mut plan, config);
     if plan.full {
         say!(Failure, "config: more than {} steps; write fewer modules or sysctls", limits::STEPS);
         return Err(Stuck);
@@ -172,7 +169,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(item) => {
-                machine.events.modules(|modules| modules.take(item));
+                machine.events.modules(&mut |modules| modules.take(item));
                 Ok(())
             }
             Step::Ip(word) => {
@@ -203,7 +200,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
-    for step in build::mounts(config) {
+    for step in machine::mounts(config) {
         let Step::Mount(table, need) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
         let mut place = Path::new();
@@ -348,66 +345,4 @@ pub fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
 /// TERM, as whoever started us gave it.
 pub fn term(args: &Args) -> Option<&'static CStr> {
     args.environment().find(|word| word.to_bytes().starts_with(b"TERM="))
-}
-
-pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
-    if let Some(status) = end.status {
-        say!(Failure, "exit status {}", status);
-    }
-    supervise::end(end, true, &machine.signals, machine.seed, &|| {
-        if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
-            pass_on(to, status);
-        }
-        watchdog::end(end.ending, machine.watchdog_stop);
-    })
-}
-
-/// `tinyo.exit=`.
-#[inline(never)]
-fn pass_on(to: ExitTo, status: u8) {
-    const BEFORE: usize = "tinyo: exit status ".len();
-    let mut line = Line::new(Level::Failure);
-    put!(&mut line, "exit status {}", status);
-    let text = line.end();
-    let done = match to {
-        ExitTo::Console => {
-            fs::open(c"/dev/console", fs::WRITE | fs::NON_BLOCK).and_then(|console| console.write(text).map(drop))
-        }
-        ExitTo::Debug(port) => power::write_port(port, status),
-        ExitTo::Vsock(port) => net::send_to_host(port, text.get(BEFORE..).unwrap_or_default()),
-    };
-    if let Err(error) = done {
-        say!(Failure, "tinyo.exit: {}", error);
-    }
-}
-
-/// What a boot does that cannot go on.
-pub fn fail(machine: &Machine, on_failure: OnFailure) -> ! {
-    let Some(ending) = request::after_failure(on_failure) else { rescue(machine) };
-    say!(Failure, "boot failed: {}", ending.name());
-    farewell_and_end(machine, End { ending, status: None })
-}
-
-/// A shell for whoever presses Enter in time; then, without one, or without a console, a reboot.
-fn rescue(machine: &Machine) -> ! {
-    let wait = match machine.line.panic {
-        Some(0) => None,
-        Some(seconds) => Some(Millis(u64::try_from(seconds).unwrap_or(0) * 1000)),
-        None => Some(RESCUE_WAIT),
-    };
-    match wait {
-        Some(Millis(ms)) => {
-            say!(Failure, "boot failed: rescue shell, then reboot; nobody there in {} s: reboot", ms / 1000)
-        }
-        None => say!(Failure, "boot failed: rescue shell, then reboot"),
-    }
-    let config = RESCUE.take().filter(|_| wait != Some(Millis(0)));
-    if let Some(config) = config
-        && source::rescue(config).is_ok()
-    {
-        let now = poll::now();
-        machine.events.modules(|modules| _ = modules.go_apart());
-        supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
-    }
-    farewell_and_end(machine, End { ending: Ending::Reboot, status: None })
 }

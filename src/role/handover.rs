@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::boot::{Machine, Stuck, say_failure};
+use super::ending::farewell_and_end;
 use super::usr;
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
@@ -11,7 +12,7 @@ use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
-use crate::plan::{Step, build};
+use crate::plan::{Step, machine};
 use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::{self, Error};
@@ -52,11 +53,11 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        let [step, _] = build::root(root, init);
+        let [step, _] = machine::root(root, init);
         if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => {
-                    machine.events.modules(Modules::forget);
+                    machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
                     }
@@ -101,6 +102,8 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
 fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
     if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
     let Err(error) = image::mount(root, image, &machine.events) else {

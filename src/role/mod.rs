@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
 mod handover;
 mod init;

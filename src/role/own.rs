@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, farewell_and_end, say_failure};
+use super::boot::{Machine, say_failure};
+use super::ending::farewell_and_end;
 use super::source::baked::{BUILT, DAY};
 use crate::boot::{network, seed};
 use crate::config::value;

@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{self, CONFIG, Machine, farewell_and_end, must_have};
+use super::boot::{self, CONFIG, Machine, must_have};
+use super::ending::farewell_and_end;
 use super::exit;
 use super::source::{self, Loaded};
 use crate::boot::device::Events;
