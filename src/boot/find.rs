@@ -177,6 +177,11 @@ pub fn look(name: &[u8]) -> Option<Volume> {
     if node(name, &mut place) { look_at(bytes::terminated(&place)?) } else { None }
 }
 
+/// The device at `path` has a medium, and can be opened.
+pub fn can_read(path: &CStr) -> bool {
+    open(path).is_some()
+}
+
 /// What lies on the device at `path`.
 pub fn look_at(path: &CStr) -> Option<Volume> {
     let (disk, size) = open(path)?;

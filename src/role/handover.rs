@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, say_failure};
 use super::ending::farewell_and_end;
-use super::usr;
+use super::{fsck, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -123,6 +123,9 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
 
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
     settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
     say!(Info, "root: {} is there", Show(root.source.to_bytes()));
     Ok(())

@@ -5,6 +5,7 @@ mod choose;
 mod client;
 mod ending;
 mod exec;
+mod fsck;
 mod handover;
 mod init;
 mod leftovers;
