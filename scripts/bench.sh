@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures tinyo beside its peers: `scripts/bench.sh init` as PID 1, in QEMU; `scripts/bench.sh run` as a container launcher, on
-# this machine. --help behind either lists its options.
+# Measures tinyo beside its peers: `scripts/bench.sh init` as PID 1 and `boot` as an initramfs, in QEMU; `run` as a container
+# launcher, on this machine. `faster` measures what kernel words and images cost a boot. --help behind either lists its options.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd) # and no cd: a relative PATH in the options is relative to the caller
 PATH=$PATH:/usr/sbin:/sbin

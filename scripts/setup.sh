@@ -8,6 +8,8 @@
 # Debian that debootstrap made (root only).
 # --package NAME...: Debian's packages for x86_64, with the libraries that they depend on, unpacked together under
 # target/bench/packages/NAME, the first of them; what scripts/bench.sh measures beside tinyo. Not installed.
+# --chroot NAME PACKAGE...: Debian, by debootstrap, with these packages, under target/bench/chroots/NAME (root only).
+# --bench: what scripts/bench.sh makes disks and images with.
 # KERNEL=, MODULES=, BUSYBOX= and QEMU= name your own files and win over what this script would fetch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -154,6 +156,12 @@ full_kernel() {
     mv "$new" "$vm/$1-full"
 }
 
+# SUITE URI of the release itself: its updates and security fixes, CODENAME-updates, are no suites that debootstrap could begin
+# with.
+release() {
+    APT_CONFIG= apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' | sed -n 's/^Debian \([a-z]* \)/\1/p' | sort -u
+}
+
 # A Debian as it is installed everywhere, systemd and all, with the UUID that examples/debian.toml asks for.
 debian() {
     [ ! -e "$vm/$1/debian.ext4" ] || return 0
@@ -161,8 +169,7 @@ debian() {
     host_packages debootstrap:debootstrap
     local tree=$work/debian suite uri uuid
     uuid=$(sed -n 's/^source *= *"UUID=\(.*\)".*/\1/p' examples/debian.toml)
-    # The release itself: its updates and security fixes, CODENAME-updates, are no suites that debootstrap could begin with.
-    read -r suite uri < <(APT_CONFIG= apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' | sed -n 's/^Debian \([a-z]* \)/\1/p' | sort -u) ||
+    read -r suite uri < <(release) ||
         { say "no Debian to boot: apt knows no release of Debian"; return 0; }
     say "making a Debian $suite"
     debootstrap --arch="$2" --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$suite" "$tree" "$uri" >"$work/debootstrap.log" 2>&1 ||
@@ -190,9 +197,25 @@ packages() {
     mv "$new" "$place"
 }
 
+# A Debian with other packages, for tools of its own.
+chroot_of() {
+    local place=$PWD/target/bench/chroots/$1 suite uri
+    shift
+    [ ! -e "$place" ] || return 0
+    host_packages debootstrap:debootstrap
+    read -r suite uri < <(release) || die "apt knows no release of Debian to take $* from"
+    say "debootstrap of $suite"
+    as_root debootstrap --variant=minbase --include="$(IFS=,; echo "$*")" "$suite" "$work/root" "$uri" >"$work/log" 2>&1 ||
+        die "debootstrap: $(tail -n 1 "$work/log")"
+    mkdir -p "${place%/*}"
+    as_root mv "$work/root" "$place"
+}
+
 mkdir -p "$vm"
 work=$(mktemp -d "$vm/.setup.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+[ "${1:-}" != --chroot ] || { shift; chroot_of "$@"; exit; }
+[ "${1:-}" != --bench ] || { host_packages mkfs.ext4:e2fsprogs sfdisk:fdisk lz4:lz4 zstd:zstd; exit; }
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
 [ -z "$tests" ] || host_packages sfdisk:fdisk mkfs.vfat:dosfstools mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.f2fs:f2fs-tools \
     mkfs.exfat:exfatprogs mkfs.ntfs:ntfs-3g cryptsetup:cryptsetup-bin xorriso:xorriso

@@ -32,8 +32,7 @@ pub const TABLE_BYTES: usize = 16 * 1024 * 1024;
 /// Words of the command after `--` on the kernel command line: every second byte of the longest line could be a
 /// word; the kernel itself panics past 32 words that it hands to init.
 pub const COMMAND_WORDS: usize = 64;
-/// Words of the kernel command line with a dot, which are for modules, and items of `modules` with options, together. Desktop
-/// distributions write a dozen.
+/// Words of the kernel command line with a dot, which are for modules. Desktop distributions write a dozen.
 pub const MODULE_WORDS: usize = 64;
 /// Bytes of a path with its NUL: `PATH_MAX`.
 pub const PATH_BYTES: usize = 4096;

@@ -1,4 +1,4 @@
-//! `--add SRC:DST[:MODE]`: a file or directory of this machine and where it goes.
+//! `--add SRC:/DST[:MODE[:UID:GID]]`: a file or directory of this machine and where it goes.
 
 use std::{
     ffi::OsString,
@@ -9,30 +9,41 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cpio::{Archive, DIR, trimmed};
+use crate::{
+    cpio::{Archive, DIR, trimmed},
+    tree::Owner,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
     pub source: PathBuf,
     /// Absolute.
     pub target: Vec<u8>,
+    /// Of the target itself.
     pub mode: Option<u32>,
+    /// Of all that comes with it.
+    pub owner: Owner,
 }
 
 impl Addition {
     /// The source ends where an absolute path begins behind a colon; so it may have colons itself.
     pub fn parse(word: OsString) -> Result<Addition, String> {
         let bytes = word.as_bytes();
-        let wrong = || format!("{} is not SRC:/DST or SRC:/DST:MODE", word.to_string_lossy());
+        let wrong = || format!("{} is not SRC:/DST, SRC:/DST:MODE or SRC:/DST:MODE:UID:GID", word.to_string_lossy());
         let at = bytes.windows(2).position(|pair| pair == b":/").filter(|&at| at > 0).ok_or_else(wrong)?;
-        let (source, target) = (&bytes[..at], &bytes[at + 1..]);
-        let (target, mode) = match target.iter().rposition(|&byte| byte == b':') {
-            Some(colon) => {
-                let digits = std::str::from_utf8(&target[colon + 1..]).ok();
-                let mode = digits.and_then(|digits| u32::from_str_radix(digits, 8).ok()).filter(|&mode| mode <= 0o7777);
-                (&target[..colon], Some(mode.ok_or_else(wrong)?))
-            }
-            None => (target, None),
+        let (source, rest) = (&bytes[..at], &bytes[at + 1..]);
+        let number = |digits: &[u8], radix, most| {
+            let number = u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
+            number.filter(|&number| number <= most && digits[0] != b'+')
+        };
+        let mode = |digits| number(digits, 8, 0o7777).ok_or_else(wrong);
+        let id = |digits| number(digits, 10, u32::MAX - 1).ok_or_else(wrong);
+        let (target, mode, owner) = match rest.split(|&byte| byte == b':').collect::<Vec<_>>()[..] {
+            [target] => (target, None, Owner::ROOT),
+            [target, digits] => (target, Some(mode(digits)?), Owner::ROOT),
+            [target, b"", user, group] => (target, None, Owner::Id(id(user)?, id(group)?)),
+            [target, digits, user, group] => (target, Some(mode(digits)?), Owner::Id(id(user)?, id(group)?)),
+            _ => return Err(wrong()),
         };
         let source = PathBuf::from(OsString::from_vec(source.to_vec()));
         let mut target = target.to_vec();
@@ -42,7 +53,7 @@ impl Addition {
         {
             target.extend(name.as_bytes());
         }
-        Ok(Addition { source, target, mode })
+        Ok(Addition { source, target, mode, owner })
     }
 
     /// Puts it in. A source that is a link is followed, as it is somebody's name for a file; links in a directory are kept.
@@ -50,16 +61,13 @@ impl Addition {
         let shown = self.source.display();
         let metadata = fs::metadata(&self.source).with_context(|| format!("--add {shown}: look at it"))?;
         archive.because(&format!("--add {shown}"));
-        if metadata.is_file() {
-            let real = archive.resolve(b"", &self.target, false);
-            let there = real.and_then(|real| archive.get(real));
-            ensure!(
-                there.is_none_or(|entry| !entry.is(DIR)) && !trimmed(&self.target).is_empty(),
-                "--add {shown}: {} is a directory in the image; write the whole path of the file",
-                String::from_utf8_lossy(&self.target)
-            );
-        }
-        archive.take(&self.source, &metadata, &self.target)?;
+        let there = archive.resolve(b"", &self.target, false).and_then(|real| archive.get(real));
+        ensure!(
+            metadata.is_dir() || there.is_none_or(|entry| !entry.is(DIR)) && !trimmed(&self.target).is_empty(),
+            "--add {shown}: {} is a directory in the image; write the whole path of the file",
+            String::from_utf8_lossy(&self.target)
+        );
+        archive.take(&self.source, &metadata, &self.target, self.owner)?;
         if let Some(mode) = self.mode {
             archive.allow(&self.target, mode);
         }
@@ -71,26 +79,48 @@ impl Addition {
 mod tests {
     use super::*;
 
-    fn parsed(word: &str) -> Result<(String, String, Option<u32>), String> {
-        let addition = Addition::parse(word.into())?;
-        Ok((addition.source.display().to_string(), String::from_utf8(addition.target).unwrap(), addition.mode))
+    fn parsed(word: &str) -> Result<Addition, String> {
+        Addition::parse(word.into())
+    }
+
+    fn addition(source: impl Into<PathBuf>, target: &str, mode: Option<u32>) -> Addition {
+        Addition { source: source.into(), target: target.into(), mode, owner: Owner::ROOT }
     }
 
     #[test]
     fn words_are_taken_apart_at_the_absolute_path() {
+        let owned = |mode, owner| Addition { owner, ..addition("a", "/b", mode) };
         let table = [
-            ("a:/b", ("a", "/b", None)),
-            ("/x/a:b:/c", ("/x/a:b", "/c", None)),
-            ("a:/b:0755", ("a", "/b", Some(0o755))),
-            ("/x/a:/bin/", ("/x/a", "/bin/a", None)),
-            ("/x/a:/", ("/x/a", "/a", None)),
-            ("/:/srv/", ("/", "/srv/", None)),
+            ("a:/b", addition("a", "/b", None)),
+            ("/x/a:b:/c", addition("/x/a:b", "/c", None)),
+            ("a:/b:0755", addition("a", "/b", Some(0o755))),
+            ("/x/a:/bin/", addition("/x/a", "/bin/a", None)),
+            ("/x/a:/", addition("/x/a", "/a", None)),
+            ("/:/srv/", addition("/", "/srv/", None)),
+            ("a:/b:750:7:8", owned(Some(0o750), Owner::Id(7, 8))),
+            ("a:/b::0:4294967294", owned(None, Owner::Id(0, 4_294_967_294))),
         ];
-        for (word, (source, target, mode)) in table {
-            assert_eq!(parsed(word).unwrap(), (source.to_owned(), target.to_owned(), mode), "{word}");
+        for (word, expected) in table {
+            assert_eq!(parsed(word).unwrap(), expected, "{word}");
         }
-        for word in ["a", "a:b", ":/b", "a:/b:9", "a:/b:17777", "a:/b:", "a:/b:x", ""] {
-            assert!(parsed(word).unwrap_err().contains("is not SRC:/DST"), "{word}");
+        let wrong = [
+            "a",
+            "a:b",
+            ":/b",
+            "a:/b:9",
+            "a:/b:17777",
+            "a:/b:",
+            "a:/b:x",
+            "",
+            "a:/b:+7",
+            "a:/b:7:1",
+            "a:/b:7:1:x",
+            "a:/b:7:1:4294967295",
+            "a:/b:7::",
+            "a:/b:7:1:1:1",
+        ];
+        for word in wrong {
+            assert!(parsed(word).unwrap_err().contains("is not SRC:/DST, "), "{word}");
         }
     }
 
@@ -105,14 +135,20 @@ mod tests {
         for (source, target, mode) in
             [("d", "/x", None), ("d/l", "/followed", Some(0o4711)), ("d", "/", None), ("d/f", "/x/f", Some(0o600))]
         {
-            Addition { source: path(source), target: target.into(), mode }.add(&mut archive).unwrap();
+            addition(path(source), target, mode).add(&mut archive).unwrap();
         }
         assert_eq!(archive.get("followed").unwrap().mode, 0o104_711);
         assert_eq!(archive.get("x/f").unwrap().mode, 0o100_600);
         assert!(archive.get("x/l").unwrap().is(crate::cpio::LINK) && archive.get("f").is_some());
-        let onto = Addition { source: path("d/f"), target: b"/x".to_vec(), mode: None };
-        assert!(onto.add(&mut archive).unwrap_err().to_string().contains("/x is a directory in the image"));
-        let none = Addition { source: path("none"), target: b"/x".to_vec(), mode: None };
-        assert!(format!("{:#}", none.add(&mut archive).unwrap_err()).contains("none: look at it: No such file"));
+        let error = |source, target| {
+            format!("{:#}", addition(path(source), target, None).add(&mut Archive::clone(&archive)).unwrap_err())
+        };
+        assert!(error("d/f", "/x").ends_with("/x is a directory in the image; write the whole path of the file"));
+        assert!(error("d/f", "/").contains("/ is a directory in the image"));
+        assert!(error("none", "/x").contains("none: look at it: No such file"));
+        let whose = Addition { owner: Owner::Id(7, 8), ..addition(path("d"), "/a/b", None) };
+        whose.add(&mut archive).unwrap();
+        let owners = ["a", "a/b", "a/b/f", "a/b/l"].map(|path| archive.get(path).unwrap().owner);
+        assert_eq!(owners, [(0, 0), (7, 8), (7, 8), (7, 8)]);
     }
 }

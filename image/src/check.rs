@@ -14,6 +14,7 @@ use crate::{
     findings::Findings,
     libraries::Search,
     view::{Found, View},
+    volume::file_system,
 };
 
 /// Where tinyo looks for programs when no PATH is given.
@@ -27,27 +28,68 @@ const SCRIPTS: usize = 5;
 /// What the kernel reads of a script's first line (BINPRM_BUF_SIZE).
 const FIRST_LINE: usize = 256;
 
-/// Looks whether the image has what the config's services name. `machine` is tinyo's.
-pub fn services(config: &Config, archive: &Archive, machine: Machine, findings: &mut Findings) {
+/// Looks whether the image has what the config names. `machine` is tinyo's.
+pub fn config(config: &Config, archive: &Archive, machine: Machine, findings: &mut Findings) {
     let mut view = View::new(archive);
+    roots(config, &view, findings);
+    mounts(config, &mut view, findings);
+    if config.roots.is_empty() {
+        services(config, &view, machine, findings);
+    } else if !config.services.is_empty() {
+        findings
+            .note("services run in the root that [root] names: whether their programs are there cannot be seen here");
+    }
+}
+
+/// An image that is the root lies here where there is no source.
+fn roots(config: &Config, view: &View, findings: &mut Findings) {
+    for root in config.roots.iter().filter(|root| root.source.is_empty()) {
+        let path = root.image.unwrap_or_default();
+        let why = match view.find(path.to_bytes()) {
+            Found::Missing => "is not in the image; add it with --add, or name the source that has it",
+            Found::Entry(_, entry) if entry.is(FILE) && file_system(&entry.data).is_some() => continue,
+            Found::Entry(..) => "is no file with a file system; mksquashfs makes one",
+            Found::Mounted => "is not in the image, but below what is mounted over it; put it elsewhere",
+        };
+        findings.error(format!("[root]: image: {} {why}", path.to_string_lossy()));
+    }
+}
+
+fn mounts(config: &Config, view: &mut View, findings: &mut Findings) {
     for place in ["/proc", "/sys", "/dev", "/run"].into_iter().map(str::as_bytes).chain(targets(config)) {
         let shown = String::from_utf8_lossy(place);
-        if archive.resolve(b"", place, true).and_then(|real| archive.get(real)).is_some_and(|entry| !entry.is(DIR)) {
+        if view
+            .archive
+            .resolve(b"", place, true)
+            .and_then(|real| view.archive.get(real))
+            .is_some_and(|entry| !entry.is(DIR))
+        {
             findings.error(format!("{shown}: a file in the image, where something is to be mounted; take it away"));
         }
     }
-    targets(config).for_each(|target| view.mount(target));
-    if !config.roots.is_empty() {
-        if !config.services.is_empty() {
-            findings.note(
-                "services run in the root that [root] names: whether their programs are there cannot be seen here",
-            );
+    for mount in &config.mounts {
+        let options = mount.options.map_or(b"".as_slice(), CStr::to_bytes).split(|&byte| byte == b',');
+        let (mut bound, mut must) = (false, true);
+        options.for_each(|option| match option {
+            b"bind" | b"rbind" => bound = true,
+            b"nofail" => must = false,
+            _ => {}
+        });
+        let source = mount.source.to_bytes();
+        if bound && must && matches!(view.find(source), Found::Missing) {
+            let source = String::from_utf8_lossy(source);
+            findings
+                .error(format!("[[mount]]: source: {source} is not in the image; add it with --add, or write nofail"));
         }
-        return;
+        // Those behind it see what it puts there.
+        view.mount(mount.target.to_bytes());
     }
+}
+
+fn services(config: &Config, view: &View, machine: Machine, findings: &mut Findings) {
     for service in &config.services {
         let name = String::from_utf8_lossy(service.name.as_bytes()).into_owned();
-        let mut check = Check { config, service, name, view: &view, machine, findings };
+        let mut check = Check { config, service, name, view, machine, findings };
         check.service();
     }
     if matches!(config.on_failure, OnFailure::Unset | OnFailure::Rescue) {
@@ -269,8 +311,9 @@ fn search(view: &View, program: &[u8], path: &str, workdir: &[u8]) -> Option<Vec
     (!candidates.is_empty()).then(|| candidates.swap_remove(best.unwrap_or(0)))
 }
 
-/// A link whose directory is not there, or which has something below it: the kernel cannot unpack that.
-pub fn layout(archive: &Archive, findings: &mut Findings) {
+/// What the kernel cannot unpack, as a link with something below it; and what two wanted to be, when it is not `ground`,
+/// which is there to be built on.
+pub fn layout(archive: &Archive, ground: &str, findings: &mut Findings) {
     for (path, entry) in archive.entries() {
         if !entry.is(DIR) && archive.below(path).next().is_some() {
             let kind = if entry.is(LINK) { "a link" } else { "a file" };
@@ -279,6 +322,10 @@ pub fn layout(archive: &Archive, findings: &mut Findings) {
                 String::from_utf8_lossy(path)
             ));
         }
+    }
+    for (path, one, other) in archive.replaced().filter(|(_, one, _)| *one != ground) {
+        let path = String::from_utf8_lossy(path);
+        findings.error(format!("/{path}: there by `{one}`, and again by `{other}`; leave one of them out"));
     }
 }
 

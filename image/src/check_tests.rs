@@ -26,8 +26,8 @@ fn findings(archive: &Archive, config: &str) -> Findings {
     let mut findings = Findings::default();
     let source = Source { text: config.into() };
     let machine = Machine::of(&elf(X86_64, None, &[], None)).unwrap();
-    source.parse(Path::new("c"), &mut findings, |config, findings| services(config, archive, machine, findings));
-    layout(archive, &mut findings);
+    source.parse(Path::new("c"), &mut findings, |config, findings| super::config(config, archive, machine, findings));
+    layout(archive, "", &mut findings);
     findings
 }
 
@@ -117,7 +117,14 @@ fn programs_must_be_able_to_run() {
     }
     let deep = errors(&archive, "[service.a]\nexec = ['/circle']\n");
     assert!(deep[0].ends_with("is a script of a script of a script: too deep"), "{deep:?}");
-    archive.file("lib/ld.so", 0o755, elf(X86_64, None, &[], None));
+    let lacking = |archive: &Archive| errors(archive, "[service.a]\nexec = ['/linked']\n");
+    archive.file("lib/ld.so", 0o755, elf(AARCH64, None, &[], None));
+    let expected = "its interpreter /lib/ld.so for x86_64 (that is another's)";
+    assert_eq!(lacking(&archive), [format!("a: exec: /linked lacks {expected} in the image; add it with --add")]);
+    archive.file("lib/ld.so", 0o644, elf(X86_64, None, &[], None));
+    let expected = "its interpreter /lib/ld.so as an executable file (chmod +x)";
+    assert_eq!(lacking(&archive), [format!("a: exec: /linked lacks {expected} in the image; add it with --add")]);
+    archive.allow("lib/ld.so", 0o755);
     let lacks = errors(&archive, "[service.a]\nexec = ['/linked']\n");
     assert_eq!(
         lacks,
@@ -206,6 +213,40 @@ fn mount_points_are_no_files_and_nothing_lies_below_a_link() {
         "/f: a file, with files below it; take one of them away",
     ];
     assert_eq!(errors(&archive, ""), expected);
+}
+
+#[test]
+fn a_root_that_is_an_image_is_there_and_has_a_file_system() {
+    let mut ext2 = vec![0u8; 1 << 16];
+    ext2[1024 + 56..1024 + 58].copy_from_slice(&[0x53, 0xef]);
+    let mut archive = image();
+    archive.file("root.img", 0o644, ext2).file("text", 0o644, "text").link("link.img", "root.img");
+    let with = |image: &str, source: &str| errors(&archive, &format!("[root]\nimage = '{image}'\n{source}"));
+    let table = [
+        ("/root.img", ""),
+        ("/link.img", ""),
+        ("/none", "is not in the image; add it with --add, or name the source that has it"),
+        ("/text", "is no file with a file system; mksquashfs makes one"),
+        ("/etc", "is no file with a file system; mksquashfs makes one"),
+        ("/run/x", "is not in the image, but below what is mounted over it; put it elsewhere"),
+    ];
+    for (path, why) in table {
+        let expected: Vec<_> =
+            Some(format!("[root]: image: {path} {why}")).filter(|_| !why.is_empty()).into_iter().collect();
+        assert_eq!(with(path, ""), expected);
+    }
+    assert_eq!(with("/none", "source = '/dev/vda'"), FINE);
+}
+
+#[test]
+fn what_is_bound_elsewhere_must_be_there() {
+    let with = |options: &str| {
+        let mount = |source, target| format!("[[mount]]\nsource = '{source}'\ntarget = '{target}'\n");
+        errors(&image(), &format!("{}options = '{options}'\n{}", mount("/none", "/a"), mount("/dev/vda", "/none")))
+    };
+    assert_eq!(with("ro,bind"), ["[[mount]]: source: /none is not in the image; add it with --add, or write nofail"]);
+    assert_eq!(with("rbind,nofail"), FINE);
+    assert_eq!(with("ro"), FINE);
 }
 
 #[test]

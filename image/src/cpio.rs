@@ -1,34 +1,21 @@
-//! A `newc` archive, the format of an initramfs (Documentation/driver-api/early-userspace/buffer-format.rst): device nodes
-//! and owners need no root, and the same input gives the same bytes (sorted, dated 0, numbered in order).
+//! An archive for the kernel to boot from, as it is put together: paths lead where they will lead there, and device nodes
+//! and owners need no root. `newc` writes it.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Write},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
 /// File type bits of st_mode.
 pub const TYPE: u32 = 0o170_000;
 pub const DIR: u32 = 0o040_000;
 pub const FILE: u32 = 0o100_000;
 pub const LINK: u32 = 0o120_000;
-const CHAR: u32 = 0o020_000;
-
-/// The kernel reads an archive in blocks of this size; QEMU and boot loaders pad to it anyway.
-const BLOCK: u64 = 512;
-
-/// `PATH_MAX`: what has a longer name, or is a link to one, the kernel passes over without a word (init/initramfs.c).
-const LONGEST: usize = 4096;
+pub const CHAR: u32 = 0o020_000;
+pub const BLOCK: u32 = 0o060_000;
+pub const FIFO: u32 = 0o010_000;
 
 /// Links that are followed on the way to one file: the kernel's own bound (path_resolution(7)).
 const LINKS: usize = 40;
-
-/// The name that ends an archive.
-const TRAILER: &[u8] = b"TRAILER!!!";
 
 /// What a file holds, or where a link leads.
 #[derive(Debug, Clone)]
@@ -36,6 +23,12 @@ pub enum Data {
     Held(Vec<u8>),
     /// A file of this machine, read when the archive is written, and its size.
     Lies(PathBuf, u64),
+}
+
+impl Default for Data {
+    fn default() -> Data {
+        Data::Held(Vec::new())
+    }
 }
 
 impl Data {
@@ -62,12 +55,15 @@ impl Data {
 pub struct Entry {
     /// st_mode: the type, and who may do what.
     pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// Major and minor number of a device.
     pub device: (u32, u32),
     pub data: Data,
     /// What brought it in.
     pub why: Arc<str>,
     /// Device and inode of a file of this machine that has several names: those in the archive stay one file.
-    twin: Option<(u64, u64)>,
+    pub(crate) twin: Option<(u64, u64)>,
 }
 
 impl Entry {
@@ -83,6 +79,8 @@ pub struct Archive {
     entries: BTreeMap<Vec<u8>, Entry>,
     /// What brings in that which is added from now on.
     why: Arc<str>,
+    /// What lay where something else was put: its path, and what brought in the one and the other.
+    replaced: Vec<(Vec<u8>, Arc<str>, Arc<str>)>,
 }
 
 impl Archive {
@@ -98,48 +96,30 @@ impl Archive {
 
     /// A directory; one that is there, or a link to one, stays and only gets the permissions.
     pub fn dir(&mut self, path: impl AsRef<[u8]>, permissions: u32) -> &mut Archive {
-        let real = self.resolve(b"", path.as_ref(), true);
-        match real.and_then(|real| self.entries.get_mut(&real)).filter(|entry| entry.is(DIR)) {
+        match self.at(path.as_ref(), true).filter(|entry| entry.is(DIR)) {
             Some(entry) => entry.mode = DIR | permissions,
-            None => self.add(path.as_ref(), DIR | permissions, (0, 0), Data::Held(Vec::new())),
+            None => _ = self.put(path, DIR | permissions, Data::default()),
         }
         self
     }
 
     pub fn file(&mut self, path: impl AsRef<[u8]>, permissions: u32, data: impl Into<Vec<u8>>) -> &mut Archive {
-        self.add(path.as_ref(), FILE | permissions, (0, 0), Data::Held(data.into()));
-        self
-    }
-
-    /// A file of this machine, of `size` bytes, that is read when the archive is written.
-    pub fn lying(&mut self, path: impl AsRef<[u8]>, permissions: u32, host: PathBuf, size: u64) -> &mut Archive {
-        self.add(path.as_ref(), FILE | permissions, (0, 0), Data::Lies(host, size));
-        self
-    }
-
-    /// The same, of a file that may have other names too.
-    pub(crate) fn lying_twin(&mut self, path: &[u8], permissions: u32, host: PathBuf, size: u64, inode: (u64, u64)) {
-        self.lying(path, permissions, host, size);
-        let real = self.resolve(b"", path, false);
-        if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
-            entry.twin = Some(inode);
-        }
+        self.put(path, FILE | permissions, Data::Held(data.into()))
     }
 
     pub fn link(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> &mut Archive {
-        self.add(path.as_ref(), LINK | 0o777, (0, 0), Data::Held(target.as_ref().to_vec()));
-        self
+        self.put(path, LINK | 0o777, Data::Held(target.as_ref().to_vec()))
     }
 
     pub fn character(&mut self, path: impl AsRef<[u8]>, permissions: u32, major: u32, minor: u32) -> &mut Archive {
-        self.add(path.as_ref(), CHAR | permissions, (major, minor), Data::Held(Vec::new()));
+        let entry = Entry { device: (major, minor), ..self.entry(CHAR | permissions, Data::default()) };
+        self.insert(path.as_ref(), entry);
         self
     }
 
     /// Changes the permissions of what lies at `path`.
     pub fn allow(&mut self, path: impl AsRef<[u8]>, permissions: u32) {
-        let real = self.resolve(b"", path.as_ref(), false);
-        if let Some(entry) = real.and_then(|real| self.entries.get_mut(&real)) {
+        if let Some(entry) = self.at(path.as_ref(), false) {
             entry.mode = entry.mode & TYPE | permissions;
             entry.twin = None;
         }
@@ -162,6 +142,11 @@ impl Archive {
     /// All of it, in the order of the archive.
     pub fn entries(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
         self.entries.iter().map(|(path, entry)| (&path[..], entry))
+    }
+
+    /// What gave way to something else, by path: what had brought it in, and what has brought in the other.
+    pub fn replaced(&self) -> impl Iterator<Item = (&[u8], &str, &str)> {
+        self.replaced.iter().map(|(path, gone, here)| (&path[..], &**gone, &**here))
     }
 
     /// What lies below the directory `path`.
@@ -208,8 +193,24 @@ impl Archive {
         Some(at)
     }
 
+    /// What lies there, to be changed.
+    pub(crate) fn at(&mut self, path: &[u8], last: bool) -> Option<&mut Entry> {
+        let real = self.resolve(b"", path, last)?;
+        self.entries.get_mut(&real)
+    }
+
+    fn put(&mut self, path: impl AsRef<[u8]>, mode: u32, data: Data) -> &mut Archive {
+        self.insert(path.as_ref(), self.entry(mode, data));
+        self
+    }
+
+    /// Root's, and no device.
+    pub(crate) fn entry(&self, mode: u32, data: Data) -> Entry {
+        Entry { mode, owner: (0, 0), device: (0, 0), data, why: self.why.clone(), twin: None }
+    }
+
     /// Puts it where the kernel will: `/lib/x` goes to `usr/lib/x` where lib is a link to usr/lib.
-    fn add(&mut self, path: &[u8], mode: u32, device: (u32, u32), data: Data) {
+    pub(crate) fn insert(&mut self, path: &[u8], entry: Entry) {
         let path = self.resolve(b"", path, false).unwrap_or_else(|| trimmed(path).to_vec());
         if path.is_empty() {
             return; // the root itself is always there
@@ -217,127 +218,14 @@ impl Archive {
         if let Some(at) = path.iter().rposition(|&byte| byte == b'/')
             && !self.entries.contains_key(&path[..at])
         {
-            self.add(&path[..at], DIR | 0o755, (0, 0), Data::Held(Vec::new()));
+            self.dir(&path[..at], 0o755);
         }
-        self.entries.insert(path, Entry { mode, device, data, why: self.why.clone(), twin: None });
-    }
-
-    /// Bytes that it has when written.
-    ///
-    /// # Panics
-    /// Where a file of this machine that is to be in it cannot be read: for tests and archives held in memory.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write_to(&mut out).expect("all that is in the archive can be read");
-        out
-    }
-
-    /// Writes it, and returns how long it is.
-    ///
-    /// # Errors
-    /// Names what has no place in the format: 4 GiB, a path of 4,096 bytes; and a file that changed its size meanwhile.
-    pub fn write_to(&self, out: &mut dyn Write) -> Result<u64> {
-        let mut out = Counted { out, length: 0 };
-        let mut twins: BTreeMap<(u64, u64), (u32, u32)> = BTreeMap::new();
-        for (index, inode) in self.entries.values().enumerate().filter_map(|(index, entry)| Some((index, entry.twin?)))
+        let why = entry.why.clone();
+        if let Some(gone) = self.entries.insert(path.clone(), entry)
+            && gone.why != why
         {
-            let (last, count) = twins.entry(inode).or_default();
-            (*last, *count) = (u32::try_from(index + 1)?, *count + 1);
+            self.replaced.push((path, gone.why, why));
         }
-        for (index, (name, entry)) in self.entries.iter().enumerate() {
-            let shown = || format!("/{}", String::from_utf8_lossy(name));
-            let target = if entry.is(LINK) { entry.data.len() } else { 0 };
-            ensure!(name.len() < LONGEST && target < LONGEST as u64, "{}: a path of more than 4095 bytes", shown());
-            ensure!(name != TRAILER, "{}: this name ends an archive; rename it", shown());
-            let Ok(size) = u32::try_from(entry.data.len()) else {
-                bail!("{}: {} bytes; the format holds files of less than 4 GiB", shown(), entry.data.len());
-            };
-            let index = u32::try_from(index + 1)?;
-            // Of one file's names the last one has what is in it: cpio(1) and the kernel link the others to that.
-            let alone = if entry.is(DIR) { 2 } else { 1 };
-            let (inode, links) = entry.twin.and_then(|inode| twins.get(&inode)).copied().unwrap_or((index, alone));
-            let size = if inode == index { size } else { 0 };
-            let header = Header { inode, mode: entry.mode, links, size, device: entry.device };
-            header.write(&mut out, name)?;
-            if inode == index {
-                contents(&mut out, &entry.data).with_context(|| format!("{}: write it", shown()))?;
-            }
-            out.pad(4)?;
-        }
-        Header { links: 1, ..Header::default() }.write(&mut out, TRAILER)?;
-        out.pad(BLOCK)?;
-        Ok(out.length)
-    }
-}
-
-#[derive(Default)]
-struct Header {
-    inode: u32,
-    mode: u32,
-    links: u32,
-    size: u32,
-    device: (u32, u32),
-}
-
-impl Header {
-    fn write(&self, out: &mut Counted, name: &[u8]) -> io::Result<()> {
-        out.write_all(b"070701")?;
-        for field in [
-            self.inode,
-            self.mode,
-            0, // uid
-            0, // gid
-            self.links,
-            0, // mtime
-            self.size,
-            0, // the archive's own device
-            0,
-            self.device.0,
-            self.device.1,
-            name.len() as u32 + 1,
-            0, // no checksum in newc
-        ] {
-            write!(out, "{field:08X}")?;
-        }
-        out.write_all(name)?;
-        out.write_all(&[0])?;
-        out.pad(4)
-    }
-}
-
-fn contents(out: &mut Counted, data: &Data) -> Result<()> {
-    match data {
-        Data::Held(bytes) => out.write_all(bytes)?,
-        Data::Lies(path, size) => {
-            let file = File::open(path).with_context(|| path.display().to_string())?;
-            let copied = io::copy(&mut file.take(size + 1), out).with_context(|| path.display().to_string())?;
-            ensure!(copied == *size, "{}: it changed while it was read; try again", path.display());
-        }
-    }
-    Ok(())
-}
-
-struct Counted<'a> {
-    out: &'a mut dyn Write,
-    length: u64,
-}
-
-impl Counted<'_> {
-    fn pad(&mut self, to: u64) -> io::Result<()> {
-        let missing = self.length.next_multiple_of(to) - self.length;
-        self.write_all(&[0; BLOCK as usize][..missing as usize])
-    }
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.length += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }
 

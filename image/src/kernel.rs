@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+
+use crate::{compress, findings::Findings};
 
 /// The switches that are `=y` in a kernel's config.
 #[derive(Debug, Clone, Default)]
@@ -30,12 +32,13 @@ impl Kernel {
         if let Some(file) = file {
             return Kernel::read(file);
         }
-        let Some(modules) = modules else { return Ok(Kernel::default()) };
+        let Some(modules) = modules.and_then(|modules| fs::canonicalize(modules).ok()) else {
+            return Ok(Kernel::default());
+        };
         let version = modules.file_name().unwrap_or_default().to_string_lossy();
         let boot = format!("boot/config-{version}");
-        let up = |levels: usize| fs::canonicalize(modules).ok()?.ancestors().nth(levels).map(Path::to_owned);
         // lib/modules/VERSION beside boot, and the same below usr; Fedora's, and that of a kernel's own build.
-        let places = [up(3).map(|top| top.join(&boot)), up(4).map(|top| top.join(&boot))];
+        let places = [3, 4].map(|levels| Some(modules.ancestors().nth(levels)?.join(&boot)));
         let inside = ["config", "build/.config"].map(|name| Some(modules.join(name)));
         match places.into_iter().chain(inside).flatten().find(|place| place.is_file()) {
             Some(place) => Kernel::read(&place),
@@ -43,9 +46,15 @@ impl Kernel {
         }
     }
 
+    /// Packed as /proc/config.gz is, or not.
     fn read(file: &Path) -> Result<Kernel> {
-        let text = fs::read_to_string(file).with_context(|| format!("{}: read the kernel's config", file.display()))?;
-        Ok(Kernel { file: file.to_owned(), ..Kernel::parse(&text) })
+        let bytes = fs::read(file).with_context(|| format!("{}: read the kernel's config", file.display()))?;
+        let text = compress::unpack(&file.to_string_lossy(), bytes)?;
+        let kernel = Kernel::parse(&String::from_utf8_lossy(&text));
+        let shown = file.display();
+        let any = kernel.switches.as_ref().is_some_and(|switches| !switches.is_empty());
+        ensure!(any, "{shown}: no kernel's config; it has no line CONFIG_NAME=y");
+        Ok(Kernel { file: file.to_owned(), ..kernel })
     }
 
     pub fn parse(text: &str) -> Kernel {
@@ -67,14 +76,41 @@ impl Kernel {
     }
 
     /// Debian's, Fedora's and others' patch: under Secure Boot as if locked down.
-    pub fn locks_down_in_secure_boot(&self) -> bool {
+    fn locks_down_in_secure_boot(&self) -> bool {
         self.has("CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT") || self.has("CONFIG_IMA_ARCH_POLICY")
+    }
+
+    /// Whether modules may lose their signatures, and what that means.
+    pub fn may_strip(&self, findings: &mut Findings) {
+        let file = self.file.display();
+        if let Some(switch) = self.enforces_signatures() {
+            findings.error(format!(
+                "--strip-signatures: the kernel loads no module without one ({switch} in {file}); leave it out"
+            ));
+            return;
+        }
+        findings.note(
+            "--strip-signatures: the kernel says `module verification failed` and is tainted (E) from the first module on; with \
+             module.sig_enforce or lockdown= on its command line it loads none at all",
+        );
+        if !self.is_known() {
+            findings.note(
+                "--strip-signatures: the kernel's config is not known (--kernel-config FILE); see that CONFIG_MODULE_SIG_FORCE and \
+                 CONFIG_LOCK_DOWN_KERNEL_FORCE_* are not set, or it loads no module at all",
+            );
+        } else if self.locks_down_in_secure_boot() {
+            findings.note(format!(
+                "--strip-signatures: where Secure Boot is on, this kernel is locked down and loads no module without one ({file})"
+            ));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::Compress;
+    use std::io::Write;
 
     #[test]
     fn a_switch_is_on_when_it_is_y() {
@@ -103,7 +139,14 @@ mod tests {
             fs::write(&file, "CONFIG_X=y\n").unwrap();
             assert!(Kernel::find(None, Some(&modules)).unwrap().has("CONFIG_X"), "{place}");
         }
-        let error = Kernel::find(Some(Path::new("/none")), None).unwrap_err().to_string();
-        assert_eq!(error, "/none: read the kernel's config");
+        let error = |path: &Path| Kernel::find(Some(path), None).unwrap_err().to_string();
+        assert_eq!(error(Path::new("/none")), "/none: read the kernel's config");
+        let top = tempfile::tempdir().unwrap();
+        let [text, packed] = ["text", "config.gz"].map(|name| top.path().join(name));
+        fs::write(&text, "no words of a kernel\n").unwrap();
+        assert!(error(&text).ends_with("text: no kernel's config; it has no line CONFIG_NAME=y"));
+        let gzip = |out: &mut dyn Write| Ok(out.write_all(b"CONFIG_X=y\n")?);
+        Compress::Gzip.through(&mut fs::File::create(&packed).unwrap(), gzip).unwrap();
+        assert!(Kernel::find(Some(&packed), None).unwrap().has("CONFIG_X"));
     }
 }

@@ -14,8 +14,10 @@ mod libraries;
 pub mod list;
 pub mod make;
 pub mod modules;
+mod newc;
 pub mod output;
 #[cfg(test)]
 mod specimen;
-mod tree;
+pub mod tree;
 mod view;
+mod volume;

@@ -35,7 +35,15 @@ impl Search<'_, '_> {
         let Some(interpreter) = &program.interpreter else { return Vec::new() };
         match self.view.find(interpreter.as_bytes()) {
             Found::Mounted => return Vec::new(),
-            Found::Entry(_, entry) if entry.is(FILE) => {}
+            Found::Entry(_, entry) if entry.is(FILE) => {
+                let machine = entry.data.read().ok().and_then(|bytes| Machine::of(&bytes));
+                if machine != Some(self.machine) {
+                    return vec![format!("its interpreter {interpreter} for {} (that is another's)", self.machine)];
+                }
+                if entry.mode & 0o111 == 0 {
+                    return vec![format!("its interpreter {interpreter} as an executable file (chmod +x)")];
+                }
+            }
             _ => return vec![format!("its interpreter {interpreter}")],
         }
         let musl = interpreter.contains("/ld-musl-");

@@ -1,8 +1,12 @@
 //! `scripts/mkinitramfs.sh`: an initramfs from a config, a kernel's modules and files.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{
     Parser,
     builder::{OsStringValueParser, TypedValueParser},
@@ -10,15 +14,16 @@ use clap::{
 };
 use tinyo_image::{
     additions::Addition, compress::Compress, findings::Findings, kernel::Kernel, list, make, modules::Auto, output,
+    tree::Owner,
 };
 
 /// Make an initramfs: tinyo as /init, the config as /etc/tinyo.toml, and the modules that it needs.
 ///
 /// The config is checked, and what it names must be in the image: a missing program, interpreter, library, module, user or
-/// directory, or one for another processor, is an error that names it, and nothing is written. No root is needed; all files
-/// of the image are root's. The same input gives the same bytes.
+/// directory, or one for another processor, is an error that names it, and nothing is written. No root is needed, and all
+/// files of the image are root's. The same input gives the same bytes. docs/IMAGE.md has examples.
 #[derive(Parser)]
-#[command(name = "mkinitramfs", after_help = AFTER)]
+#[command(name = "mkinitramfs", override_usage = USED_SO, after_help = AFTER)]
 struct Arguments {
     /// The config, which becomes /etc/tinyo.toml
     #[arg(long, value_name = "FILE")]
@@ -32,17 +37,21 @@ struct Arguments {
     /// Compress the image
     #[arg(long, value_enum, default_value = "none")]
     compress: Compress,
-    /// Add a file or directory as /DST (into it, when it ends in /); MODE is octal. A SRC that is a link is followed
-    #[arg(long, value_name = "SRC:/DST[:MODE]", value_parser = OsStringValueParser::new().try_map(Addition::parse))]
+    /// Add a file or directory as /DST (into it, when it ends in /). MODE is octal and DST's own; UID and GID, by number, own
+    /// all of it. A SRC that is a link is followed
+    #[arg(long, value_name = "SRC:/DST[:MODE[:UID:GID]]", value_parser = OsStringValueParser::new().try_map(Addition::parse))]
     add: Vec<Addition>,
-    /// Begin with this root file system
+    /// Begin with this root file system; what else is asked for lies over it
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    /// Whose the files of --from are: root's, or by number whose they are here
+    #[arg(long, value_enum, default_value = "root")]
+    owners: Owners,
     /// The drivers that `modules = ["auto"]` takes into the image
     #[arg(long, value_enum, default_value = "storage")]
     auto: Auto,
-    /// Where the modules' firmware is [default: lib/firmware beside lib/modules]
-    #[arg(long, value_name = "DIR")]
+    /// Where the modules' firmware is; none: do without [default: lib/firmware beside lib/modules]
+    #[arg(long, value_name = "DIR|none")]
     firmware: Option<PathBuf>,
     /// Cut the signatures off the modules: they load in a seventh of the time, and taint the kernel (E)
     #[arg(long)]
@@ -57,6 +66,14 @@ struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     tinyo: PathBuf,
 }
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Owners {
+    Root,
+    Keep,
+}
+
+const USED_SO: &str = "scripts/mkinitramfs.sh --config FILE [--modules DIR] --output FILE [OPTIONS]";
 
 const AFTER: &str = "\
 Beside these, scripts/mkinitramfs.sh takes --arch x86_64|aarch64 [default: this machine's], and TINYO=FILE for another binary.
@@ -84,8 +101,11 @@ fn main() -> ExitCode {
         texts.iter().for_each(|text| eprintln!("mkinitramfs: {kind}{text}"));
     }
     match made {
-        Ok(()) if findings.errors.is_empty() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::from(USAGE),
+        Ok(done) if findings.errors.is_empty() => {
+            done.iter().for_each(|done| eprintln!("mkinitramfs: {done}"));
+            ExitCode::SUCCESS
+        }
+        Ok(_) => ExitCode::from(USAGE),
         Err(error) => {
             eprintln!("mkinitramfs: {error:#}");
             ExitCode::from(SYSTEM)
@@ -93,10 +113,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
+/// What was made, if anything was to be.
+fn run(arguments: &Arguments, findings: &mut Findings) -> Result<Option<String>> {
     let kernel = Kernel::find(arguments.kernel_config.as_deref(), arguments.modules.as_deref())?;
     if let Some(why) = arguments.compress.refused(&kernel) {
         findings.error(why);
+    }
+    for folder in arguments.from.iter().chain(arguments.add.iter().map(|addition| &addition.source)) {
+        if let Some(output) = arguments.output.as_deref().filter(|output| output::is_below(output, folder)) {
+            let (output, folder) = (output.display(), folder.display());
+            findings.error(format!(
+                "--output {output}: it is in {folder}, and would be part of the next image; write another place"
+            ));
+        }
     }
     let order = make::Order {
         tinyo: arguments.tinyo.clone(),
@@ -104,18 +133,28 @@ fn run(arguments: &Arguments, findings: &mut Findings) -> Result<()> {
         modules: arguments.modules.clone(),
         auto: arguments.auto,
         from: arguments.from.clone(),
+        owners: match arguments.owners {
+            Owners::Root => Owner::ROOT,
+            Owners::Keep => Owner::Kept,
+        },
         additions: arguments.add.clone(),
         firmware: arguments.firmware.clone(),
         strip_signatures: arguments.strip_signatures,
     };
     let archive = make::image(&order, &kernel, findings)?;
-    if arguments.list {
-        std::io::stdout().write_all(list::list(&archive).as_bytes())?;
+    let mut done = None;
+    if let Some(path) = arguments.output.as_deref().filter(|_| findings.errors.is_empty()) {
+        let length = output::whole(path, |out| arguments.compress.through(out, |out| archive.write_to(out)))?;
+        let size = std::fs::metadata(path)?.len();
+        let unpacked = if size == length { String::new() } else { format!(", {length} unpacked") };
+        done = Some(format!("{}: {size} bytes{unpacked}", path.display()));
     }
-    let Some(path) = arguments.output.as_deref().filter(|_| findings.errors.is_empty()) else { return Ok(()) };
-    let length = output::whole(path, |out| arguments.compress.through(out, |out| archive.write_to(out)))?;
-    let size = std::fs::metadata(path)?.len();
-    let unpacked = if size == length { String::new() } else { format!(", {length} unpacked") };
-    eprintln!("mkinitramfs: {}: {size} bytes{unpacked}", path.display());
-    Ok(())
+    if arguments.list {
+        match io::stdout().write_all(list::list(&archive).as_bytes()) {
+            // Whoever reads it has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written.context("standard output: write the list")?,
+        }
+    }
+    Ok(done)
 }

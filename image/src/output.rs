@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -43,6 +43,13 @@ pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) ->
     // The name is on the disk once its directory is. Some file systems have no such call: the rename is then as safe as it gets.
     let _ = File::open(&folder).and_then(|folder| folder.sync_all());
     Ok(written)
+}
+
+/// Whether the file `path`, which need not be there yet, is `folder` or lies below it.
+pub fn is_below(path: &Path, folder: &Path) -> bool {
+    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let whole = fs::canonicalize(path).or_else(|_| Ok::<_, io::Error>(fs::canonicalize(parent)?.join("new")));
+    whole.is_ok_and(|whole| fs::canonicalize(folder).is_ok_and(|folder| whole.starts_with(folder)))
 }
 
 #[cfg(test)]
@@ -89,5 +96,25 @@ mod tests {
         }
         let error = whole(&folder.path().join("none/image"), |_| Ok(())).unwrap_err().to_string();
         assert!(error.contains("none: make a file there"), "{error}");
+    }
+
+    #[test]
+    fn what_is_below_a_folder_is_told_whatever_it_is_called() {
+        let top = tempfile::tempdir().unwrap();
+        let path = |name: &str| top.path().join(name);
+        fs::create_dir_all(path("d/e")).unwrap();
+        fs::write(path("d/file"), "").unwrap();
+        symlink("d/e", path("link")).unwrap();
+        for (name, below) in [
+            ("d/e/new", true),
+            ("link/new", true),
+            ("d/file", true),
+            ("d/../new", false),
+            ("dd", false),
+            ("none/d", false),
+        ] {
+            assert_eq!(is_below(&path(name), &path("d")), below, "{name}");
+        }
+        assert!(is_below(&path("d/file"), &path("d/file")) && !is_below(&path("d/new"), &path("d/file")));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{Read, Seek, Write},
     os::unix::{net::UnixStream, process::CommandExt},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
@@ -54,8 +54,17 @@ impl Guest {
     /// Starts QEMU. It is killed when `allowed` has passed, when the guest is dropped, and when this process dies.
     pub fn start(machine: &Machine, allowed: Duration) -> Result<Guest> {
         let dir = tempfile::tempdir()?;
+        let command = machine.command_line(&dir.path().join("monitor"))?;
+        Guest::spawn(command, dir, machine.has_command(), allowed)
+    }
+
+    /// The same, with a command line of QEMU's that makes its serial line standard input and output, and has no monitor.
+    pub fn of(command: Command, allowed: Duration) -> Result<Guest> {
+        Guest::spawn(command, tempfile::tempdir()?, false, allowed)
+    }
+
+    fn spawn(mut command: Command, dir: TempDir, has_command: bool, allowed: Duration) -> Result<Guest> {
         let errors = tempfile::tempfile()?;
-        let mut command = machine.command_line(&dir.path().join("monitor"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors.try_clone()?);
         // Its own process group: the terminal's signals are for the guest, which gets them as bytes.
         command.process_group(0);
@@ -82,7 +91,7 @@ impl Guest {
             started,
             deadline: started + allowed,
             echo: false,
-            has_command: machine.has_command(),
+            has_command,
             errors,
             dir,
         })
@@ -290,7 +299,7 @@ impl fmt::Display for Outcome {
 
 /// A killed test or a closed terminal must not leave a guest spinning on a core.
 #[allow(unsafe_code)]
-fn die_with_parent(command: &mut std::process::Command) {
+fn die_with_parent(command: &mut Command) {
     let die = || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into);
     // SAFETY: between fork and exec only prctl(2) is called, which allocates nothing and takes no lock.
     unsafe { command.pre_exec(die) };

@@ -129,7 +129,7 @@ fn each_mistake_is_named_at_its_place() {
         (format!("hostname = \"{long}\"\n"), "1:"),
         (format!("{app}workdir = \"/{long}\"\n"), "3:11: workdir is too long; write at most 4095 bytes"),
         (format!("[service.{}]\nexec = [\"/a\"]\n", "n".repeat(33)), "1:"),
-        (format!("{app}ip = \"x\"\n"), "3:1: ip is not in this version of tinyo; remove it"),
+        (format!("{app}ip = \"x\"\n"), "3:1: ip does not belong here; move it above the first [table]"),
         (
             format!("{app}memory = true\n"),
             "3:10: memory is a size of 4k or more, with b, k, m or g; write memory = \"64M\"",

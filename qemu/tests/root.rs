@@ -20,7 +20,8 @@ const BEFORE: &str = "11111111-2222-3333-4444-5566778899ab";
 fn root(boot: &mut Boot) -> Result<()> {
     let mut files: Archive = image::busybox_root(&boot.kit)?;
     files.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n");
-    let rc = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\npoweroff -f\n";
+    let rc = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\n\
+              say options $(sed -n 's,^.* / ext4 ,,p' /proc/mounts | tail -n 1)\npoweroff -f\n";
     files.file("/etc/rc", 0o755, script(rc));
     boot.config(MODULES).disk(&files)?;
     let image = boot.dir.path().join("disk.img");
@@ -136,4 +137,61 @@ fn twins() -> Run {
         );
         boot.config(&format!("{MODULES}{rest}")).run()
     })
+}
+
+/// What else the kernel knows about a root, all at once; the later of `ro` and `rw` counts.
+#[test]
+fn by_a_link_of_udevs_with_every_other_word_about_it() {
+    let run = guest(Arch::X86_64, |boot| {
+        gpt(boot)?;
+        let root = "root=/dev/disk/by-partlabel/the\\x20root rootfstype=xfs,ext4 rootflags=noatime,commit=7";
+        boot.append(&format!("{root} ro rw rootwait=20 rootdelay=1 init=/etc/rc")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: root /dev/vda2\r?\n").says("case: options rw,noatime,commit=7").ends(End::PowerOff);
+    let waited = guest.stamp("tinyo: root: .* is there") - guest.stamp("Run /init");
+    assert!(waited > 1.0, "rootdelay: {waited} s\n{}", guest.shown());
+}
+
+/// One disk mounted by each form of its name: a mount takes what `root=` takes.
+#[test]
+fn by_every_form_in_one_boot() {
+    let upper = PART.to_uppercase();
+    let forms = [
+        "/dev/vda2".to_owned(),
+        "254:2".into(),
+        "fe02".into(),
+        "0xFE02".into(),
+        format!("UUID={UUID}"),
+        format!("UUID={}", UUID.to_uppercase()),
+        format!("UUID=\"{UUID}\""),
+        "LABEL=case".into(),
+        "LABEL=\"case\"".into(),
+        format!("PARTUUID={PART}"),
+        format!("PARTUUID=\"{upper}\""),
+        format!("PARTUUID={upper}/PARTNROFF=0"),
+        format!("PARTUUID={BEFORE}/PARTNROFF=1"),
+        "PARTLABEL=the root".into(),
+        "PARTLABEL=\"the root\"".into(),
+        format!("/dev/disk/by-uuid/{UUID}"),
+        format!("/dev/disk/by-uuid/{}", UUID.to_uppercase()),
+        "/dev/disk/by-label/case".into(),
+        format!("/dev/disk/by-partuuid/{PART}"),
+        "/dev/disk/by-partlabel/the\\x20root".into(),
+    ];
+    let run = guest(Arch::X86_64, |boot| {
+        gpt(boot)?;
+        let mut config = format!("{MODULES}[root]\nsource = \"PARTLABEL=the root\"\n");
+        for (at, form) in forms.iter().enumerate() {
+            config += &format!("[[mount]]\nsource = '{form}'\ntarget = \"/mnt/{at}\"\ntype = \"ext4\"\n");
+        }
+        config += "[service.look]\nexec = ['/bin/sh', '-c', \
+                   'sed -n \"s,^/dev/vda2 /mnt/\\([0-9]*\\) .*,<3>case: form \\1 held,p\" /proc/mounts >/dev/kmsg; exec /etc/rc']\n";
+        boot.config(&config).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    for (at, form) in forms.iter().enumerate() {
+        assert!(guest.find(&format!("case: form {at} held")).is_some(), "{form}\n{}", guest.shown());
+    }
+    guest.ends(End::PowerOff);
 }

@@ -4,10 +4,11 @@ use core::cell::Cell;
 use core::ffi::CStr;
 
 use super::find;
-use super::modules::Modules;
+use super::modules::{EVENT, Modules};
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
+use crate::probe::alias::{self, Asked};
 use crate::put;
 use crate::request::{self, Ending};
 use crate::sys::error::{Call, Error, Result};
@@ -15,6 +16,7 @@ use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::sys::poll::{self, Interest};
 use crate::sys::{net, signal};
+use crate::text::bytes::{self, Path, before};
 use crate::text::duration::Millis;
 use crate::text::put::Out;
 use crate::text::show::Show;
@@ -28,7 +30,8 @@ const REMINDER: u64 = 5_000;
 pub struct Events(Option<Fd>, Cell<Option<&'static mut Modules>>);
 
 impl Events {
-    pub fn open(listen: bool, modules: Option<&'static mut Modules>) -> Events {
+    pub fn open(awaited: bool, modules: Option<&'static mut Modules>) -> Events {
+        let listen = awaited || modules.as_ref().is_some_and(|modules| modules.is_auto());
         // A kernel without CONFIG_NET has none: then the wait below looks again at each reminder.
         Events(if listen { net::device_events().ok() } else { None }, Cell::new(modules))
     }
@@ -39,44 +42,49 @@ impl Events {
     }
 
     /// Takes all events so far. What a wait is for is looked at anew after each, whatever it says, so that neither a lost
-    /// event (ENOBUFS) nor a forged one can mislead.
-    pub fn drain(&self) {
-        let mut event = [0u8; 2048 + 512];
-        let mut modules = self.1.take();
+    /// event (ENOBUFS) nor a forged one can mislead. True: modules were looked for, which may have brought more.
+    pub fn drain(&self) -> bool {
+        let mut asked = Asked::new();
         // Without events all devices are looked at each time.
         let mut lost = self.0.is_none();
+        let mut event = [0u8; EVENT];
         while let Some(socket) = &self.0 {
             match socket.read(&mut event) {
                 Ok(count @ 1..) => {
-                    if let Some(modules) = modules.as_mut().filter(|modules| modules.is_auto()) {
-                        modules.hear(event.get(..count).unwrap_or_default());
-                    }
+                    let event = event.get(..count).unwrap_or_default();
+                    lost |= event.starts_with(b"add@")
+                        && alias::modalias(event, 0).is_some_and(|modalias| !asked.add(modalias));
                 }
                 Err(error) if error.is(libc::ENOBUFS) => lost = true,
                 _ => break,
             }
         }
-        if let Some(modules) = modules.as_mut().filter(|modules| modules.is_auto()) {
-            modules.act(lost);
+        let mut acted = false;
+        self.modules(&mut |modules| {
+            acted = modules.is_auto() && (lost || !asked.is_empty());
+            if acted {
+                modules.follow(&asked, lost);
+            }
+        });
+        acted
+    }
+
+    /// What loads modules, if something does.
+    pub fn modules(&self, act: &mut dyn FnMut(&mut Modules)) {
+        let mut modules = self.1.take();
+        if let Some(modules) = &mut modules {
+            act(modules);
         }
         self.1.set(modules);
     }
 
-    /// What loads modules, if something does.
-    pub fn modules(&self, act: impl FnOnce(&mut Modules)) {
-        let mut modules = self.1.take();
-        modules.as_mut().map(|modules| act(modules));
-        self.1.set(modules);
-    }
-
-    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, now loaded.
+    /// With `modules = ["auto"]`: whether there is a module of this name or alias, such as `fs-` and `xfs`, by now loaded.
     #[inline(never)]
     pub fn demand(&self, name: &[&[u8]; 2]) -> bool {
         let mut found = false;
-        let mut whole = heapless::Vec::<u8, 64>::new();
-        // No module has so long a name.
-        if name.iter().all(|part| whole.extend_from_slice(part).is_ok()) {
-            self.modules(|modules| found = modules.is_auto() && modules.demand(&whole));
+        let mut whole = Path::new();
+        if bytes::path(name, &mut whole).is_some() {
+            self.modules(&mut |modules| found = modules.is_auto() && modules.demand(before(&whole, 0)));
         }
         found
     }

@@ -36,7 +36,7 @@ pub fn mount(root: &Root, image: &CStr, events: &Events) -> Result<()> {
         }
     };
     // As with a disk: what cannot be written (squashfs and erofs ever, ext4 where its source is read-only) is still a root.
-    match once(!root.read_only) {
+    match once(!root.is_read_only()) {
         Err(error) if [libc::EROFS, libc::EACCES, NEVER_WRITTEN].iter().any(|&errno| error.is(errno)) => once(false),
         done => done,
     }

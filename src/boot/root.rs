@@ -9,12 +9,21 @@ use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
+
+/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
+/// are not those of the whole.
+pub fn make_places(places: &[&CStr]) -> Result<()> {
+    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
+}
 
 /// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
@@ -66,7 +75,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
     let data = options::text(&data);
-    let flags = parsed.flags | if wanted.read_only { mount::READ_ONLY } else { 0 };
+    let flags = parsed.flags | if wanted.is_read_only() { mount::READ_ONLY } else { 0 };
     // A disk that cannot be written is better than no root, and the kernel's own answer to it.
     let again = |fstype: Option<&CStr>| {
         let mount = |flags| match fstype {
@@ -74,7 +83,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
             None => mount_as_any(source, target, flags, data),
         };
         match mount(flags) {
-            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.read_only => {
+            Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
                 mount(flags | mount::READ_ONLY)
             }
             done => done,

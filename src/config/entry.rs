@@ -8,6 +8,7 @@ use super::links::{Link, LinkKind};
 use super::wrong::Wrong;
 use super::{List, value};
 use crate::limits;
+use crate::text::ip::Fault;
 use crate::text::names;
 use crate::text::toml::Value;
 use crate::text::{capability, signal};
@@ -21,7 +22,6 @@ impl<'a> Parser<'a, '_> {
         let Some(table) = self.section else { return };
         match table.key(name) {
             None => self.unknown(table, name),
-            Some((_, Type::NotYet)) => self.wrong(Wrong::NotYet, name, &[]),
             Some((field, _)) if self.seen & field.bit() != 0 => self.wrong(Wrong::KeyTwice, name, &[]),
             Some((field, kind)) => {
                 self.seen |= field.bit();
@@ -50,9 +50,6 @@ impl<'a> Parser<'a, '_> {
             if other.key(name).is_some() {
                 return self.wrong(*what, name, service);
             }
-        }
-        if names::position(keys::LATER, name).is_some() {
-            return self.wrong(Wrong::NotYet, name, &[]);
         }
         let mut lists = [table.keys(); 6];
         for (list, (other, _)) in lists.iter_mut().skip(1).zip(&ORDER) {
@@ -153,6 +150,10 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn wrong_value(&mut self, key: Key, what: Wrong, written: &[u8]) {
+        let written = match value::ip(written) {
+            Err(Fault::Field(field)) if matches!(what, Wrong::Ip) => field,
+            _ => written,
+        };
         let known = match what {
             Wrong::Signal => signal::NAMES,
             Wrong::Capability => capability::NAMES,

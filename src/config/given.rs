@@ -3,51 +3,45 @@
 use core::ffi::CStr;
 
 use crate::limits;
-use crate::text::bytes::{cut, has};
-use crate::text::cmdline::is_space;
+use crate::text::bytes::{Path, cut, has};
 use crate::text::names::same;
-use crate::text::put::Out;
 use heapless::Vec;
 
 /// Words of the kernel command line, `NAME.OPTION[=VALUE]`, `module_blacklist=NAME,...` and `modprobe.blacklist=NAME,...`, and
-/// those of the config that have options, `NAME OPTION[=VALUE]...`.
-#[derive(Default)]
-pub struct Given<'a>(pub Vec<&'a CStr, { limits::MODULE_WORDS }>);
+/// items of `modules`, `NAME[ OPTION[=VALUE]...]`.
+pub struct Given<'a>(pub Vec<&'a CStr, { limits::LIST + limits::MODULE_WORDS }>);
+
+/// Whether a word of the kernel command line is one for modules. (The kernel keeps those with a dot for them too.)
+pub fn is_for_modules(name: &[u8]) -> bool {
+    has(name, b'.') && !name.starts_with(b"tinyo.") || same(name, b"module_blacklist")
+}
 
 impl Given<'_> {
-    /// Whether a word of the kernel command line is one for modules. (The kernel keeps those with a dot for them too.)
-    pub fn is_one(name: &[u8]) -> bool {
-        has(name, b'.') && !name.starts_with(b"tinyo.") || same(name, b"module_blacklist")
+    /// Adds what module `name` is given to `out`, a space before each, as the kernel takes it apart again. False: it does not
+    /// fit.
+    pub fn options(&self, name: &[u8], out: &mut Path) -> bool {
+        self.0.iter().all(|word| {
+            let text = word.to_bytes();
+            let (module, rest) = text.split_at_checked(name.len()).unwrap_or_default();
+            let [separator @ (b'.' | b' '), option @ ..] = rest else { return true };
+            if !same(module, name) {
+                return true;
+            }
+            // The kernel took its own quotes off; it takes them around the whole, too.
+            let quote: &[u8] = if *separator == b'.' && !has(option, b'"') { b"\"" } else { b"" };
+            [b" ", quote, option, quote].iter().all(|part| out.extend_from_slice(part).is_ok())
+        })
     }
 
-    /// Adds what module `name` is given to `out`, a space before each, as the kernel takes it apart again.
-    pub fn options(&self, name: &[u8], out: &mut dyn Out) {
+    /// Gives `each` the modules that shall not be loaded for a device.
+    pub fn refused(&self, each: &mut dyn FnMut(&[u8])) {
         for word in &self.0 {
-            let text = word.to_bytes();
-            let end = text.iter().position(|byte| matches!(byte, b'.' | b' ')).unwrap_or(text.len());
-            let (module, rest) = text.split_at_checked(end).unwrap_or_default();
-            let ([separator, option @ ..], true) = (rest, same(module, name)) else { continue };
-            out.write(b" ");
-            match cut(option, b'=') {
-                // The kernel took the quotes off.
-                (key, Some(value))
-                    if *separator == b'.' && value.iter().any(|byte| is_space(*byte)) && !has(value, b'"') =>
-                {
-                    [key, b"=\"", value, b"\""].iter().for_each(|part| out.write(part));
-                }
-                _ => out.write(option),
+            if let (key, Some(names)) = cut(word.to_bytes(), b'=')
+                && (same(key, b"module_blacklist") || same(key, b"modprobe.blacklist"))
+            {
+                names.split(|byte| *byte == b',').for_each(&mut *each);
             }
         }
-    }
-
-    /// Whether `name` is on a list of modules that shall not be loaded for a device.
-    pub fn refuses(&self, name: &[u8]) -> bool {
-        self.0.iter().any(|word| match cut(word.to_bytes(), b'=') {
-            (key, Some(names)) if same(key, b"module_blacklist") || same(key, b"modprobe.blacklist") => {
-                names.split(|byte| *byte == b',').any(|listed| same(listed, name))
-            }
-            _ => false,
-        })
     }
 }
 
@@ -60,9 +54,9 @@ mod tests {
     }
 
     fn options(given: &Given, name: &str) -> std::string::String {
-        let mut text = std::vec::Vec::new();
-        given.options(name.as_bytes(), &mut |piece: &[u8]| text.extend_from_slice(piece));
-        std::string::String::from_utf8(text).unwrap()
+        let mut text = Path::new();
+        assert!(given.options(name.as_bytes(), &mut text));
+        std::string::String::from_utf8(text.to_vec()).unwrap()
     }
 
     #[test]
@@ -80,11 +74,11 @@ mod tests {
         ]);
         for (name, expected) in [
             ("loop", " max_loop=8 max_part=1"),
-            ("i2c_dev", " a b=1.5"),
-            ("x", " s=\"a b\" q=a\"b c\" n="),
+            ("i2c_dev", " \"a\" \"b=1.5\""),
+            ("x", " \"s=a b\" q=a\"b c\" \"n=\""),
             ("nodot", ""),
             ("module_blacklist=x", ""),
-            ("", " o=1"),
+            ("", " \"o=1\""),
             ("loo", ""),
         ] {
             assert_eq!(options(&given, name), expected, "{name}");
@@ -95,18 +89,9 @@ mod tests {
     fn lists_of_what_is_kept_away() {
         let given =
             given(&[c"module_blacklist=a-b,c", c"modprobe.blacklist=d", c"e.blacklist=f", c"modprobe.blacklist=g,"]);
-        for (name, expected) in [
-            ("a_b", true),
-            ("c", true),
-            ("d", true),
-            ("g", true),
-            ("f", false),
-            ("a", false),
-            ("e", false),
-            ("b", false),
-        ] {
-            assert_eq!(given.refuses(name.as_bytes()), expected, "{name}");
-        }
+        let mut refused = std::vec::Vec::new();
+        given.refused(&mut |name| refused.push(std::string::String::from_utf8_lossy(name).into_owned()));
+        assert_eq!(refused, ["a-b", "c", "d", "g", ""]);
     }
 
     #[test]
@@ -119,7 +104,7 @@ mod tests {
             ("root", false),
             ("", false),
         ] {
-            assert_eq!(Given::is_one(name.as_bytes()), expected, "{name}");
+            assert_eq!(is_for_modules(name.as_bytes()), expected, "{name}");
         }
     }
 }

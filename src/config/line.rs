@@ -2,12 +2,13 @@
 
 use core::ffi::CStr;
 
-use super::given::Given;
+use super::given;
 use super::{Config, OnExit, Root, Wait, value};
 use crate::limits;
 use crate::text::bytes::cut;
 use crate::text::cmdline::{Word, Words};
 use crate::text::duration::Millis;
+use crate::text::ip::Fault;
 use crate::text::message::Message;
 use crate::text::names;
 use crate::text::number;
@@ -39,7 +40,7 @@ pub struct BootLine<'a> {
     pub on_exit: Option<OnExit>,
     pub exit: Option<ExitTo>,
     /// Words for modules.
-    pub given: Given<'a>,
+    pub given: Vec<&'a CStr, { limits::MODULE_WORDS }>,
     /// What follows the first `--`.
     pub command: Vec<&'a CStr, { limits::COMMAND_WORDS }>,
 }
@@ -73,6 +74,10 @@ pub struct Replaced {
 const UNKNOWN: Packed = packed!("kernel command line: unknown word %1; see the documentation");
 const UNKNOWN_NEAR: Packed = packed!("kernel command line: unknown word %1; did you mean %2");
 const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3");
+const ASKS: Packed = packed!(
+    "kernel command line: ip=%1 asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
+);
+const AGAIN: Packed = packed!("kernel command line: %1 is there twice; the last one counts");
 const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
 const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
 const OPTIONS: Packed = packed!("kernel command line: %1 reaches no module; at most 64 words with a dot do");
@@ -104,7 +109,7 @@ words! {
     Panic "panic" "10",
     Console "console" "ttyS0",
     Hostname "hostname" "NAME",
-    Ip "ip" "ADDRESS",
+    Ip "ip" "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off",
     Config "tinyo.config" "/etc/tinyo.toml",
     Log "tinyo.log" "quiet|info|debug",
     OnExit "tinyo.on-exit" "poweroff|reboot|halt",
@@ -141,8 +146,8 @@ fn take_command<'a>(line: &mut BootLine<'a>, words: &mut Words<'a>, warn: &mut d
 
 fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Message<'_>)) {
     let name = word.name();
-    if Given::is_one(name) {
-        if line.given.0.push(word.text).is_err() {
+    if given::is_for_modules(name) {
+        if line.given.push(word.text).is_err() {
             warn(&Message { what: OPTIONS, with: [name, &[], &[]] });
         }
         return;
@@ -161,7 +166,7 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
     };
     let Some(index) = names::position(NAMES, name) else { return unknown(name, warn) };
     let Some(word) = ALL.get(index) else { return };
-    let text = value.to_bytes();
+    let mut text = value.to_bytes();
     // Each arm says whether the value is one that can be.
     let good = match word {
         Name::Root => set(&mut line.root, value, !text.is_empty()),
@@ -170,7 +175,19 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
         Name::Init => set(&mut line.init, value, value::is_init(text)),
         Name::Console => set(&mut line.console, value, true),
         Name::Hostname => set(&mut line.hostname, value, value::is_host_name(text)),
-        Name::Ip => set(&mut line.ip, value, true),
+        Name::Ip => match value::ip(text) {
+            Ok(_) => {
+                if line.ip.replace(value).is_some() {
+                    warn(&Message { what: AGAIN, with: [name, &[], &[]] });
+                }
+                true
+            }
+            Err(Fault::Asks) => return warn(&Message { what: ASKS, with: [text, &[], &[]] }),
+            Err(Fault::Field(field)) => {
+                text = field;
+                false
+            }
+        },
         Name::Config => set(&mut line.config, value, value::is_path(text)),
         Name::RootWait => {
             line.rootwait = seconds(text).map(Wait::For);
@@ -285,6 +302,7 @@ pub fn apply<'a>(line: &BootLine<'a>, config: &mut Config<'a>) -> Replaced {
         root.wait = line.rootwait.unwrap_or(root.wait);
         root.init = line.init.or(root.init);
     }
+    config.ip = line.ip.or(config.ip);
     if line.hostname.is_some() {
         replaced.hostname = config.hostname.is_some();
         config.hostname = line.hostname;

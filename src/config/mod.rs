@@ -37,6 +37,7 @@ pub use resources::Limits;
 pub use service::Service;
 
 use crate::limits;
+use crate::text::bytes::before;
 use crate::text::duration::Millis;
 use heapless::Vec;
 pub use name::Name;
@@ -100,6 +101,10 @@ const fn bit(index: usize) -> u64 {
 #[repr(C)]
 pub struct Config<'a> {
     pub hostname: Option<&'a CStr>,
+    /// [`text::ip`](crate::text::ip).
+    pub ip: Option<&'a CStr>,
+    /// A file that keeps the random numbers' unpredictability over boots.
+    pub random_seed: Option<&'a CStr>,
     /// What a failed boot does.
     pub on_failure: OnFailure,
     /// Its timeout; 0: none.
@@ -125,6 +130,8 @@ impl<'a> Config<'a> {
     pub const fn new() -> Self {
         Config {
             hostname: None,
+            ip: None,
+            random_seed: None,
             on_failure: OnFailure::Unset,
             watchdog: Millis(0),
             watchdog_stop: WatchdogStop::Poweroff,
@@ -137,15 +144,18 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// Modules come by the devices that are there, and that come.
-    pub fn loads_for_devices(&self) -> bool {
-        self.list(self.modules).contains(&AUTO)
-    }
-
     /// The words of `list`.
     pub fn list(&self, list: List) -> &[&'a CStr] {
         let start = usize::from(list.start);
         self.words.get(start..start.saturating_add(usize::from(list.len))).unwrap_or(&[])
+    }
+
+    /// `hostname`, or else what `ip` calls the machine, up to the first dot: behind that is its NIS domain.
+    pub fn host_name(&self) -> Option<&'a [u8]> {
+        let own = self.hostname.map(CStr::to_bytes);
+        own.or_else(|| {
+            value::ip(self.ip?.to_bytes()).ok().map(|ip| before(ip.hostname(), b'.')).filter(|name| !name.is_empty())
+        })
     }
 
     /// A setting of the network that a service's container has not for itself.
@@ -210,12 +220,19 @@ pub struct Root<'a> {
     pub image: Option<&'a CStr>,
     /// The source is checked before it is mounted.
     pub fsck: bool,
+    /// What is written goes there: `tmpfs[:SIZE]`, or a device.
+    pub overlay: Option<&'a CStr>,
 }
 
 impl<'a> Root<'a> {
     pub const fn new(source: &'a CStr) -> Self {
-        let (fstype, options, init, image) = (None, None, None, None);
-        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false }
+        let (fstype, options, init, image, overlay) = (None, None, None, None, None);
+        Root { source, fstype, options, read_only: false, wait: Wait::Default, init, image, fsck: false, overlay }
+    }
+
+    /// Under an overlay nothing is written to it.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only || self.overlay.is_some()
     }
 }
 

@@ -18,6 +18,8 @@ impl<'a> Config<'a> {
             Field::Modules => return self.modules = list,
             Field::Sysctl => return self.sysctl = list,
             Field::OnFailure => return self.on_failure = on_failure(number),
+            Field::Ip => return self.ip = Some(text),
+            Field::RandomSeed => return self.random_seed = Some(text),
             Field::Watchdog => return self.watchdog = Millis(number),
             Field::WatchdogStop => {
                 self.watchdog_stop = match number {
@@ -40,6 +42,7 @@ impl<'a> Config<'a> {
                 Field::RootInit => return root.init = Some(text),
                 Field::RootImage => return root.image = Some(text),
                 Field::RootFsck => return root.fsck = yes,
+                Field::RootOverlay => return root.overlay = Some(text),
                 _ => {}
             }
         }

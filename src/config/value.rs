@@ -8,6 +8,7 @@ use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
+use crate::text::ip::{self, Fault, Ip};
 use crate::text::names::is_dash;
 use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
@@ -27,7 +28,9 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Source => (is_source(text), Wrong::Source),
         Type::RootSource => (text == b"gpt-auto" || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
+        Type::RootOverlay => (tmpfs_size(text).is_some() || is_device(text), Wrong::RootOverlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
+        Type::Ip => (ip(text).is_ok(), if ip(text) == Err(Fault::Asks) { Wrong::Asks } else { Wrong::Ip }),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
@@ -63,7 +66,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
             };
             return names::position(words(kind), text).map(|index| index as u64).ok_or(what);
         }
-        Type::Boolean | Type::Text | Type::Name | Type::NotYet | Type::List(_) => (true, Wrong::Empty),
+        Type::Boolean | Type::Text | Type::Name | Type::List(_) => (true, Wrong::Empty),
     };
     if holds { Ok(0) } else { Err(what) }
 }
@@ -261,6 +264,13 @@ pub fn is_host_name(text: &[u8]) -> bool {
     text.len() <= 64 && text.first().is_some_and(u8::is_ascii_alphanumeric) && all(text, is_name)
 }
 
+/// What may be behind `ip =`.
+pub fn ip(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
+    let ip = ip::parse(text)?;
+    let name = ip.hostname();
+    if name.is_empty() || is_host_name(name) { Ok(ip) } else { Err(Fault::Field(name)) }
+}
+
 /// Of a host, a user or a kernel setting.
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
@@ -272,6 +282,15 @@ pub fn is_source(text: &[u8]) -> bool {
         Source::Wrong | Source::Udevs | Source::GptAuto => false,
         Source::Other(text) => !has(text, b'='),
         _ => true,
+    }
+}
+
+/// A block device, however it is named.
+fn is_device(text: &[u8]) -> bool {
+    match source::parse(text) {
+        Source::Path(path) => path.starts_with(b"/dev/"),
+        Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
+        _ => false,
     }
 }
 

@@ -1,70 +1,11 @@
-//! From what the config says to what a process does. Pure.
+//! From what the config says to what a service's process does. Pure.
 
 use core::ffi::CStr;
 
-use super::{Namespaces, Need, Plan, Step, Users};
-use crate::config::{
-    AUTO, Config, Container, Kind, Limits, Log, Mount, Network, Ready, Root, Seccomp, Service, Userns, value,
-};
+use super::{Namespaces, Plan, Step, Users};
+use crate::config::{Config, Container, Kind, Limits, Log, Network, Ready, Seccomp, Service, Userns, value};
 use crate::container::capabilities;
 use crate::text::bytes;
-use crate::text::duration::Millis;
-
-/// The mounts that every machine has, before anything is known about it. Nothing here is a mistake of the user's, so
-/// what is already there, or not in this kernel, is passed over; services notice what they miss.
-pub static EARLY: [Step; 13] = [
-    Step::OwnRoot,
-    Step::Mount(&early(c"proc", c"/proc", c"proc", c"nosuid,nodev,noexec"), Need::Standing),
-    Step::Mount(&early(c"sysfs", c"/sys", c"sysfs", c"nosuid,nodev,noexec"), Need::Standing),
-    Step::MountDev,
-    Step::Link { target: c"/proc/self/fd", path: c"/dev/fd" },
-    Step::Link { target: c"/proc/self/fd/0", path: c"/dev/stdin" },
-    Step::Link { target: c"/proc/self/fd/1", path: c"/dev/stdout" },
-    Step::Link { target: c"/proc/self/fd/2", path: c"/dev/stderr" },
-    // 5 is the group tty on every distribution; a terminal is its owner's, and the group may write to it (mesg).
-    Step::Mount(&early(c"devpts", c"/dev/pts", c"devpts", c"nosuid,noexec,gid=5,mode=620,ptmxmode=666"), Need::IfThere),
-    Step::Mount(&early(c"tmpfs", c"/dev/shm", c"tmpfs", c"nosuid,nodev,mode=1777"), Need::IfThere),
-    Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,mode=755"), Need::Standing),
-    Step::Mount(&early(c"cgroup2", c"/sys/fs/cgroup", c"cgroup2", c"nosuid,nodev,noexec"), Need::IfThere),
-    // Last, so that a plan always has a word about it: what a person asks first.
-    Step::ModeMask(0o022),
-];
-
-const fn early(
-    source: &'static CStr,
-    target: &'static CStr,
-    fstype: &'static CStr,
-    options: &'static CStr,
-) -> Mount<'static> {
-    Mount { source, target, fstype: Some(fstype), options: Some(options) }
-}
-
-/// What the config asks of the machine before its root and its services.
-pub fn machine<'a>(plan: &mut Plan<'a>, config: &Config<'a>) {
-    // Before anything that may hang.
-    if config.watchdog != Millis(0) {
-        plan.push(Step::Watchdog(config.watchdog));
-    }
-    if let Some(name) = config.hostname {
-        plan.push(Step::Hostname(name.to_bytes()));
-    }
-    // A module may bring the sysctls that are set next.
-    let modules = config.list(config.modules);
-    modules.iter().filter(|name| **name != AUTO).for_each(|name| plan.push(Step::Module(name)));
-    // Those of devices come after those that somebody chose.
-    plan.extend(config.loads_for_devices().then_some(Step::Module(AUTO)).as_slice());
-    each(plan, config.list(config.sysctl), Step::Sysctl);
-}
-
-/// How the machine comes to its root. No init: we go on in it.
-pub fn root<'a>(root: &'a Root<'a>, init: Option<&'a CStr>) -> [Step<'a>; 2] {
-    [Step::MountRoot(root), init.map_or(Step::GoOn, Step::HandOver)]
-}
-
-/// The `[[mount]]` tables.
-pub fn mounts<'a>(config: &'a Config) -> impl Iterator<Item = Step<'a>> {
-    config.mounts.iter().map(|mount| Step::Mount(mount, Need::Must))
-}
 
 /// Who made the process, and so what it owes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,7 +325,7 @@ const MASKED: &[u8] =
 const READ_ONLY: &[u8] = b"/proc/bus\0/proc/fs\0/proc/irq\0/proc/sys\0/proc/sysrq-trigger\0";
 
 /// A step for each word of a list.
-fn each<'p>(plan: &mut Plan<'p>, words: &[&'p CStr], step: fn(&'p CStr) -> Step<'p>) {
+pub(super) fn each<'p>(plan: &mut Plan<'p>, words: &[&'p CStr], step: fn(&'p CStr) -> Step<'p>) {
     for word in words {
         plan.push(step(word));
     }

@@ -1,7 +1,9 @@
 //! The order of steps is the kernel's: what must come before what, for every service that the config can describe.
 
 use super::*;
+use crate::config::Mount;
 use crate::config::file;
+use crate::plan::{Need, machine};
 use crate::text::put::shown;
 use std::format;
 use std::string::String;
@@ -46,6 +48,32 @@ fn ids_are_mapped_first() {
             }
         }
     }
+}
+
+/// The machine's own steps of `text`.
+fn of_machine(text: &str) -> Vec<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut config = Config::new();
+    assert_eq!(file::parse(&mut bytes, &mut config, &mut |_| {}).problems, 0, "{text}");
+    let mut plan = Plan::default();
+    machine::set_up(&mut plan, &config);
+    plan.steps.iter().map(|step| shown(step)).collect()
+}
+
+#[test]
+fn a_machine_has_the_name_of_its_address_only_without_another() {
+    assert_eq!(of_machine(""), [""; 0]);
+    assert_eq!(of_machine("ip = 'off'"), ["configure network off"]);
+    let line = "ip = '::::box.lan::off'";
+    assert_eq!(of_machine(line), ["set hostname box", "configure network ::::box.lan::off"]);
+    assert_eq!(of_machine(&format!("hostname = 'mine'\n{line}"))[0], "set hostname mine");
+}
+
+#[test]
+fn a_machine_has_its_drivers_before_its_address() {
+    let steps = of_machine("ip = '10.0.0.2'\nmodules = ['a']\nsysctl = ['b=c']\nwatchdog = '9s'");
+    let order = ["open /dev/watchdog", "load module a", "set sysctl b=c", "configure network 10.0.0.2"];
+    assert!(order.map(|start| position(&steps, start)).is_sorted());
 }
 
 #[test]

@@ -7,46 +7,58 @@ use crate::limits;
 use crate::probe::superblock;
 use crate::text::packed::{Packed, packed};
 
-/// What to try when one of these steps fails with one of these errors, each at most four below 256.
+/// What to try when one of these steps fails with one of these errors, each below 255; at most six and four.
 macro_rules! hints {
     ($($($step:ident)|+, $($errno:ident)|+ => $hint:literal,)*) => {
-        static HINTS: &[(u64, [u8; 4])] = {
+        static HINTS: &[([u8; 6], [u8; 4])] = {
             use {libc::*, superblock::*};
-            &[$(($(1 << Name::$step as u8)|+, errnos(&[$($errno),+]))),*]
+            &[$((bytes(&[$(Name::$step as i32),+]), bytes(&[$($errno),+]))),*]
         };
         const HINT_TEXTS: Packed = packed!(concat!($($hint, "\n"),*));
     };
 }
 
-const fn errnos(list: &[i32]) -> [u8; 4] {
-    let mut errnos = [0; 4];
+/// Of 255 there is none.
+const fn bytes<const N: usize>(list: &[i32]) -> [u8; N] {
+    let mut bytes = [255; N];
     let mut at = 0;
     while at < list.len() {
-        assert!(list[at] < 256);
-        errnos[at] = list[at] as u8;
+        assert!(list[at] < 255);
+        bytes[at] = list[at] as u8;
         at += 1;
     }
-    errnos
+    bytes
 }
 
 hints! {
     Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
     MountRoot, ENOTUNIQ => "write which, as root=PARTUUID=",
+    Mount | MountRoot, EROFS => "has it a journal to replay? noload (ext4) or norecovery (xfs) leaves that be",
     MountRoot, FOREIGN => "a root is a file system; what lies in it is set up first, or not here",
     Mount | MountRoot, EINVAL => "is it that file system, and does it know these options?",
     Mount | MountRoot, ENOTBLK => "the source must be a block device",
+    Module, ENOENT => "is its file in the image, and modules.dep of this kernel?",
+    Module, ENOEXEC => "is it whole, and built for this kernel?",
+    Module, EINVAL | EOPNOTSUPP => "does it take its options? compressed ones need CONFIG_MODULE_DECOMPRESS",
+    Module, ENOKEY | EKEYREJECTED | EBADMSG => "is it signed by a key of this kernel's?",
+    Module, EPERM => "is it on module_blacklist, or kernel.modules_disabled set?",
+    Module, ENOSYS => "this kernel has no modules (CONFIG_MODULES)",
     HandOver, ENOENT | ENOTDIR => "is it the right root, and whole? init= names another program",
     HandOver, EACCES | EISDIR | NO_FILE => "is it the right root, and its init executable?",
     HandOver, ENOEXEC => "is it a root for this machine? a script needs a #! line",
     HandOver, NO_EXEC => "leave noexec out of the options",
     Watchdog, ENOENT => "is its driver built in or among modules?",
+    Seed, ENOENT => "is its directory there?",
+    Seed, EROFS | EOPNOTSUPP | ENOSPC => "without a new one on a disk in its place it does not count",
+    Seed, EPERM => "others could read it; remove it (on FAT: mount with umask=077)",
+    Seed, EINVAL | EISDIR | EFBIG => "it must be a regular file of at most 512 bytes",
     Root | Lower, ENOENT | ENOTDIR | FOREIGN => "the root must be a directory, or a file with squashfs, erofs or ext4",
     Root, NEVER_WRITTEN => "make it read-only, or write to an overlay",
     Root | Lower, NO_LOOP => "modprobe loop",
     Root | Lower | Overlay, EBUSY => "another container has it to write to",
     Root | Lower, EINVAL | EUCLEAN | CUT_SHORT => "is it whole?",
-    Overlay, ENODEV => "modprobe overlay",
+    Overlay, ENODEV => "modprobe overlay, or list it among modules",
     Overlay, ENOENT | ENOTDIR => "what is written needs a directory",
     Overlay, EINVAL | EOPNOTSUPP => "its file system must take an upper layer: no overlay, NFS or FAT",
     Overlay, ESTALE => "it belongs to another root",
@@ -99,8 +111,8 @@ impl Step<'_> {
         let log_is_ours = matches!(self, Step::Stdio { log, .. } if !matches!(log, Log::Path(_)));
         // Whatever else it is.
         let errno = if (superblock::FOREIGN..256).contains(&errno) { superblock::FOREIGN } else { errno };
-        let fits = |(steps, errnos): &(u64, [u8; 4])| {
-            steps & 1 << self.name() as u8 != 0 && errnos.iter().any(|known| i32::from(*known) == errno)
+        let fits = |(steps, errnos): &([u8; 6], [u8; 4])| {
+            steps.contains(&(self.name() as u8)) && errnos.iter().any(|known| i32::from(*known) == errno)
         };
         match HINTS.iter().position(fits) {
             _ if errno >= 4096 => packed!("no variable; write NAME=VALUE"),

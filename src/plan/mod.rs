@@ -3,6 +3,7 @@
 pub mod build;
 mod hint;
 pub mod limit;
+pub mod machine;
 pub mod run;
 pub mod step;
 pub mod wall;

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::config::value::Device;
-use crate::config::{AUTO, Log, Mount, Network, Root, Wait};
+use crate::config::{Log, Mount, Network, Root, Wait};
 use crate::container::capabilities::Names;
 use crate::container::seccomp;
 use crate::put;
@@ -65,6 +65,10 @@ steps! {
     GoOn = "go on in the new root",
     Hostname(&'a [u8]) = "set hostname %1",
     Watchdog(Millis) = "open /dev/watchdog ",
+    /// `lo` up, and the address that the words say ([`crate::text::ip`]).
+    Ip(&'a CStr) = "configure network %1",
+    /// Of an earlier boot: what this one's random numbers are made of too.
+    Seed(&'a CStr) = "take random seed %1",
 
     // Any process.
     /// A session of its own; with the terminal that standard input is.
@@ -170,6 +174,11 @@ impl Step<'_> {
         }
     }
 
+    /// The overlay of the machine's own root: where what is written goes.
+    pub const fn over_root(layers: &CStr) -> Step<'_> {
+        Step::Overlay { layers, read_only: false, devices: true }
+    }
+
     /// What comes after it is not ours.
     pub fn is_last(&self) -> bool {
         matches!(self, Step::Exec { .. } | Step::ExecGiven { .. })
@@ -189,7 +198,7 @@ impl<'a> Step<'a> {
                 [source.to_bytes(), target.to_bytes(), of(fstype), of(options), need]
             }
             Step::MountRoot(root) => {
-                let ro = if root.read_only { b"ro" } else { b"rw" };
+                let ro = if root.is_read_only() { b"ro" } else { b"rw" };
                 let source = if root.source.is_empty() { of(root.image) } else { root.source.to_bytes() };
                 [source, of(root.fstype), of(root.options), ro, if root.fsck { b"fsck" } else { NONE }]
             }
@@ -214,6 +223,8 @@ impl<'a> Step<'a> {
             | Step::Join(word)
             | Step::ExecGiven { name: word, .. }
             | Step::Module(word)
+            | Step::Ip(word)
+            | Step::Seed(word)
             | Step::HandOver(word)
             | Step::EnvFile(word)
             | Step::Lower(word)
@@ -261,7 +272,6 @@ impl<'a> Step<'a> {
                     before = ", ";
                 }
             }
-            Step::Module(item) if item == AUTO => put!(out, ": those of the devices, by modalias"),
             Step::Watchdog(timeout) => put!(out, "({})", Waiting(Wait::For(timeout))),
             Step::OomScore(score) => Signed(score).write(out),
             Step::Network(network) => match network {

@@ -1,6 +1,6 @@
 //! What devices, file systems and algorithms say they are, and lines of modules.alias (depmod(8)): `alias PATTERN MODULE`.
 
-use crate::text::bytes::after;
+use crate::text::bytes::{after, cut};
 use crate::text::names::is_dash;
 use heapless::Vec;
 
@@ -28,7 +28,8 @@ pub fn modalias(text: &[u8], end: u8) -> Option<&[u8]> {
     (!found.is_empty()).then_some(found)
 }
 
-/// Whether `text` is what `pattern` means: `*`, `?`, `[a-z]`, `[!a]` and `\`, and `-` for `_`, as modprobe(8) takes it.
+/// Whether `text` is what `pattern` means: `*`, `?` and `[a-z]`, all that depmod(8) writes, and `-` for `_`, as modprobe(8) takes
+/// it.
 ///
 /// At most as many steps as the product of their lengths: only the last `*` is ever gone back to, for what one before it
 /// takes more of, that one can take too.
@@ -62,38 +63,29 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
 fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let (fits, rest) = match pattern {
         [b'?', rest @ ..] => (true, rest),
-        [b'[', set @ ..] => bracket(set, byte)?,
-        [b'\\', own, rest @ ..] => (*own == byte, rest),
+        [b'[', set @ ..] => {
+            let (set, rest) = cut(set, b']');
+            (holds(set, byte), rest?)
+        }
         [own, rest @ ..] => (*own == byte || is_dash(*own) && is_dash(byte), rest),
         [] => return None,
     };
     fits.then_some(rest)
 }
 
-/// Whether `byte` is in a set whose `[` was read, and what is behind its `]`. A set without an end fits nothing.
-fn bracket(set: &[u8], byte: u8) -> Option<(bool, &[u8])> {
-    /// The longest set that is looked through: each letter and digit. It bounds a match as such.
-    const LONGEST: usize = 64;
-    let (negated, mut rest) = match set {
-        [b'!' | b'^', rest @ ..] => (true, rest),
-        _ => (false, set),
-    };
-    let mut holds = false;
-    for place in 0..LONGEST {
-        rest = match rest {
-            [b']', tail @ ..] if place > 0 => return Some((holds != negated, tail)),
-            [low, b'-', high, tail @ ..] if *high != b']' => {
-                holds |= (*low..=*high).contains(&byte);
-                tail
-            }
-            [own, tail @ ..] => {
-                holds |= *own == byte;
-                tail
-            }
-            [] => return None,
+/// Whether `byte` is in a set.
+fn holds(mut set: &[u8], byte: u8) -> bool {
+    while let [low, rest @ ..] = set {
+        let (high, tail) = match rest {
+            [b'-', high, tail @ ..] => (high, tail),
+            _ => (low, rest),
         };
+        if (*low..=*high).contains(&byte) {
+            return true;
+        }
+        set = tail;
     }
-    None
+    false
 }
 
 /// Bytes of what is asked for at once: a hundred devices, or the longest modalias (a processor's, with its features).
@@ -121,8 +113,11 @@ impl Asked {
         self.heads = 0;
     }
 
-    /// False: there is no room for it.
+    /// Once: devices of one kind say the same. False: there is no room for it.
     pub fn add(&mut self, word: &[u8]) -> bool {
+        if self.words().any(|own| own == word) {
+            return true;
+        }
         let Ok(length) = u16::try_from(word.len()) else { return false };
         let room = self.text.capacity().saturating_sub(self.text.len());
         if word.len().saturating_add(2) > room {

@@ -31,7 +31,7 @@ fn what_a_device_says() {
 
 #[test]
 fn as_modprobe_matches() {
-    let table: [(&str, &str, bool); 26] = [
+    let table: [(&str, &str, bool); 22] = [
         ("", "", true),
         ("*", "", true),
         ("?", "", false),
@@ -45,16 +45,12 @@ fn as_modprobe_matches() {
         ("crypto-crc32c", "crypto_crc32c", true),
         ("a_b", "a-b", true),
         ("[0-9]x", "7x", true),
-        ("[!0-9]x", "7x", false),
-        ("[^0-9]x", "ax", true),
-        ("[]a]", "]", true),
         ("[a-]", "-", true),
         ("[a-c", "b", false),
+        ("[]a", "a", false),
+        ("usb:v0421p*d000[1-36]dc*", "usb:v0421p0001d0006dc00", true),
         ("[", "[", false),
         ("[A-Fa-f0-9]*", "fg", true),
-        ("\\*", "*", true),
-        ("\\*", "a", false),
-        ("\\", "\\", true),
         ("a", "ab", false),
         ("ab", "a", false),
         ("cpu:type:x86,ven*fam*mod*:feature:*0099*", "cpu:type:x86,ven0000fam0006mod0055:feature:,0000,0099,", true),
@@ -81,19 +77,8 @@ fn twin(pattern: &[u8], text: &[u8]) -> bool {
         (None, None) => true,
         (Some(b'*'), _) => twin(&pattern[1..], text) || !text.is_empty() && twin(pattern, &text[1..]),
         (Some(b'['), Some(byte)) => {
-            // Here: `[`, at least one byte, `]`.
-            let Some(end) = pattern.iter().skip(2).position(|byte| *byte == b']') else { return false };
-            let set = &pattern[1..end + 2];
-            let (negated, set) = if matches!(set[0], b'!' | b'^') && set.len() > 1 {
-                (true, &set[1..])
-            } else if matches!(set[0], b'!' | b'^') {
-                // The `]` belongs to it.
-                let Some(more) = pattern.iter().skip(3).position(|byte| *byte == b']') else { return false };
-                return (!pattern[2..more + 3].contains(byte)) && twin(&pattern[more + 4..], &text[1..]);
-            } else {
-                (false, set)
-            };
-            set.contains(byte) != negated && twin(&pattern[end + 3..], &text[1..])
+            let Some(end) = pattern.iter().position(|byte| *byte == b']') else { return false };
+            pattern[1..end].contains(byte) && twin(&pattern[end + 1..], &text[1..])
         }
         (Some(b'?'), Some(_)) => twin(&pattern[1..], &text[1..]),
         (Some(own), Some(byte)) => {
@@ -113,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn sets_as_their_naive_twin(pattern in "[a*]{0,3}(\\[!?[abc]{1,3}\\][a*]{0,2}){0,2}", text in "[abcd]{0,6}") {
+    fn sets_as_their_naive_twin(pattern in "[a*]{0,3}(\\[[abc]{0,3}\\][a*]{0,2}){0,2}", text in "[abcd]{0,6}") {
         prop_assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), twin(pattern.as_bytes(), text.as_bytes()));
     }
 
@@ -127,7 +112,9 @@ proptest! {
         for word in &words {
             prop_assert!(asked.add(word.as_bytes()));
         }
-        prop_assert!(asked.words().eq(words.iter().map(String::as_bytes)));
+        // Each once.
+        let once = words.iter().enumerate().filter(|(at, word)| !words[..*at].contains(word));
+        prop_assert!(asked.words().eq(once.map(|(_, word)| word.as_bytes())));
         let any = words.iter().any(|word| matches(pattern.as_bytes(), word.as_bytes()));
         prop_assert_eq!(asked.fits(pattern.as_bytes()), any);
     }

@@ -49,8 +49,11 @@ const MOST: usize = 8192;
 /// Where each module's line of modules.dep begins, by a hash of its name: one pass over the table for all that is looked for.
 pub struct Index(Vec<u64, MOST>);
 
-/// In the low bits of an entry, below the hash. Of 7,000 names two are taken for one another once in 40,000 kernels.
-const OFFSET: u64 = (1 << 24) - 1;
+/// In the low bits of an entry: where its line begins, and above that whether it was asked for. A distribution's table has
+/// half a megabyte. Of 7,000 names two are taken for one another once in 20,000 kernels.
+const OFFSET: u64 = (1 << 23) - 1;
+const TAKEN: u64 = OFFSET + 1;
+const REST: u64 = OFFSET | TAKEN;
 
 impl Index {
     pub const fn new() -> Self {
@@ -65,18 +68,16 @@ impl Index {
     pub fn add(&mut self, line: &[u8], at: usize) -> bool {
         let at = at as u64;
         let name = module_name(before(line, b':'));
-        at <= OFFSET && self.0.push(key(name) & !OFFSET | at).is_ok()
+        at <= OFFSET && self.0.push(key(name) & !REST | at).is_ok()
     }
 
-    /// The number of the module called `name`.
-    pub fn find(&self, name: &[u8]) -> Option<u16> {
-        let key = key(name) & !OFFSET;
-        self.0.iter().position(|entry| entry & !OFFSET == key).map(|at| at as u16)
-    }
-
-    /// Where the line of module `number` begins.
-    pub fn at(&self, number: u16) -> Option<usize> {
-        self.0.get(usize::from(number)).map(|entry| (entry & OFFSET) as usize)
+    /// Where the line of the module called `name` begins, if there is one, and whether it was never asked for before.
+    pub fn take(&mut self, name: &[u8]) -> Option<(usize, bool)> {
+        let key = key(name) & !REST;
+        let entry = self.0.iter_mut().find(|entry| **entry & !REST == key)?;
+        let first = *entry & TAKEN == 0;
+        *entry |= TAKEN;
+        Some(((*entry & OFFSET) as usize, first))
     }
 }
 
@@ -87,7 +88,7 @@ impl Default for Index {
 }
 
 /// FNV-1a, the same for `-` and `_`.
-pub fn key(name: &[u8]) -> u64 {
+fn key(name: &[u8]) -> u64 {
     name.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
         let byte = if is_dash(byte) { b'_' } else { byte };
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -156,12 +157,19 @@ mod tests {
             assert!(index.add(line.as_bytes(), at));
             at += line.len() + 1;
         }
-        for (name, offset) in [("a_b", Some(0)), ("a-b", Some(0)), ("c", Some(17)), ("d", Some(30)), ("e", None)] {
-            assert_eq!(index.find(name.as_bytes()).and_then(|number| index.at(number)), offset, "{name}");
+        for (name, taken) in [
+            ("a_b", Some((0, true))),
+            ("a-b", Some((0, false))),
+            ("c", Some((17, true))),
+            ("d", Some((30, true))),
+            ("d", Some((30, false))),
+            ("e", None),
+        ] {
+            assert_eq!(index.take(name.as_bytes()), taken, "{name}");
         }
-        assert!(!index.add(b"k/x.ko:", 1 << 24));
+        assert!(!index.add(b"k/x.ko:", 1 << 23));
         index.clear();
-        assert_eq!((index.find(b"d"), index.at(0)), (None, None));
+        assert_eq!(index.take(b"d"), None);
     }
 
     proptest! {

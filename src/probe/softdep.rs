@@ -1,24 +1,25 @@
 //! Lines of modules.softdep (depmod(8)): `softdep NAME pre: BEFORE... post: AFTER...`. What they name is wanted, and need not
 //! be there.
 
-use crate::text::bytes::after;
+use crate::text::bytes::{after, cut};
+use crate::text::names::same;
 
-/// Reads a line: whose it is, and what it wants; `true` with what is to be loaded before.
-pub fn parse(line: &[u8]) -> Option<(&[u8], impl Iterator<Item = (bool, &[u8])>)> {
-    let mut words =
-        after(line, b"softdep ")?.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
-    let name = words.next()?;
+/// Gives `take` what a line says that module `name` wants; `true` with what is to be loaded before.
+pub fn each(line: &[u8], name: &[u8], take: &mut dyn FnMut(bool, &[u8])) {
+    let (own, rest) = cut(after(line, b"softdep ").unwrap_or_default(), b' ');
+    if !same(own, name) {
+        return;
+    }
     let mut before = None;
-    let wanted = words.filter_map(move |word| {
+    for word in rest.unwrap_or_default().split(|byte| *byte == b' ') {
         match word {
             b"pre:" => before = Some(true),
             b"post:" => before = Some(false),
+            b"" => {}
             // Without a word of when in front it means nothing, to modprobe(8) too.
-            word => return before.map(|before| (before, word)),
+            word => _ = before.map(|before| take(before, word)),
         }
-        None
-    });
-    Some((name, wanted))
+    }
 }
 
 #[cfg(test)]
@@ -28,20 +29,27 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    fn read(line: &str) -> Option<(&str, Vec<(bool, &str)>)> {
-        let text = |bytes| core::str::from_utf8(bytes).unwrap();
-        parse(line.as_bytes()).map(|(name, words)| (text(name), words.map(|(pre, word)| (pre, text(word))).collect()))
+    fn read(line: &str, name: &str) -> Vec<(bool, String)> {
+        let mut wanted = Vec::new();
+        each(line.as_bytes(), name.as_bytes(), &mut |before, word| {
+            wanted.push((before, String::from_utf8_lossy(word).into_owned()))
+        });
+        wanted
     }
 
     #[test]
     fn reads_a_line() {
-        assert_eq!(read("softdep a pre: b c post: d"), Some(("a", std::vec![(true, "b"), (true, "c"), (false, "d")])));
-        assert_eq!(read("softdep\ta pre: b"), None);
-        assert_eq!(read("softdep  a  post:\td "), Some(("a", std::vec![(false, "d")])));
+        let words =
+            |list: &[(bool, &str)]| list.iter().map(|(pre, word)| (*pre, String::from(*word))).collect::<Vec<_>>();
+        let three = words(&[(true, "b"), (true, "c"), (false, "d")]);
+        assert_eq!(read("softdep a-a pre: b c post: d", "a_a"), three);
+        assert_eq!(read("softdep a  post: d ", "a"), words(&[(false, "d")]));
         // Of a kernel that forgot it.
-        assert_eq!(read("softdep cifs gcm"), Some(("cifs", std::vec![])));
-        for line in ["", "softdep ", "# softdep a pre: b", "alias a b"] {
-            assert_eq!(read(line), None, "{line:?}");
+        assert_eq!(read("softdep cifs gcm", "cifs"), []);
+        for line in
+            ["", "softdep ", "softdep a", "# softdep a pre: b", "alias a b", "softdep ab pre: b", "softdepa a pre: b"]
+        {
+            assert_eq!(read(line, "a"), [], "{line:?}");
         }
     }
 
@@ -58,10 +66,7 @@ mod tests {
                     word => expected.extend(when.map(|when| (when, String::from(word)))),
                 }
             }
-            let (found, wanted) = parse(line.as_bytes()).unwrap();
-            prop_assert_eq!(found, name.as_bytes());
-            let wanted: Vec<_> = wanted.map(|(pre, word)| (pre, String::from_utf8_lossy(word).into_owned())).collect();
-            prop_assert_eq!(wanted, expected);
+            prop_assert_eq!(read(&line, &name), expected);
         }
     }
 }

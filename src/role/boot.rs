@@ -3,35 +3,31 @@
 use core::ffi::CStr;
 
 use super::source::{self, Loaded};
-use super::{exit, handover, supervisor};
+use super::{ending, exit, handover, own, supervisor};
 use crate::boot::device::Events;
 use crate::boot::find;
 use crate::boot::modules::Modules;
-use crate::config::line::{BootLine, ExitTo, Verbosity};
+use crate::config::line::{BootLine, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
 use crate::limits;
-use crate::log::{self, Level, Line};
+use crate::log::{self, Level};
 use crate::plan::run;
-use crate::plan::{Plan, Step, build};
-use crate::request::{self, Ending};
-use crate::supervise::{self, End, Phase};
+use crate::plan::{Plan, Step, machine};
+use crate::probe::volume::Role;
+use crate::supervise::Phase;
 use crate::sys::args::Args;
-use crate::sys::error::Error;
+use crate::sys::error::{Call, Error};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
-use crate::sys::{net, poll, power, process, signal};
+use crate::sys::{poll, power, process, signal};
 use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::options;
-use crate::{put, say, watchdog};
+use crate::{say, watchdog};
 
 pub static CONFIG: Static<Config<'static>> = Static::new(Config::new());
-static RESCUE: Static<Config<'static>> = Static::new(Config::new());
-
-/// How long the rescue shell waits for somebody to press Enter. `panic=N` says otherwise.
-const RESCUE_WAIT: Millis = Millis(300_000);
 
 /// What every part of the boot works with.
 pub struct Machine {
@@ -40,6 +36,8 @@ pub struct Machine {
     pub events: Events,
     pub line: BootLine<'static>,
     pub watchdog_stop: WatchdogStop,
+    /// Once it may be written to.
+    pub seed: Option<&'static CStr>,
     /// What the boot did so far, one after the other.
     pub phases: heapless::Vec<Phase, PHASES>,
     /// See [`supervise::Set::source`].
@@ -68,12 +66,12 @@ pub fn machine(args: Args) -> ! {
     let (events, line, phases) = (Events::none(), BootLine::default(), heapless::Vec::new());
     let source = Err("the services are the kernel command line's; there is no file to read");
     let watchdog_stop = WatchdogStop::default();
-    let mut machine = Machine { args, signals, events, line, watchdog_stop, phases, source };
+    let mut machine = Machine { args, signals, events, line, watchdog_stop, seed: None, phases, source };
     machine.mark("kernel");
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
-    for step in &build::EARLY {
+    for step in &machine::EARLY {
         if let Err(error) = run::take_alone(step) {
             say_failure(step, error);
         }
@@ -89,7 +87,7 @@ pub fn machine(args: Args) -> ! {
     let Some(config) = CONFIG.take() else { process::exit(exit::SYSTEM) };
     match prepare(&mut machine, room, config) {
         Ok(()) => supervisor::machine(&machine, config, None),
-        Err(Stuck) => fail(&machine, config.on_failure),
+        Err(Stuck) => ending::fail(&machine, config.on_failure),
     }
 }
 
@@ -123,21 +121,27 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     take_command(machine, config, loaded)?;
     shield_containers(&machine.args, config)?;
     // Before the first module: a disk that comes between would be lost. Nobody else has anything to wait for.
-    let listen = !config.roots.is_empty() || !config.mounts.is_empty() || config.loads_for_devices();
+    let disks = !config.roots.is_empty() || !config.mounts.is_empty();
+    let listen = disks || config.ip.is_some();
     machine.events = Events::open(listen, Modules::of(config, &machine.line.given));
     machine.mark("config");
     machine.watchdog_stop = config.watchdog_stop;
     set_up(machine, config)?;
+    own::advance_clock();
     machine.mark("modules");
     if !config.roots.is_empty() {
         handover::find_and_enter(machine, config)?;
         machine.mark("root");
     }
     mount_all(Some(machine), config)?;
+    // Its file may be on any of them.
+    machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
+    // What a driver finds has its own: a bus, its devices, what is on them. No machine is as deep.
+    let _ = (0..16).all(|_| machine.events.drain());
     let mut follows = false;
-    machine.events.modules(|modules| follows = modules.is_auto() && modules.go_apart());
+    machine.events.modules(&mut |modules| follows = modules.is_auto() && modules.go_apart());
     if !follows {
         // Nobody reads them any more; the kernel would keep them for us.
         machine.events = Events::none();
@@ -148,14 +152,15 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
 /// On the real root the words about a root are somebody else's: the kernel has acted on them.
 fn apply_here(line: &BootLine<'static>, config: &mut Config<'static>) -> line::Replaced {
     config.hostname = line.hostname.or(config.hostname);
+    config.ip = line.ip.or(config.ip);
     line::Replaced::default()
 }
 
-/// Host name, sysctls, modules. A machine can do without some of that: what is missing shows by what needs it.
+/// Host name, sysctls, modules, network. A machine can do without some of that: what is missing shows by what needs it.
 #[inline(never)]
 fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     let mut plan = Plan::default();
-    build::machine(&mut plan, config);
+    machine::set_up(&mut plan, config);
     if plan.full {
         say!(Failure, "config: more than {} steps; write fewer modules or sysctls", limits::STEPS);
         return Err(Stuck);
@@ -164,7 +169,11 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for step in &plan.steps {
         let done = match step {
             Step::Module(item) => {
-                machine.events.modules(|modules| modules.take(item));
+                machine.events.modules(&mut |modules| modules.take(item));
+                Ok(())
+            }
+            Step::Ip(word) => {
+                own::configure(machine, word);
                 Ok(())
             }
             Step::Watchdog(timeout) => {
@@ -191,7 +200,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
-    for step in build::mounts(config) {
+    for step in machine::mounts(config) {
         let Step::Mount(table, need) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
         let mut place = Path::new();
@@ -203,7 +212,13 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         }
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
-        let Err(error) = run::take_alone(&Step::Mount(&found, need)) else { continue };
+        // A half of a mirror would be mounted as what it mirrors.
+        let volume = if device && table.fstype.is_none() { find::look_at(found.source) } else { None };
+        let done = match volume.filter(|volume| volume.role() != Role::FileSystem) {
+            Some(volume) => Err(Error::new(Call::Mount, volume.reason())),
+            None => run::take_alone(&Step::Mount(&found, need)),
+        };
+        let Err(error) = done else { continue };
         say_failure(&step, error);
         if !optional {
             return Err(Stuck);
@@ -330,66 +345,4 @@ pub fn shield_containers(args: &Args, config: &Config) -> Result<(), Stuck> {
 /// TERM, as whoever started us gave it.
 pub fn term(args: &Args) -> Option<&'static CStr> {
     args.environment().find(|word| word.to_bytes().starts_with(b"TERM="))
-}
-
-pub fn farewell_and_end(machine: &Machine, end: End) -> ! {
-    if let Some(status) = end.status {
-        say!(Failure, "exit status {}", status);
-    }
-    supervise::end(end, true, &machine.signals, &|| {
-        if let (Some(to), Some(status)) = (machine.line.exit, end.status) {
-            pass_on(to, status);
-        }
-        watchdog::end(end.ending, machine.watchdog_stop);
-    })
-}
-
-/// `tinyo.exit=`.
-#[inline(never)]
-fn pass_on(to: ExitTo, status: u8) {
-    const BEFORE: usize = "tinyo: exit status ".len();
-    let mut line = Line::new(Level::Failure);
-    put!(&mut line, "exit status {}", status);
-    let text = line.end();
-    let done = match to {
-        ExitTo::Console => {
-            fs::open(c"/dev/console", fs::WRITE | fs::NON_BLOCK).and_then(|console| console.write(text).map(drop))
-        }
-        ExitTo::Debug(port) => power::write_port(port, status),
-        ExitTo::Vsock(port) => net::send_to_host(port, text.get(BEFORE..).unwrap_or_default()),
-    };
-    if let Err(error) = done {
-        say!(Failure, "tinyo.exit: {}", error);
-    }
-}
-
-/// What a boot does that cannot go on.
-pub fn fail(machine: &Machine, on_failure: OnFailure) -> ! {
-    let Some(ending) = request::after_failure(on_failure) else { rescue(machine) };
-    say!(Failure, "boot failed: {}", ending.name());
-    farewell_and_end(machine, End { ending, status: None })
-}
-
-/// A shell for whoever presses Enter in time; then, without one, or without a console, a reboot.
-fn rescue(machine: &Machine) -> ! {
-    let wait = match machine.line.panic {
-        Some(0) => None,
-        Some(seconds) => Some(Millis(u64::try_from(seconds).unwrap_or(0) * 1000)),
-        None => Some(RESCUE_WAIT),
-    };
-    match wait {
-        Some(Millis(ms)) => {
-            say!(Failure, "boot failed: rescue shell, then reboot; nobody there in {} s: reboot", ms / 1000)
-        }
-        None => say!(Failure, "boot failed: rescue shell, then reboot"),
-    }
-    let config = RESCUE.take().filter(|_| wait != Some(Millis(0)));
-    if let Some(config) = config
-        && source::rescue(config).is_ok()
-    {
-        let now = poll::now();
-        machine.events.modules(|modules| _ = modules.go_apart());
-        supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));
-    }
-    farewell_and_end(machine, End { ending: Ending::Reboot, status: None })
 }

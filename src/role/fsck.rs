@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end};
+use super::boot::{Machine, Stuck};
+use super::ending::farewell_and_end;
 use crate::boot::device::{self, Absent};
 use crate::boot::{find, root};
 use crate::config::{Log, Name, Root};

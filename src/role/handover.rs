@@ -2,19 +2,20 @@
 
 use core::ffi::CStr;
 
-use super::boot::{Machine, Stuck, farewell_and_end, say_failure};
+use super::boot::{Machine, Stuck, say_failure};
+use super::ending::farewell_and_end;
 use super::{fsck, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
-use crate::boot::{find, image, root};
+use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
-use crate::plan::{Step, build};
+use crate::plan::{Step, machine};
 use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
-use crate::sys::error::Error;
+use crate::sys::error::{self, Error};
 use crate::sys::fs;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
@@ -52,11 +53,14 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     }
     for root in &config.roots {
         let init = init_of(root, config);
-        let [step, _] = build::root(root, init);
+        let [step, _] = machine::root(root, init);
         if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
             match switch::switch_root() {
                 Ok(()) => {
-                    machine.events.modules(Modules::forget);
+                    machine.events.modules(&mut Modules::forget);
+                    if init.is_some() && config.random_seed.is_some() {
+                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    }
                     return init.map_or(Ok(()), |init| become_init(machine, init));
                 }
                 Err(error) => {
@@ -66,7 +70,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             }
         }
         // For the next one to be tried.
-        for place in [root::PLACE, image::SOURCE] {
+        for place in &[root::PLACE, overlay::UPPER, overlay::LOWER, image::SOURCE] {
             let _ = mount::unmount(place, true);
         }
     }
@@ -87,11 +91,19 @@ pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, 
     }
 }
 
-/// The source, and the image in it.
-#[inline(never)]
+/// All of it, with what is laid over it.
 fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
+    mount_plain(machine, root, step)?;
+    let Some(layers) = root.overlay else { return Ok(()) };
+    settle(machine, overlay::lay(layers, &machine.events, &machine.signals), &Step::over_root(layers))
+}
+
+/// The source, and the image in it.
+fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
     if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
     let Err(error) = image::mount(root, image, &machine.events) else {
@@ -114,11 +126,16 @@ pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) 
     if root.fsck {
         fsck::check(machine, root)?;
     }
-    match root::mount_root(root, target, &machine.events, &machine.signals) {
-        Ok(Ok(())) => {
-            say!(Info, "root: {} is there", Show(root.source.to_bytes()));
-            Ok(())
-        }
+    settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
+    say!(Info, "root: {} is there", Show(root.source.to_bytes()));
+    Ok(())
+}
+
+/// Says what went wrong.
+#[inline(never)]
+fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Step) -> Result<(), Stuck> {
+    match done {
+        Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             say_failure(step, error);
             Err(Stuck)

@@ -3,6 +3,7 @@
 mod boot;
 mod choose;
 mod client;
+mod ending;
 mod exec;
 mod fsck;
 mod handover;
@@ -11,6 +12,7 @@ mod leftovers;
 mod limited;
 mod options;
 mod output;
+mod own;
 mod report;
 mod run;
 mod source;

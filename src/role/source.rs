@@ -11,8 +11,8 @@ use crate::source::{self as file_source, Refused, Text};
 use crate::sys::memory::Static;
 use crate::text::show::{Show, Word};
 
-/// What `build.rs` was given as `TINYO_CONFIG`, checked there with this same parser.
-mod baked {
+/// What `build.rs` was given as `TINYO_CONFIG`, checked there with this same parser; and when it was.
+pub mod baked {
     include!(concat!(env!("OUT_DIR"), "/baked.rs"));
 }
 

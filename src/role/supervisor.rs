@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use super::boot::{self, CONFIG, Machine, farewell_and_end, must_have};
+use super::boot::{self, CONFIG, Machine, must_have};
+use super::ending::farewell_and_end;
 use super::exit;
 use super::source::{self, Loaded};
 use crate::boot::device::Events;
@@ -91,10 +92,11 @@ pub fn namespace(args: Args) -> ! {
         say!(Failure, "{}: [root] and modules are for the machine, and this is a container", loaded.name());
         process::exit(exit::USAGE);
     }
-    if config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
+    let others = config.ip.is_some() || config.random_seed.is_some();
+    if others || config.hostname.is_some() || !config.sysctl.is_empty() || config.watchdog != Millis(0) {
         say!(
             Warning,
-            "{}: hostname, sysctl and watchdog are for the machine; whoever made this container sets them",
+            "{}: hostname, ip, random-seed, sysctl and watchdog are for the machine; whoever made this container sets them",
             loaded.name()
         );
     }
@@ -112,5 +114,5 @@ pub fn namespace(args: Args) -> ! {
         events: &Events::none(),
         source: source_of(loaded),
     });
-    supervise::end(end, false, &signals, &|| {})
+    supervise::end(end, false, &signals, None, &|| {})
 }

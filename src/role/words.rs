@@ -13,7 +13,7 @@ use crate::config::{Config, Kind, Service};
 use crate::limits;
 use crate::plan::build::{self, Command, Parent};
 use crate::plan::limit::limits;
-use crate::plan::{Plan, Step, Users, wall};
+use crate::plan::{Plan, Step, Users, machine, wall};
 use crate::sys::args::Args;
 use crate::text::packed::{Packed, packed};
 use crate::text::put::{Piece, Word};
@@ -64,7 +64,7 @@ fn read(path: Option<&'static CStr>) -> Result<&'static Config<'static>, u8> {
 /// Every plan that the config asks for has room; one that has not is said.
 fn plans_fit(config: &Config) -> bool {
     let mut plan = Plan::default();
-    build::machine(&mut plan, config);
+    machine::set_up(&mut plan, config);
     if plan.full {
         say!(Failure, "boot: more than {} steps; write fewer modules or sysctls", limits::STEPS);
         return false;
@@ -128,19 +128,26 @@ fn plan_run(args: &Args, first: usize) -> u8 {
 
 fn write_plans(config: &Config, out: &mut Output) {
     section(out, "boot");
-    write_steps(&build::EARLY, out);
+    write_steps(&machine::EARLY, out);
     let mut plan = Plan::default();
-    build::machine(&mut plan, config);
+    machine::set_up(&mut plan, config);
     write_steps(&plan.steps, out);
     for root in &config.roots {
         section(out, "root");
-        write_steps(&build::root(root, init_of(root, config)), out);
+        let [mount, last] = machine::root(root, init_of(root, config));
+        write_steps(&[mount], out);
+        write_steps(root.overlay.map(Step::over_root).as_slice(), out);
+        write_steps(&[last], out);
     }
     if !config.mounts.is_empty() {
         section(out, "mounts");
-        for step in build::mounts(config) {
+        for step in machine::mounts(config) {
             write_steps(&[step], out);
         }
+    }
+    if let Some(path) = config.random_seed {
+        section(out, "seed");
+        write_steps(&[Step::Seed(path)], out);
     }
     for service in &config.services {
         put!(out, "service {}", service.name);

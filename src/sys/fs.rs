@@ -34,6 +34,7 @@ pub const NO_FOLLOW: i32 = libc::O_NOFOLLOW;
 pub const NON_BLOCK: i32 = libc::O_NONBLOCK;
 pub const CREATE: i32 = libc::O_CREAT;
 pub const EXCLUSIVE: i32 = libc::O_EXCL;
+pub const TRUNCATE: i32 = libc::O_TRUNC;
 pub const APPEND: i32 = libc::O_APPEND;
 
 /// openat(2), never with a controlling terminal as a side effect.
@@ -287,6 +288,11 @@ impl FileSystem {
         matches!(self.magic, 0x9fa0 | 0x6265_6572)
     }
 
+    /// What is written to it may be gone at the next boot: it is in memory, or in a layer of an overlay that may be.
+    pub fn may_forget(&self) -> bool {
+        self.is_memory() || self.magic == 0x794c_7630
+    }
+
     pub fn is_cgroup2(&self) -> bool {
         self.magic == 0x6367_7270
     }
@@ -382,6 +388,18 @@ pub fn memory_file() -> Result<Fd> {
 pub fn rewind(file: &Fd) -> Result<()> {
     // SAFETY: plain numbers.
     done(Call::Read, unsafe { libc::syscall(libc::SYS_lseek, file.raw(), 0usize, libc::SEEK_SET) })
+}
+
+/// ftruncate(2).
+pub fn cut(file: &Fd, length: usize) -> Result<()> {
+    // SAFETY: plain numbers.
+    done(Call::Write, unsafe { libc::syscall(libc::SYS_ftruncate, file.raw(), length) })
+}
+
+/// fsync(2): what was written to it is on its disk.
+pub fn sync(file: &Fd) -> Result<()> {
+    // SAFETY: an open descriptor.
+    done(Call::Write, unsafe { libc::syscall(libc::SYS_fsync, file.raw()) })
 }
 
 /// flock(2), without waiting: whether the lock is ours now. It lasts as long as the descriptor.

@@ -68,7 +68,7 @@ pub fn parse(word: &[u8]) -> Option<Address> {
 }
 
 /// Four numbers, dots between.
-fn v4(text: &[u8]) -> Option<[u8; 4]> {
+pub fn v4(text: &[u8]) -> Option<[u8; 4]> {
     let mut bytes = [0; 4];
     let mut rest = Some(text);
     for byte in &mut bytes {

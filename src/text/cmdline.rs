@@ -114,7 +114,7 @@ fn unquote(word: &mut [u8], quoted: bool, equals: Option<usize>) -> Word<'_> {
 }
 
 /// The kernel's isspace(): as in C, and the no-break space of Latin-1.
-pub fn is_space(byte: u8) -> bool {
+fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r' | 0xa0)
 }
 

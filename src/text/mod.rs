@@ -16,6 +16,7 @@ pub mod bytes;
 pub mod capability;
 pub mod cmdline;
 pub mod duration;
+pub mod ip;
 pub mod lines;
 pub mod message;
 pub mod names;

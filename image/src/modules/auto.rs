@@ -18,57 +18,58 @@ pub enum Auto {
     All,
 }
 
-/// Directories of drivers on the way to a disk; on boards that is clocks, pins, regulators and buses too. Below kernel/drivers.
+/// What leads to a disk, and to a keyboard for the rescue; on boards that is clocks, pins, regulators and buses too. What a file
+/// begins with below kernel/drivers.
 const STORAGE: &[&str] = &[
-    "ata",
-    "block",
-    "bus",
-    "cdrom",
-    "clk",
-    "dma",
-    "extcon",
-    "firewire",
-    "gpio",
-    "hid",
-    "hv",
-    "hwspinlock",
-    "i2c/busses",
-    "i2c/muxes",
-    "input/serio",
-    "memstick",
-    "message/fusion",
-    "mfd",
-    "mmc",
-    "mux",
-    "nvdimm",
-    "nvme",
-    "nvmem",
-    "pci",
-    "phy",
-    "pinctrl",
-    "pwm",
-    "regulator",
-    "reset",
-    "scsi",
-    "soc",
-    "spi",
-    "ufs",
-    "usb/chipidea",
-    "usb/common",
-    "usb/core",
-    "usb/dwc2",
-    "usb/dwc3",
-    "usb/host",
-    "usb/musb",
-    "usb/phy",
-    "usb/storage",
-    "usb/typec",
-    "virtio",
-    "xen",
+    "ata/",
+    "block/",
+    "bus/",
+    "cdrom/",
+    "clk/",
+    "dma/",
+    "extcon/",
+    "firewire/",
+    "gpio/",
+    "hid/hid-generic.",
+    "hid/hid-hyperv.",
+    "hid/usbhid/",
+    "hv/",
+    "hwspinlock/",
+    "i2c/busses/",
+    "i2c/muxes/",
+    "input/keyboard/atkbd.",
+    "input/serio/",
+    "memstick/",
+    "message/fusion/",
+    "mfd/",
+    "mmc/",
+    "mux/",
+    "nvdimm/",
+    "nvme/",
+    "nvmem/",
+    "pci/",
+    "phy/",
+    "pinctrl/",
+    "pwm/",
+    "regulator/",
+    "reset/",
+    "scsi/",
+    "soc/",
+    "spi/",
+    "ufs/",
+    "usb/chipidea/",
+    "usb/common/",
+    "usb/core/",
+    "usb/dwc2/",
+    "usb/dwc3/",
+    "usb/host/",
+    "usb/musb/",
+    "usb/phy/",
+    "usb/storage/",
+    "usb/typec/",
+    "virtio/",
+    "xen/",
 ];
-
-/// Where the root may be any of these, and nothing says which: what a kernel commonly has as modules of what roots are on.
-pub const FILE_SYSTEMS: &[&str] = &["btrfs", "erofs", "ext4", "f2fs", "squashfs", "vfat", "xfs"];
 
 impl Auto {
     /// The names of the modules, without what they need.
@@ -81,9 +82,7 @@ impl Auto {
             }
             Auto::Storage => Ok(hardware(folder, &|file| {
                 let drivers = file.strip_prefix("kernel/drivers/").unwrap_or_default();
-                STORAGE
-                    .iter()
-                    .any(|directory| drivers.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
+                STORAGE.iter().any(|start| drivers.starts_with(start))
             })),
             Auto::All => Ok(hardware(folder, &|_| true)),
         }

@@ -28,9 +28,9 @@ pub struct File {
 }
 
 impl File {
-    pub fn read(path: &Path) -> Result<File> {
+    /// What `packed` is, as the ending of its name says.
+    pub fn parse(path: &Path, packed: Vec<u8>) -> Result<File> {
         let shown = path.display();
-        let packed = std::fs::read(path).with_context(|| format!("{shown}: read the module"))?;
         let bytes = compress::unpack(&path.to_string_lossy(), packed)?;
         let Some(machine) = Machine::of(&bytes) else { bail!("{shown}: no module; it is not even an ELF file") };
         let firmware = elf::module_info(&bytes, "firmware").map_err(|why| anyhow::anyhow!("{shown}: {why}"))?;

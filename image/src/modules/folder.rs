@@ -4,12 +4,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use glob::Pattern;
 use tinyo::probe::modules;
+
+use super::wanted::Wanted;
+use crate::{cpio::Archive, view::View};
 
 /// A module's line of modules.dep.
 #[derive(Debug, Clone)]
@@ -41,15 +45,41 @@ pub fn name_of(file: &str) -> String {
 
 impl Folder {
     pub fn open(path: &Path) -> Result<Folder> {
-        // modules.dep names files in it, and lib/modules is often reached by a link.
+        // The version is its real name: lib/modules is often reached by a link.
         let real = fs::canonicalize(path).with_context(|| format!("{}: open the folder of modules", path.display()))?;
         let version = real.file_name().and_then(|name| name.to_str());
-        let version = version.with_context(|| format!("{}: ends in no kernel version", path.display()))?.to_owned();
-        let index = path.join("modules.dep");
-        let text = fs::read_to_string(&index)
-            .with_context(|| format!("{}: read it (depmod {version} writes it)", index.display()))?;
-        let built_in_text = optional(path, "modules.builtin")?;
-        let mut folder = Folder { path: path.to_owned(), version, ..Folder::default() };
+        let version = version.with_context(|| format!("{}: ends in no kernel version", path.display()))?;
+        let folder = Folder::parse(path.to_owned(), version, &|name| optional(path, name))?;
+        folder.with_context(|| {
+            format!(
+                "{}: no modules.dep there; depmod {version} writes it (of DIR/lib/modules/{version}: depmod -b DIR {version})",
+                path.display()
+            )
+        })
+    }
+
+    /// Those that an image has already: of each kernel in its lib/modules.
+    pub fn inside(archive: &Archive) -> Result<Vec<Folder>> {
+        let view = View::new(archive);
+        let versions = view.list(b"/lib/modules").into_iter().filter_map(|name| String::from_utf8(name).ok());
+        let folders = versions.map(|version| {
+            let path = Path::new("/lib/modules").join(&version);
+            let read = |name: &str| view.read(path.join(name).as_os_str().as_bytes());
+            let text = |name: &str| Ok(read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+            Folder::parse(path.clone(), &version, &text)
+        });
+        folders.filter_map(Result::transpose).collect()
+    }
+
+    /// None: it has no modules.dep. `read` gives its texts; the others may be missing, as in a folder made by hand.
+    pub fn parse(
+        path: PathBuf,
+        version: &str,
+        read: &dyn Fn(&str) -> Result<Option<String>>,
+    ) -> Result<Option<Folder>> {
+        let Some(text) = read("modules.dep")? else { return Ok(None) };
+        let built_in_text = read("modules.builtin")?;
+        let mut folder = Folder { path, version: version.to_owned(), ..Folder::default() };
         for line in text.lines() {
             if let Some(module) = modules::parse(line.as_bytes()) {
                 let mut files: Vec<_> = module.files().map(|file| String::from_utf8_lossy(file).into_owned()).collect();
@@ -58,19 +88,19 @@ impl Folder {
                 folder.modules.entry(name_of(&file)).or_insert(Module { file, needs: files });
             }
         }
-        for line in optional(path, "modules.alias")?.unwrap_or_default().lines() {
+        for line in read("modules.alias")?.unwrap_or_default().lines() {
             if let ["alias", pattern, module] = line.split_whitespace().collect::<Vec<_>>()[..] {
                 folder.aliases.push((pattern.to_owned(), module.to_owned()));
             }
         }
-        for line in optional(path, "modules.softdep")?.unwrap_or_default().lines() {
+        for line in read("modules.softdep")?.unwrap_or_default().lines() {
             if let Some(["softdep", module, ..]) = line.split_whitespace().collect::<Vec<_>>().get(..2) {
                 folder.soft.entry(module.replace('-', "_")).or_default().push(line.to_owned());
             }
         }
         folder.built_in = built_in_text.iter().flat_map(|text| text.lines()).map(name_of).collect();
         folder.built_in_text = built_in_text;
-        Ok(folder)
+        Ok(Some(folder))
     }
 
     /// The modules that `name` stands for: its own, or those that have it as an alias.
@@ -110,7 +140,7 @@ impl Folder {
     }
 
     /// Adds `name`, all that it needs and all that these ask for to `wanted`, each with the reason.
-    pub fn close(&self, name: &str, why: &str, wanted: &mut BTreeMap<String, String>) {
+    pub fn close(&self, name: &str, why: &str, wanted: &mut Wanted) {
         let mut rest = vec![(name.to_owned(), why.to_owned())];
         while let Some((name, why)) = rest.pop() {
             let Some(module) = self.modules.get(&name).filter(|_| !wanted.contains_key(&name)) else { continue };
@@ -124,7 +154,7 @@ impl Folder {
     }
 }
 
-/// None: it is not there, as in a folder made by hand.
+/// None: it is not there.
 fn optional(folder: &Path, name: &str) -> Result<Option<String>> {
     let path = folder.join(name);
     match fs::read_to_string(&path) {
@@ -164,7 +194,7 @@ mod tests {
     }
 
     fn closed(folder: &Folder, name: &str) -> Vec<(String, String)> {
-        let mut wanted = BTreeMap::new();
+        let mut wanted = Wanted::new();
         folder.close(name, "config", &mut wanted);
         wanted.into_iter().collect()
     }

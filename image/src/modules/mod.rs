@@ -3,36 +3,41 @@
 mod auto;
 mod file;
 mod folder;
+mod wanted;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 
-pub use auto::{Auto, FILE_SYSTEMS};
+pub use auto::Auto;
 pub use folder::Folder;
+pub use wanted::{Wanted, wanted};
 
-use crate::{compress, cpio::Archive, elf::Machine, findings::Findings};
+use crate::{compress, cpio::Archive, elf::Machine, findings::Findings, view::View};
 use file::File;
+use tinyo::config::Config;
+use wanted::{NAMED, names};
 
 /// Firmware that is not there is named up to this many files.
-const NAMED: usize = 5;
+const SHOWN: usize = 5;
 
 /// What is to be made of modules, beside which.
 #[derive(Debug, Clone, Default)]
 pub struct Way {
     pub strip: bool,
-    /// lib/firmware.
+    /// lib/firmware. None: nobody asks for it.
     pub firmware: Option<PathBuf>,
 }
 
 /// The modules `names` with what they need, and the indices, without a question: for images put together by a program.
 pub fn add(archive: &mut Archive, folder: &Path, names: &[&str]) -> Result<()> {
     let folder = Folder::open(folder)?;
-    let mut wanted = BTreeMap::new();
+    let mut wanted = Wanted::new();
     // What came before stays in the indices.
     let there = archive.below(format!("lib/modules/{}", folder.version).as_bytes());
     for name in there.map(|path| folder::name_of(&String::from_utf8_lossy(path))) {
@@ -42,7 +47,7 @@ pub fn add(archive: &mut Archive, folder: &Path, names: &[&str]) -> Result<()> {
         if !folder.has(name) {
             bail!("{name}: not in {}", folder.path.join("modules.dep").display());
         }
-        folder.close(&name.replace('-', "_"), "modules", &mut wanted);
+        folder.close(&name.replace('-', "_"), NAMED, &mut wanted);
     }
     put(archive, &folder, &wanted, &Way::default(), None, &mut Findings::default())
 }
@@ -52,41 +57,42 @@ pub fn add(archive: &mut Archive, folder: &Path, names: &[&str]) -> Result<()> {
 pub fn put(
     archive: &mut Archive,
     folder: &Folder,
-    wanted: &BTreeMap<String, String>,
+    wanted: &Wanted,
     way: &Way,
     machine: Option<Machine>,
     findings: &mut Findings,
 ) -> Result<()> {
     let at = format!("/lib/modules/{}", folder.version);
-    let mut firmware: BTreeMap<String, String> = BTreeMap::new();
+    let mut firmware = Vec::new();
     let mut signed = 0;
     for (name, why) in wanted {
         let Some(module) = folder.modules.get(name) else { continue };
         let path = folder.path.join(&module.file);
-        let mut file = File::read(&path)?;
-        if let Some(machine) = machine.filter(|machine| *machine != file.machine) {
-            findings.error(format!("{}: for {}; tinyo is for {machine}", path.display(), file.machine));
-        }
+        let mut file =
+            File::parse(&path, fs::read(&path).with_context(|| format!("{}: read the module", path.display()))?)?;
+        fits(&path, &file, machine, findings);
         if way.strip {
             file.strip().with_context(|| path.display().to_string())?;
         }
         signed += usize::from(file.signed);
-        firmware.extend(file.firmware.into_iter().map(|wanted| (wanted, name.clone())));
+        firmware.push((name.as_str(), why == NAMED, file.firmware));
         archive.because(why).file(format!("{at}/{}", compress::plain_name(&module.file)), 0o644, file.bytes);
     }
     indices(archive, folder, wanted, &at);
-    add_firmware(archive, &firmware, way.firmware.as_deref(), findings)?;
+    if let Some(folder) = &way.firmware {
+        add_firmware(archive, &firmware, folder, findings)?;
+    }
     if signed > 0 {
         findings.note(format!(
-            "{signed} modules are signed: to check that costs a boot some 9 million instructions each, 85 % of the time that \
-             loading them takes; --strip-signatures cuts the signatures off"
+            "{signed} modules are signed: the check of each that is loaded costs a boot some 9 million instructions, 85 % of the \
+             time that loading it takes; --strip-signatures cuts the signatures off"
         ));
     }
     Ok(())
 }
 
 /// What tinyo reads of the folder, without the lines about what is not there.
-fn indices(archive: &mut Archive, folder: &Folder, wanted: &BTreeMap<String, String>, at: &str) {
+fn indices(archive: &mut Archive, folder: &Folder, wanted: &Wanted, at: &str) {
     let (mut dep, mut alias, mut soft) = (String::new(), String::new(), String::new());
     for name in wanted.keys() {
         if let Some(module) = folder.modules.get(name) {
@@ -112,35 +118,88 @@ fn indices(archive: &mut Archive, folder: &Folder, wanted: &BTreeMap<String, Str
     }
 }
 
-/// What is missing is a warning: a driver names the firmware of every device that it knows, and most of these no machine has.
+fn fits(path: &Path, file: &File, machine: Option<Machine>, findings: &mut Findings) {
+    if let Some(machine) = machine.filter(|machine| *machine != file.machine) {
+        findings.error(format!("{}: for {}; tinyo is for {machine}", path.display(), file.machine));
+    }
+}
+
+/// Looks whether the modules that the config needs are among those that the image has already.
+pub fn present(archive: &Archive, config: &Config, machine: Machine, findings: &mut Findings) -> Result<()> {
+    let folders = Folder::inside(archive)?;
+    let names = names(config);
+    if folders.is_empty() && !names.is_empty() {
+        let names = names.join(" ");
+        findings.error(format!(
+            "modules: {names} and no --modules, nor any in the image; write --modules lib/modules/VERSION"
+        ));
+    }
+    let view = View::new(archive);
+    for folder in folders {
+        for name in wanted(&folder, config, archive, None, findings)?.keys() {
+            let Some(path) = folder.modules.get(name).map(|module| folder.path.join(&module.file)) else { continue };
+            match view.read(path.as_os_str().as_bytes()) {
+                Some(bytes) => fits(&path, &File::parse(&path, bytes)?, Some(machine), findings),
+                None => findings.error(format!(
+                    "modules: {name}: {} is not in the image, and its modules.dep names it; add it, or run depmod anew",
+                    path.display()
+                )),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts in what `wanted` modules ask for: each module's name, whether the config names it, and the files. A driver names the
+/// firmware of every device that it knows, most of which no machine has; so it is an error only when one that the config
+/// names finds nothing at all.
 fn add_firmware(
     archive: &mut Archive,
-    wanted: &BTreeMap<String, String>,
-    folder: Option<&Path>,
+    wanted: &[(&str, bool, Vec<String>)],
+    folder: &Path,
     findings: &mut Findings,
 ) -> Result<()> {
     let mut missing = BTreeSet::new();
-    for (name, module) in wanted {
-        let found = folder.map(|folder| firmware_files(folder, name)).unwrap_or_default();
-        if found.is_empty() {
-            missing.insert(format!("{name} ({module})"));
+    for (module, named, files) in wanted {
+        let mut lacks = BTreeSet::new();
+        for name in files {
+            let found = firmware_files(folder, name);
+            let there = archive.get(format!("lib/firmware/{name}")).is_some();
+            if found.is_empty() && !there {
+                lacks.insert(name.clone());
+            }
+            for (inside, path) in found.into_iter().filter(|_| !there) {
+                let bytes = fs::read(&path).with_context(|| format!("{}: read the firmware", path.display()))?;
+                let bytes = compress::unpack(&path.to_string_lossy(), bytes)?;
+                archive.because(&format!("firmware of {module}")).file(format!("/lib/firmware/{inside}"), 0o644, bytes);
+            }
         }
-        for (inside, path) in found {
-            let bytes = fs::read(&path).with_context(|| format!("{}: read the firmware", path.display()))?;
-            let bytes = compress::unpack(&path.to_string_lossy(), bytes)?;
-            archive.because(&format!("firmware of {module}")).file(format!("/lib/firmware/{inside}"), 0o644, bytes);
+        if *named && !lacks.is_empty() && files.iter().all(|name| lacks.contains(name)) {
+            findings.error(format!(
+                "modules: {module}: none of its firmware is in {}: {}; install it, write --firmware DIR where it is elsewhere, or \
+                 --firmware none where the device does without",
+                folder.display(),
+                some(&lacks)
+            ));
+        } else {
+            missing.extend(lacks.iter().map(|name| format!("{name} ({module})")));
         }
     }
     if !missing.is_empty() {
-        let some: Vec<_> = missing.iter().take(NAMED).map(String::as_str).collect();
-        let more = if missing.len() > NAMED { format!(" and {} more", missing.len() - NAMED) } else { String::new() };
-        let place = folder.map_or("anywhere".into(), |folder| format!("in {}", folder.display()));
         findings.warn(format!(
-            "firmware that modules can ask for is not {place}: {}{more}; where the machine has such a device, --firmware DIR",
-            some.join(", ")
+            "firmware that modules can ask for is not in {}: {}; where the machine has such a device, --firmware DIR",
+            folder.display(),
+            some(&missing)
         ));
     }
     Ok(())
+}
+
+/// The first names of many.
+fn some(names: &BTreeSet<String>) -> String {
+    let first: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    first.join(", ") + &more
 }
 
 /// The files that `name`, which may be a pattern, stands for: their names in the image, and where they lie, packed or not.

@@ -51,9 +51,9 @@ fn text(archive: &Archive, path: &str) -> String {
 }
 
 fn put_all(folder: &Path, names: &[&str], way: &Way) -> (Archive, Findings) {
-    let (mut archive, mut findings, mut wanted) = (Archive::new(), Findings::default(), BTreeMap::new());
+    let (mut archive, mut findings, mut wanted) = (Archive::new(), Findings::default(), Wanted::new());
     let folder = Folder::open(folder).unwrap();
-    names.iter().for_each(|name| folder.close(name, "modules", &mut wanted));
+    names.iter().for_each(|name| folder.close(name, NAMED, &mut wanted));
     put(&mut archive, &folder, &wanted, way, None, &mut findings).unwrap();
     (archive, findings)
 }
@@ -122,7 +122,7 @@ fn signatures_are_kept_and_said_or_cut_off() {
     wrong[at] = 0xff;
     fs::write(modules.join("a.ko"), wrong).unwrap();
     let folder = Folder::open(&modules).unwrap();
-    let wanted = BTreeMap::from([("a".to_owned(), String::new())]);
+    let wanted = Wanted::from([("a".to_owned(), String::new())]);
     let way = Way { strip: true, ..Way::default() };
     let error = put(&mut Archive::new(), &folder, &wanted, &way, None, &mut Findings::default()).unwrap_err();
     let error = format!("{error:#}");
@@ -141,6 +141,17 @@ fn firmware_comes_along_packed_or_by_pattern_and_what_is_missing_is_named() {
     assert_eq!(text(&archive, "lib/firmware/a.bin"), "for a");
     assert!(archive.get("lib/firmware/c.bin").is_none());
     assert!(findings.warnings[0].contains("b.bin (b);") && !findings.warnings[0].contains("a.bin"), "{findings:?}");
+    // One that the config names, and that finds nothing; unless it is in the image, or nobody asks.
+    let (_, findings) = put_all(&modules, &["b"], &way);
+    assert!(findings.errors[0].starts_with("modules: b: none of its firmware is in /"), "{findings:?}");
+    let (_, findings) = put_all(&modules, &["b"], &Way::default());
+    assert!(findings.errors.is_empty() && findings.warnings.is_empty());
+    let mut archive = Archive::new();
+    archive.file("lib/firmware/b.bin", 0o644, "mine");
+    let mut findings = Findings::default();
+    let folder = Folder::open(&modules).unwrap();
+    put(&mut archive, &folder, &Wanted::from([("b".into(), NAMED.into())]), &way, None, &mut findings).unwrap();
+    assert!(findings.errors.is_empty() && text(&archive, "lib/firmware/b.bin") == "mine");
     let found = |name: &str| firmware_files(&firmware, name).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(found("?.bin"), ["a.bin", "c.bin"]);
     assert_eq!(found("../fw/c.bin"), [] as [&str; 0]);
@@ -150,7 +161,7 @@ fn firmware_comes_along_packed_or_by_pattern_and_what_is_missing_is_named() {
 fn a_module_for_another_processor_is_an_error_that_names_both() {
     let (_host, modules) = kernel(&["a.ko"], &[("modules.dep", "a.ko:\n")]);
     let folder = Folder::open(&modules).unwrap();
-    let wanted = BTreeMap::from([("a".to_owned(), String::new())]);
+    let wanted = Wanted::from([("a".to_owned(), String::new())]);
     let mut findings = Findings::default();
     let other = Machine::of(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0\xf3\0");
     put(&mut Archive::new(), &folder, &wanted, &Way::default(), other, &mut findings).unwrap();
@@ -165,7 +176,9 @@ fn what_is_no_module_is_refused_by_name() {
     let (_host, modules) = kernel(&[], &[]);
     fs::create_dir_all(&modules).unwrap();
     let error = |modules: &Path| format!("{:#}", add(&mut Archive::new(), modules, &["a"]).unwrap_err());
-    assert!(error(&modules).contains("modules.dep: read it (depmod 6.1.0 writes it)"));
+    assert!(
+        error(&modules).contains("/6.1.0: no modules.dep there; depmod 6.1.0 writes it (of DIR/lib/modules/6.1.0: ")
+    );
     fs::write(modules.join("modules.dep"), "a.ko:\n").unwrap();
     assert!(error(&modules).contains("a.ko: read the module: No such file"));
     fs::write(modules.join("a.ko"), "text").unwrap();

@@ -5,11 +5,14 @@
 //! - `probe victim NAME`: notes when its main began, and ends on SIGTERM; with `probe.mode=stubborn`, v3 ignores it.
 //! - `probe call NUMBER...`: makes system calls inside a container (`call.rs`).
 //! - `/floor-mounts`, `/floor-all` as init: the least that an init can do before its first service.
+//! - `/floor-boot` as init: the least that an initramfs can do to reach the real root; `/sbin/init` there: notes its main
+//!   in the kernel's log, says how long it took to come there, and leaves QEMU.
 //!
 //! What it finds it prints to the console, as lines `@ NAME NUMBER`.
 #![no_std]
 #![no_main]
 
+mod boot;
 mod call;
 mod floor;
 mod measure;
@@ -41,6 +44,8 @@ extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
     match (word(0).to_bytes(), word(1).to_bytes()) {
         (b"/floor-mounts", _) => floor::start(&floor::MOUNTS, None),
         (b"/floor-all", _) => floor::start(&floor::ALL, Some(c"/sys/fs/cgroup/probe")),
+        (b"/floor-boot", _) => boot::floor(),
+        (b"/sbin/init", _) => boot::init(),
         (_, b"call") => call::make(count, words),
         (_, b"victim") => victim(word(2), born),
         _ => first(),
@@ -59,7 +64,7 @@ fn mode() -> Mode {
 }
 
 fn first() -> ! {
-    sys::log(c"/dev/kmsg", b"<6>probe: first\n");
+    sys::log(c"/dev/kmsg", measure::REACHED);
     if !sys::make_new(c"/first") {
         sys::sleep_for_ever(); // started again: what there was to measure is being measured or was
     }

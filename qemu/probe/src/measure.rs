@@ -6,11 +6,14 @@ use crate::{
     text::{self, print},
 };
 
+/// The record that stands for a main which was reached.
+pub const REACHED: &[u8] = b"<6>probe: first\n";
+
 /// "Run /init" to this process's main, in microseconds: two records of the kernel's log, so one clock.
 pub fn start() {
     let Some(log) = sys::Log::open() else { return };
     let (mut begun, mut reached) = (0, 0);
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; 8192];
     while let Some(record) = log.next(&mut buffer) {
         // PRIORITY,SEQUENCE,MICROSECONDS,...;TEXT
         let time = record.split(|byte| *byte == b',').nth(2).map_or(0, text::number);

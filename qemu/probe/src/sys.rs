@@ -111,12 +111,12 @@ fn write_some(file: c_int, bytes: &[u8]) {
     unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// To a device. The kernel's log shows a record to its readers only once it ends with a newline.
-pub fn log(path: &CStr, line: &[u8]) {
-    if let Some(file) = open_with(path, libc::O_WRONLY) {
-        write_some(file, line);
-        close(file);
-    }
+/// To a device, if it is there. The kernel's log shows a record to its readers only once it ends with a newline.
+pub fn log(path: &CStr, line: &[u8]) -> bool {
+    let Some(file) = open_with(path, libc::O_WRONLY) else { return false };
+    write_some(file, line);
+    close(file);
+    true
 }
 
 /// Over what is there.
@@ -132,14 +132,91 @@ pub fn make_new(path: &CStr) -> bool {
     open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL).map(close).is_some()
 }
 
+pub fn is_there(path: &CStr) -> bool {
+    // SAFETY: `path` is a C string.
+    unsafe { libc::access(path.as_ptr(), libc::F_OK) == 0 }
+}
+
+pub fn change_directory(path: &CStr) {
+    // SAFETY: `path` is a C string.
+    unsafe { libc::chdir(path.as_ptr()) };
+}
+
+pub fn change_root(path: &CStr) {
+    // SAFETY: `path` is a C string.
+    unsafe { libc::chroot(path.as_ptr()) };
+}
+
+/// Takes `file`.
+pub fn load_module(file: c_int) {
+    let none = c"".as_ptr();
+    // SAFETY: takes a number, a C string and flags.
+    unsafe { libc::syscall(libc::SYS_finit_module, file, none, 0) };
+    close(file);
+}
+
+/// The kernel's uevents, from now on (netlink(7), NETLINK_KOBJECT_UEVENT).
+pub fn device_events() -> Option<c_int> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    let mut address = MaybeUninit::<libc::sockaddr_nl>::zeroed();
+    // SAFETY: all zeroes are such an address; bind(2) reads as many bytes as it has.
+    unsafe {
+        let socket = libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_KOBJECT_UEVENT);
+        let address = address.assume_init_mut();
+        address.nl_family = libc::AF_NETLINK as u16;
+        address.nl_groups = 1;
+        let size = size_of_val(address) as libc::socklen_t;
+        (libc::bind(socket, ptr::from_mut(address).cast(), size) == 0).then_some(socket)
+    }
+}
+
+/// Waits for one message.
+pub fn discard(socket: c_int) {
+    read_some(socket, &mut [0; 4096]);
+}
+
+/// This process goes on as the program at `path`, without words or variables; returns only if it cannot.
+pub fn become_program(path: &CStr) {
+    let words = [path.as_ptr(), ptr::null()];
+    let none = [ptr::null::<c_char>()];
+    // SAFETY: C strings, each list ended by a null pointer.
+    unsafe { libc::execve(path.as_ptr(), words.as_ptr(), none.as_ptr()) };
+}
+
+/// Ticks since the power on. In virtual time one is a nanosecond, and firmware and decompression are in it.
+pub fn processor_clock() -> u64 {
+    // SAFETY: every x86_64 has it, and reads it from outside the kernel.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// By QEMU's isa-debug-exit, where the machine has one: no need to wait for a power off.
+pub fn leave_qemu() {
+    const PORT: u16 = 0xf4;
+    // SAFETY: takes numbers; the port is that of a device which does nothing else.
+    unsafe {
+        if libc::ioperm(PORT.into(), 1, 1) == 0 {
+            asm!("out dx, al", in("dx") PORT, in("al") 0x10u8, options(nomem, nostack));
+        }
+    }
+}
+
 pub fn make_directory(path: &CStr) {
     // SAFETY: `path` is a C string.
     unsafe { libc::mkdir(path.as_ptr(), 0o755) };
 }
 
 pub fn mount(fstype: &CStr, target: &CStr, options: &CStr) {
+    mount_from(fstype, fstype, target, 0, options);
+}
+
+pub const READ_ONLY: u64 = libc::MS_RDONLY;
+pub const MOVE: u64 = libc::MS_MOVE;
+
+/// Whether it is mounted.
+pub fn mount_from(source: &CStr, fstype: &CStr, target: &CStr, flags: u64, options: &CStr) -> bool {
+    let data = options.as_ptr().cast();
     // SAFETY: C strings all.
-    unsafe { libc::mount(fstype.as_ptr(), target.as_ptr(), fstype.as_ptr(), 0, options.as_ptr().cast()) };
+    unsafe { libc::mount(source.as_ptr(), target.as_ptr(), fstype.as_ptr(), flags, data) == 0 }
 }
 
 /// For an init that mounts nothing.

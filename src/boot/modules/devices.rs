@@ -1,23 +1,19 @@
 //! Modules by the devices that are there, and that come: `modules = ["auto"]`.
 
+use core::ffi::CStr;
+
 use super::Modules;
-use super::folder::path;
-use crate::log::Level;
-use crate::probe::alias;
-use crate::probe::modules::key;
+use crate::probe::alias::{self, Asked};
 use crate::say;
-use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
 use crate::sys::process::{self, Forked};
-use crate::text::bytes::Path;
-use heapless::Vec;
+use crate::text::bytes::{self, Path};
 
-/// What was looked for already, by hashes: devices of one kind say the same, and each says it twice, in /sys and by an event.
-/// A machine has some hundred kinds; past this many all are forgotten, and looked for once more.
-pub type Seen = Vec<u64, 512>;
+/// A device's own file.
+const ONE: &[u8] = b"/uevent";
 
-/// Devices that are on no bus and yet have modules.
-const CLASSES: [&core::ffi::CStr; 2] = [c"/sys/class/dmi", c"/sys/class/input"];
+/// What the kernel says of a device (UEVENT_BUFFER_SIZE), and of its place.
+pub const EVENT: usize = 2048 + 512;
 
 impl Modules {
     /// Whether devices are listened to.
@@ -27,117 +23,64 @@ impl Modules {
 
     /// From here on PID 1 has services, and modules are loaded beside it. False: there are none for this root.
     pub fn go_apart(&mut self) -> bool {
-        self.forget();
-        let there = self.is_open();
-        self.forget();
         self.apart = true;
-        there
+        self.is_open()
     }
 
-    /// Takes an event of the kernel's.
-    pub fn hear(&mut self, event: &[u8]) {
-        if event.starts_with(b"add@")
-            && let Some(modalias) = alias::modalias(event, 0)
-        {
-            self.ask(modalias);
-        }
-    }
-
-    /// Loads what was asked for; and what is there, where events were `lost`.
-    pub fn act(&mut self, lost: bool) {
-        if self.asked.is_empty() && !lost {
-            return;
-        }
+    /// Loads what the devices of events `asked` for; or what is there, where events were `lost`.
+    pub fn follow(&mut self, asked: &Asked, lost: bool) {
         if self.apart {
             match process::fork(process::Namespaces::default(), None) {
-                Ok(Forked::Child) => self.apart = false,
-                Ok(Forked::Parent(_)) => return self.asked.clear(),
-                Err(error) => {
-                    say!(Failure, "modules: {}; a device has no driver", error);
-                    return self.asked.clear();
-                }
+                // Much may have been unloaded since, or installed.
+                Ok(Forked::Child) => self.forget(),
+                Ok(Forked::Parent(_)) => return,
+                Err(error) => return say!(Failure, "modules: {}; a device has no driver", error),
             }
-            self.work(lost);
+        }
+        if lost {
+            self.coldplug();
+        } else if self.is_open() {
+            self.load_by_alias(asked, 1);
+        }
+        if self.apart {
             process::exit(0);
         }
-        self.work(lost);
     }
 
+    /// Loads what the devices want that are there by now. By bus: /sys/devices has ten times as many directories.
     #[inline(never)]
-    fn work(&mut self, lost: bool) {
-        if lost {
-            self.walk();
-        }
-        if self.is_open() {
-            self.resolve(0);
-            self.load_wanted(Level::Warning);
-        }
-        self.asked.clear();
-    }
-
-    /// Loads what the devices want that are there by now.
     pub fn coldplug(&mut self) {
-        if self.is_open() && !self.folder.as_ref().is_some_and(|folder| folder.has(c"modules.alias")) {
-            say!(Failure, "modules: auto finds none without modules.alias; depmod makes it");
+        if !self.is_open() {
+            return;
         }
-        self.work(true);
+        let mut asked = Asked::new();
+        self.ask(At::Cwd, c"/sys/bus", b"/devices", &mut asked);
+        self.ask(At::Cwd, c"/sys/class/dmi", ONE, &mut asked);
+        self.ask(At::Cwd, c"/sys/class/input", ONE, &mut asked);
+        self.load_by_alias(&asked, 1);
     }
 
-    /// Asks for all devices. By bus: /sys/devices has ten times as many directories.
-    #[inline(never)]
-    fn walk(&mut self) {
-        let buses = match fs::open(c"/sys/bus", fs::READ | fs::DIRECTORY) {
-            Ok(buses) => buses,
-            Err(error) => {
-                return say!(
-                    Failure,
-                    "modules: auto finds no devices: open /sys/bus: {}; is sysfs there?",
-                    error.errno()
-                );
-            }
-        };
-        let mut names = Names::of(buses);
-        let mut text = Path::new();
-        while let Some((name, _)) = names.next_name() {
-            if let Ok(devices) = path(&[name.to_bytes(), b"/devices"], &mut text) {
-                self.ask_all(At::Dir(names.directory()), devices);
-            }
-        }
-        for class in &CLASSES {
-            self.ask_all(At::Cwd, class);
-        }
-    }
-
-    /// Asks for each device in a directory of them.
-    #[inline(never)]
-    fn ask_all(&mut self, at: At, devices: &core::ffi::CStr) {
+    /// Asks for each device in a directory of them, or in all directories of devices that are in a directory.
+    fn ask(&mut self, at: At, devices: &CStr, last: &[u8], asked: &mut Asked) {
         let Ok(devices) = fs::open_at(at, devices, fs::READ | fs::DIRECTORY) else { return };
         let mut names = Names::of(devices);
         let mut text = Path::new();
         while let Some((name, _)) = names.next_name() {
-            let Ok(file) = path(&[name.to_bytes(), b"/uevent"], &mut text) else { continue };
-            // As long as the kernel makes them.
-            let mut device = [0; 2048 + 512];
-            let read =
-                fs::open_at(At::Dir(names.directory()), file, fs::READ).and_then(|file: Fd| file.read(&mut device));
-            if let Some(modalias) = read.ok().and_then(|count| alias::modalias(device.get(..count)?, b'\n')) {
-                self.ask(modalias);
+            let Some(path) = bytes::path(&[name.to_bytes(), last], &mut text) else { continue };
+            if last != ONE {
+                self.ask(At::Dir(names.directory()), path, ONE, asked);
+                continue;
             }
-        }
-    }
-
-    fn ask(&mut self, modalias: &[u8]) {
-        let key = key(modalias);
-        if self.seen.contains(&key) {
-            return;
-        }
-        if self.seen.is_full() {
-            self.seen.clear();
-        }
-        let _ = self.seen.push(key);
-        if !self.asked.add(modalias) {
-            self.act(false);
-            self.asked.add(modalias);
+            let mut device = [0; EVENT];
+            let read = fs::open_at(At::Dir(names.directory()), path, fs::READ).and_then(|file| file.read(&mut device));
+            let Some(modalias) = read.ok().and_then(|count| alias::modalias(device.get(..count)?, b'\n')) else {
+                continue;
+            };
+            if !asked.add(modalias) {
+                self.load_by_alias(asked, 1);
+                asked.clear();
+                asked.add(modalias);
+            }
         }
     }
 }

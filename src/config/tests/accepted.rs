@@ -20,6 +20,8 @@ fn the_machine() {
     let config = accept(
         r#"
         hostname = "gateway"
+        ip = "10.0.2.15::10.0.2.2::other:eth0"
+        random-seed = "/var/lib/seed"
         modules = ["i2c-dev", "ext4"]
         sysctl = ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]
         on-failure = "reboot"
@@ -43,6 +45,8 @@ fn the_machine() {
         "#,
     );
     assert_eq!(config.hostname, Some(c"gateway"));
+    assert_eq!(config.ip, Some(c"10.0.2.15::10.0.2.2::other:eth0"));
+    assert_eq!(config.random_seed, Some(c"/var/lib/seed"));
     assert_eq!(words(&config, config.modules), ["i2c-dev", "ext4"]);
     assert_eq!(words(&config, config.sysctl), ["kernel.panic=5", "net/ipv4/ip_forward=1", "vm.empty="]);
     assert_eq!(config.on_failure, OnFailure::Reboot);
@@ -55,6 +59,7 @@ fn the_machine() {
         read_only: true,
         wait: Wait::For(Millis(1500)),
         init: Some(c"/sbin/init"),
+        overlay: None,
     };
     assert_eq!(config.roots, [first, Root::new(c"/dev/sda1")]);
     let data = Mount { source: c"/dev/sdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"noatime,nofail") };
@@ -361,4 +366,20 @@ fn who_says_when_it_is_ready_has_a_time_for_it() {
     let logger = service("log = \"service:l\"");
     assert_eq!(logger.log, Log::Service(c"l"));
     assert!(logger.after.contains(1), "who reads the lines is there first");
+}
+
+#[test]
+fn what_a_root_is_under() {
+    for (written, overlay) in [
+        ("tmpfs", c"tmpfs"),
+        ("tmpfs:64M", c"tmpfs:64M"),
+        ("/dev/vdb1", c"/dev/vdb1"),
+        ("LABEL=state", c"LABEL=state"),
+        ("/dev/disk/by-partlabel/state", c"/dev/disk/by-partlabel/state"),
+        ("8:17", c"8:17"),
+    ] {
+        let text = std::format!("[root]\nsource = '/dev/vda'\noverlay = '{written}'\n");
+        let root = accept(&text).roots[0];
+        assert_eq!((root.overlay, root.read_only, root.is_read_only()), (Some(overlay), false, true));
+    }
 }

@@ -115,13 +115,32 @@ fn an_error_of_the_reader_is_one_of_the_service() {
 fn keys() {
     told(&[
         ("hostnmae = 'x'", &["1:1 unknown key hostnmae; did you mean hostname"]),
-        ("xyz = 'x'", &["1:1 unknown key xyz; write one of hostname modules sysctl on-failure watchdog watchdog-stop"]),
+        (
+            "xyz = 'x'",
+            &[
+                "1:1 unknown key xyz; write one of hostname modules sysctl on-failure watchdog watchdog-stop ip random-seed",
+            ],
+        ),
         ("hostname = 'a'\nhostname = 'b'", &["2:1 hostname is there twice; write one line"]),
         ("source = 'x'", &["1:1 source does not belong here; write it under [root]"]),
         ("target = '/x'", &["1:1 target does not belong here; write it under [[mount]]"]),
         ("exec = ['x']", &["1:1 exec does not belong here; write it under [service.NAME]"]),
         ("volumes = []", &["1:1 volumes does not belong here; write it under [service.NAME.container]"]),
-        ("ip = 'dhcp'", &["1:1 ip is not in this version of tinyo; remove it"]),
+        (
+            "ip = 'dhcp'",
+            &[
+                "1:6 ip = \"dhcp\" asks others for an address, tinyo does not; write it here, or a DHCP client as a service",
+            ],
+        ),
+        (
+            "ip = '10.0.0.2/24'",
+            &["1:6 ip cannot have \"10.0.0.2/24\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+        ),
+        (
+            "ip = '10.0.0.2::::-box'",
+            &["1:6 ip cannot have \"-box\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+        ),
+        ("random-seed = 'seed'", &["1:15 \"seed\" is no absolute path; write random-seed = \"/seed\""]),
         ("watchdog = 'on'", &["1:12 \"on\" is no duration; write a number with ms, s, m or h, as watchdog = \"5s\""]),
         ("watchdog-stop = 'off'", &["1:17 watchdog-stop cannot be \"off\"; write one of poweroff always never"]),
         (
@@ -136,7 +155,7 @@ fn keys() {
         ("hostname = 'x'", "@1 hostname does not belong here; write it under [service.x.container]"),
         ("timeout = '5s'", "@1 unknown key timeout; did you mean stop-timeout"),
         ("read_only = true", "@1 unknown key read_only; did you mean read-only"),
-        ("ip = 'x'", "@1 ip is not in this version of tinyo; remove it"),
+        ("ip = 'x'", "@1 ip does not belong here; move it above the first [table]"),
         ("exec = ['y']", "@1 exec is there twice; write one line"),
     ]);
     told_of_container(&[
@@ -216,6 +235,7 @@ fn values_of_a_service() {
 
 #[test]
 fn values_of_the_machine() {
+    let overlay = "is no overlay; write overlay = \"tmpfs:64M\", or a device, as /dev/NAME or LABEL=";
     let long = "h".repeat(65);
     let source = "is no device; write /dev/NAME, UUID=, LABEL=, PARTUUID=, PARTLABEL= or MAJOR:MINOR";
     let host = "is no host name; write at most 64 letters, digits, - and dots, a letter or digit first";
@@ -243,6 +263,8 @@ fn values_of_the_machine() {
             "[root]\nsource = 'x'\ninit = 'init'".into(),
             "3:8 \"init\" is no absolute path; write init = \"/init\"".into(),
         ),
+        ("[root]\nsource = 'x'\noverlay = 'tmpfs:1'".into(), format!("3:11 \"tmpfs:1\" {overlay}")),
+        ("[root]\nsource = 'x'\noverlay = '/data'".into(), format!("3:11 \"/data\" {overlay}")),
         (
             "[[mount]]\nsource = 'x'\ntarget = 'x'".into(),
             "3:10 \"x\" is no absolute path; write target = \"/x\"".into(),

@@ -94,6 +94,14 @@ fn warnings() {
         ("loglevel=256", wrong("loglevel", "256", "4")),
         ("panic=never", wrong("panic", "never", "10")),
         ("hostname=-", wrong("hostname", "-", "NAME")),
+        ("ip=10.0.0.2/24", wrong("ip", "10.0.0.2/24", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
+        (
+            "ip=:::::eth0:dhcp",
+            "ip=:::::eth0:dhcp asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
+                .into(),
+        ),
+        ("ip=1.2.3.4:::255.0.255.0", wrong("ip", "255.0.255.0", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
+        ("ip=10.0.0.3 ip=10.0.0.4", "ip is there twice; the last one counts".into()),
         ("tinyo.config=x", wrong("tinyo.config", "x", "/etc/tinyo.toml")),
         ("tinyo.log=loud", wrong("tinyo.log", "loud", "quiet|info|debug")),
         ("tinyo.on-exit=none", wrong("tinyo.on-exit", "none", "poweroff|reboot|halt")),
@@ -147,6 +155,11 @@ fn the_line_wins() {
     let replaced = apply(&accept("hostname=line init=/new rootwait ro rootfstype=xfs rootflags=x"), &mut config);
     assert_eq!(replaced, Replaced { roots: false, hostname: true, init: true });
     assert_eq!(config.hostname, Some(c"line"));
+    config.ip = Some(c"10.0.0.2::::file");
+    apply(&accept(""), &mut config);
+    assert_eq!(config.ip, Some(c"10.0.0.2::::file"));
+    apply(&accept("ip=10.0.0.4"), &mut config);
+    assert_eq!(config.ip, Some(c"10.0.0.4"));
     for (root, source) in config.roots.iter().zip([c"/dev/a", c"/dev/b"]) {
         let expected = Root {
             image: None,
@@ -157,6 +170,7 @@ fn the_line_wins() {
             read_only: true,
             wait: Wait::Forever,
             init: Some(c"/new"),
+            overlay: None,
         };
         assert_eq!(*root, expected);
     }

@@ -4,7 +4,7 @@
 //! pipe, and the parent, which has the same plan, says it. A last record says that execve is next: after it, a pipe that
 //! closes means that execve succeeded; without it, that the child has died.
 
-mod bind;
+pub mod bind;
 mod command;
 mod cover;
 mod devices;
@@ -294,7 +294,7 @@ pub fn take<'p>(step: &Step<'p>, place: &mut Place<'p>) -> Result<()> {
         Step::Sysctl(word) => machine::sysctl(word.to_bytes()),
         Step::Hostname(name) => crate::sys::user::set_hostname(name),
         // The boot's own: they need a device to come, and time. It takes them itself.
-        Step::Module(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn
+        Step::Module(_) | Step::Ip(_) | Step::Seed(_) | Step::Watchdog(_) | Step::MountRoot(_) | Step::HandOver(_) | Step::GoOn
         // And those that two processes come out of.
         | Step::Reaper { .. } | Step::Inside => Err(Error::new(Call::Plan, libc::ENOSYS)),
 

@@ -120,18 +120,10 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
     for name in &[c"layers", c"root"] {
         fs::make_directory(At::Cwd, name, 0o700)?;
     }
-    let mut data = heapless::Vec::<u8, 128>::new();
     let from = place.launch.as_ref().map_or(At::Cwd, At::Dir);
     let index = match value::tmpfs_size(layers.to_bytes()) {
         Some(size) => {
-            put!(&mut data, "mode=700");
-            // 0 is without a bound for tmpfs; the kernel's own is half the memory.
-            if size > 0 {
-                put!(&mut data, ",size={}", size);
-            }
-            put!(&mut data, "\0");
-            mount::mount(c"tmpfs", c"layers", c"tmpfs", 0, terminated(&data).unwrap_or_default())?;
-            data.clear();
+            mount_tmpfs(c"layers", size)?;
             ""
         }
         None => {
@@ -141,28 +133,45 @@ pub fn overlay(layers: &CStr, read_only: bool, devices: bool, place: &mut Place)
             ",index=on"
         }
     };
-    let top = fs::open(c"layers", fs::PLACE)?;
-    let status = fs::file_status(&lower)?;
-    // The root's own owner and mode are those of its upper layer.
-    if fs::link_status(At::Dir(&top), c"upper").is_err() {
-        fs::make_directory(At::Dir(&top), c"upper", status.mode())?;
-        if status.owner() != (0, 0) {
-            match fs::set_owner(At::Dir(&top), c"upper", status.owner()) {
-                // Somebody who has no id in this user namespace: it stays ours.
-                Err(error) if error.is(libc::EINVAL) && place.users != Users::Host => {}
-                done => done?,
-            }
-        }
-    }
-    fs::make_directory(At::Dir(&top), c"work", 0o700)?;
+    make_layers(&fs::open(c"layers", fs::PLACE)?, &lower, place.users)?;
     // Names of our own: a path could have what overlayfs reads as its separators.
     let number = lower.number() as u32;
     // In a user namespace trusted.* attributes are nobody's to write: without those that say so instead (Linux 5.11) no
     // directory of the root could be removed.
     let attributes = if place.users == Users::Host { "" } else { ",userxattr" };
     let [upper, work] = ["layers/upper", "layers/work"];
+    let mut data = heapless::Vec::<u8, 128>::new();
     put!(&mut data, "lowerdir=/proc/self/fd/{},upperdir={},workdir={}{}{}\0", number, upper, work, index, attributes);
     mount::mount(c"overlay", c"root", c"overlay", 0, terminated(&data).unwrap_or_default())?;
     place.source = Some(fs::open(c"root", fs::PLACE)?);
     lay(read_only, devices, place)
+}
+
+/// A tmpfs for the upper layer of an overlay. 0 would be without a bound for tmpfs; here it is the kernel's own, half the memory.
+#[inline(never)]
+pub fn mount_tmpfs(target: &CStr, size: u64) -> Result<()> {
+    let mut data = heapless::Vec::<u8, 64>::new();
+    put!(&mut data, "mode=700");
+    if size > 0 {
+        put!(&mut data, ",size={}", size);
+    }
+    put!(&mut data, "\0");
+    mount::mount(c"tmpfs", target, c"tmpfs", 0, terminated(&data).unwrap_or_default())
+}
+
+/// What overlayfs wants in `top`, as far as it is not there: `upper` and `work`.
+#[inline(never)]
+pub fn make_layers(top: &Fd, lower: &Fd, users: Users) -> Result<()> {
+    let status = fs::file_status(lower)?;
+    let there = fs::link_status(At::Dir(top), c"upper").is_ok();
+    // The root's own owner and mode are those of its upper layer.
+    fs::make_directory(At::Dir(top), c"upper", status.mode())?;
+    if !there && status.owner() != (0, 0) {
+        match fs::set_owner(At::Dir(top), c"upper", status.owner()) {
+            // Somebody who has no id in this user namespace: it stays ours.
+            Err(error) if error.is(libc::EINVAL) && users != Users::Host => {}
+            done => done?,
+        }
+    }
+    fs::make_directory(At::Dir(top), c"work", 0o700)
 }

@@ -1,13 +1,13 @@
-//! docs/BENCHMARKS.md, where each benchmark has a section between marks of its own.
+//! docs/BENCHMARKS.md and others, where each benchmark has a section between marks of its own.
 
 use std::{fs, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::kit::target;
 
-/// `section` in place of what stands between the marks of `benchmark`.
-pub fn write(benchmark: &str, section: &str) -> Result<()> {
-    let path = target().with_file_name("docs/BENCHMARKS.md");
+/// `section` in place of what stands between the marks of `benchmark` in the page of that `name`.
+pub fn write(name: &str, benchmark: &str, section: &str) -> Result<()> {
+    let path = target().with_file_name("docs").join(name);
     let page = fs::read_to_string(&path).with_context(|| format!("{}: read it", path.display()))?;
     let page = replaced(&page, benchmark, section).with_context(|| format!("{}: the marks", path.display()))?;
     fs::write(&path, page).with_context(|| format!("{}: write it", path.display()))

@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tinyo_qemu::{
     guest::{Guest, Outcome},
-    kit::{Arch, Kit, target},
+    kit::{Arch, Kit},
     vm::Machine,
 };
 
@@ -168,10 +168,4 @@ fn start(kit: &Kit, entry: &Entry, boot: Boot) -> Result<Outcome> {
 fn keep(dir: &Path, name: &str, outcome: &Outcome) -> Result<()> {
     fs::create_dir_all(dir)?;
     Ok(fs::write(dir.join(name), &outcome.transcript)?)
-}
-
-/// Where scripts/bench.sh has cargo put the probe.
-fn probe() -> Result<Vec<u8>> {
-    let path = target().join("x86_64-unknown-linux-musl/release/tinyo-probe");
-    fs::read(&path).with_context(|| format!("{}: read it (scripts/bench.sh builds it)", path.display()))
 }

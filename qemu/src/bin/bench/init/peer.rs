@@ -9,8 +9,8 @@ use std::{
 use anyhow::Result;
 use tinyo_qemu::{cpio::Archive, kit::Kit};
 
-use super::{figures::Boot, probe, systemd};
-use crate::package::Package;
+use super::{figures::Boot, systemd};
+use crate::{package::Package, probe};
 
 pub struct Peer {
     pub name: String,

@@ -80,7 +80,7 @@ pub fn write(table: &str, verdict: &str, kit: &Kit, rounds: u32) -> Result<()> {
         first_line("date", &["-u", "+%Y-%m-%d"]),
         first_line(&kit.qemu.to_string_lossy(), &["--version"]),
     );
-    page::write("init", &section)
+    page::write("BENCHMARKS.md", "init", &section)
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ pub fn write(tables: &str, verdict: &str, rounds: u32) -> Result<()> {
         first_line("uname", &["-r"]),
         first_line("nproc", &[]),
     );
-    page::write("run", &section)
+    page::write("BENCHMARKS.md", "run", &section)
 }
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tinyo::text::ip;
+
+fuzz_target!(|word: &[u8]| {
+    if let Ok(ip) = ip::parse(word) {
+        let mask = u32::from_be_bytes(ip.netmask());
+        assert!(mask.leading_ones() + mask.trailing_zeros() == 32 && ip.device().len() <= 15);
+    }
+});

@@ -1,0 +1,268 @@
+//! docs/BOOT.md: what each word of the kernel's and each choice about image and machine costs, one at a time.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Mutex,
+    thread,
+};
+
+use anyhow::{Context, Result};
+use tinyo_qemu::{
+    cpio::Archive,
+    kit::{Arch, Kit},
+};
+
+use super::{
+    PATIENCE, disk,
+    figures::Figures,
+    in_parallel,
+    init::{Init, Root, Source},
+    kernel::{self, pipe},
+    report::{conditions, thousandth},
+    setup::{Board, Clock, Setup},
+    shown, tools,
+};
+use crate::page;
+
+/// What a boot's time is made of: kernel words, image, machine, each changed alone against one boot, in virtual time.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Measure those only whose name has this in it
+    #[arg(long, value_name = "TEXT", conflicts_with = "write")]
+    only: Option<String>,
+    /// Boots per figure; each is the least
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Guests at a time [default: the processors here]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Put the table into docs/BOOT.md
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Word(&'static str),
+    Cpu(&'static str),
+    Memory(u32),
+    Qemu(&'static [&'static str]),
+    /// The kernel not packed, entered by PVH.
+    Elf,
+    Microvm,
+    Image(Pack),
+}
+
+/// How tinyo's initramfs is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pack {
+    Plain,
+    Gzip,
+    Zstd,
+    Stripped,
+    /// With every module of the kernel's, which nobody loads.
+    Full,
+    FullZstd,
+    /// Without signatures, for microvm.
+    Least,
+    Microvm,
+}
+
+use Change::{Cpu, Elf, Image, Memory, Microvm, Qemu, Word};
+
+struct Choice {
+    what: &'static str,
+    changes: &'static [Change],
+    /// What one does without; empty: nothing.
+    gives_up: &'static str,
+}
+
+const fn choice(what: &'static str, changes: &'static [Change], gives_up: &'static str) -> Choice {
+    Choice { what, changes, gives_up }
+}
+
+const SAFE: &str = "quiet cryptomgr.notests 8250.nr_uarts=1 rootfstype=ext4 tsc=reliable no_timer_check";
+
+/// The first is what the others are held against.
+const CHOICES: &[Choice] = &[
+    choice("the plain boot", &[], ""),
+    choice("`quiet`", &[Word("quiet")], "progress on the console; `dmesg` has it"),
+    choice("`quiet tinyo.log=quiet`", &[Word("quiet tinyo.log=quiet")], "tinyo's progress in `dmesg` too"),
+    choice("`cryptomgr.notests`", &[Word("cryptomgr.notests")], "self-tests of the kernel's ciphers (FIPS wants them)"),
+    choice("`nokaslr`", &[Word("nokaslr")], "**random kernel addresses**"),
+    choice("`mitigations=off`", &[Word("mitigations=off")], "**the walls against Spectre and its kin**"),
+    choice("`audit=0`", &[Word("audit=0")], "audit records"),
+    choice("`8250.nr_uarts=1`", &[Word("8250.nr_uarts=1")], "the other serial ports"),
+    choice(
+        "`i8042.noaux i8042.nokbd i8042.nopnp`",
+        &[Word("i8042.noaux i8042.nokbd i8042.nopnp")],
+        "PS/2 keyboard and mouse",
+    ),
+    choice(
+        "`tsc=reliable no_timer_check`",
+        &[Word("tsc=reliable no_timer_check")],
+        "checks of the clock, which a virtual machine's host vouches for",
+    ),
+    choice(
+        "`tsc_early_khz=1000000`",
+        &[Word("tsc_early_khz=1000000")],
+        "it is measured no more: wrong on another processor",
+    ),
+    choice("`rootfstype=ext4`", &[Word("rootfstype=ext4")], "other file systems"),
+    choice(
+        "kernel as ELF, by PVH (`-kernel vmlinux`)",
+        &[Elf],
+        "random kernel addresses come from the packed one's start code",
+    ),
+    choice("`-cpu qemu64`", &[Cpu("qemu64")], "newer instructions"),
+    choice("`-bios qboot.rom`", &[Qemu(&["-bios", "qboot.rom"])], "SeaBIOS's menus and disks"),
+    choice("`-M microvm`, its clock words", &[Microvm, Image(Pack::Microvm)], "PCI"),
+    choice("`-m 256`", &[Memory(256)], ""),
+    choice("`-m 2048`", &[Memory(2048)], ""),
+    choice("`-smp 2`", &[Qemu(&["-smp", "2"])], ""),
+    choice("image packed with gzip", &[Image(Pack::Gzip)], ""),
+    choice("image packed with zstd", &[Image(Pack::Zstd)], ""),
+    choice("all modules in the image", &[Image(Pack::Full)], ""),
+    choice("all modules, packed with zstd", &[Image(Pack::FullZstd)], ""),
+    choice(
+        "modules without signatures",
+        &[Image(Pack::Stripped)],
+        "**proof of who made the modules**; the kernel is tainted",
+    ),
+    choice("all above in a guest that lose nothing", &[Word(SAFE), Elf], "see each"),
+    choice("the same, modules without signatures", &[Word(SAFE), Elf, Image(Pack::Stripped)], "see each"),
+    choice("the same on microvm", &[Word(SAFE), Elf, Microvm, Cpu("qemu64"), Image(Pack::Least)], "see each"),
+];
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let kit = Kit::find(Arch::X86_64)?;
+    tools()?;
+    let dir = tempfile::tempdir()?;
+    let wanted = |choice: &&Choice| arguments.only.as_ref().is_none_or(|text| choice.what.contains(text.as_str()));
+    let choices: Vec<_> = CHOICES[..1].iter().chain(CHOICES[1..].iter().filter(wanted)).collect();
+    disk::make(&dir.path().join("disk.img"), crate::probe()?)?;
+    kernel::unpack(&kit.kernel, &dir.path().join("vmlinux"))?;
+    let setups = choices.iter().map(|choice| setup(choice, &kit, dir.path())).collect::<Result<Vec<_>>>()?;
+    let mut waiting: Vec<_> =
+        (0..arguments.rounds).flat_map(|round| (0..setups.len()).map(move |index| (round, index))).collect();
+    waiting.reverse();
+    let figures = Mutex::new(vec![Figures::default(); setups.len()]);
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+    in_parallel(jobs, waiting, |(round, index)| {
+        let outcome = setups[index].boot(&kit, PATIENCE)?;
+        eprintln!("bench: round {round}: {}: {}", choices[index].what, shown(&outcome));
+        figures.lock().unwrap()[index].add(Clock::Virtual, &outcome);
+        Ok(())
+    })?;
+    let table = table(&choices, &figures.into_inner().unwrap());
+    println!("{table}");
+    if arguments.write {
+        page::write(
+            "BOOT.md",
+            "faster",
+            &format!("{}, `--rounds {}`:\n\n{table}", conditions(&kit), arguments.rounds),
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setup(choice: &Choice, kit: &Kit, dir: &Path) -> Result<Setup> {
+    let mut setup = Setup {
+        board: Board::Q35,
+        clock: Clock::Virtual,
+        cpu: "max",
+        memory: 512,
+        kernel: kit.kernel.clone(),
+        initrd: image(Pack::Plain, kit, dir)?,
+        disk: dir.join("disk.img"),
+        words: format!("console=ttyS0 panic=-1 ro idle=poll {}", Root::Node.words()),
+        options: Vec::new(),
+    };
+    for change in choice.changes {
+        match *change {
+            Word(word) => setup.words += &format!(" {word}"),
+            Cpu(cpu) => setup.cpu = cpu,
+            Memory(memory) => setup.memory = memory,
+            Qemu(words) => setup.options.extend(words.iter().map(|word| (*word).to_owned())),
+            Elf => setup.kernel = dir.join("vmlinux"),
+            Microvm => {
+                setup.board = Board::Microvm;
+                setup.words += Board::Microvm.clock_words();
+            }
+            Image(pack) => setup.initrd = image(pack, kit, dir)?,
+        }
+    }
+    Ok(setup)
+}
+
+/// Each is made once.
+fn image(pack: Pack, kit: &Kit, dir: &Path) -> Result<PathBuf> {
+    let path = dir.join(format!("{}.cpio", pack as u8));
+    if path.exists() {
+        return Ok(path);
+    }
+    let stripped = matches!(pack, Pack::Stripped | Pack::Least);
+    let board = if matches!(pack, Pack::Microvm | Pack::Least) { Board::Microvm } else { Board::Q35 };
+    let mut bytes = Source { kit, chroot: None, board, stripped }.image(&Init::Tinyo(None))?;
+    if matches!(pack, Pack::Full | Pack::FullZstd) {
+        // A second archive behind the first: the kernel unpacks one after the other.
+        let mut all = Archive::new();
+        all.tree(&kit.modules, "/all")?;
+        bytes.extend(all.to_bytes());
+    }
+    let packed = match pack {
+        Pack::Gzip => pipe("gzip", &["-9nc"], &bytes)?,
+        Pack::Zstd | Pack::FullZstd => pipe("zstd", &["-q19c"], &bytes)?,
+        _ => bytes,
+    };
+    fs::write(&path, packed).with_context(|| format!("{}: write it", path.display()))?;
+    Ok(path)
+}
+
+const HEAD: &str = "\
+| choice | to \"Run /init\", ms | from there to main, ms | together | against the plain boot | console, bytes | what it gives up |
+|---|--:|--:|--:|--:|--:|---|
+";
+
+fn table(choices: &[&Choice], figures: &[Figures]) -> String {
+    let mut text = HEAD.to_owned();
+    let plain = figures.first().and_then(Figures::total);
+    for (choice, figures) in choices.iter().zip(figures) {
+        let (time, total) = (figures.time(), figures.total());
+        let before = total.zip(time).map(|(total, time)| total.saturating_sub(time));
+        let against = total.zip(plain).map(|(total, plain)| (total as f64 - plain as f64) / 1000.0);
+        let cells = [
+            choice.what.to_owned(),
+            thousandth(before, 1),
+            thousandth(time, 1),
+            thousandth(total, 1),
+            against.map_or("-".to_owned(), |against| format!("{against:+.1}")),
+            figures.console.to_string(),
+            choice.gives_up.to_owned(),
+        ];
+        text += &format!("| {} |\n", cells.join(" | "));
+        if let Some(why) = &figures.failure {
+            eprintln!("bench: {}: {why}", choice.what);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::figures::tests::outcome, *};
+
+    #[test]
+    fn a_choice_is_held_against_the_plain_boot() {
+        let mut figures = [Figures::default(), Figures::default()];
+        figures[0].add(Clock::Virtual, &outcome("[0.1] x\n\n@ start 60000\n\n@ clock 1060000\n"));
+        figures[1].add(Clock::Virtual, &outcome("\n@ start 60000\n\n@ clock 960000\n"));
+        let text = table(&[&CHOICES[0], &CHOICES[1]], &figures);
+        assert!(text.contains("| 1000.0 | 60.0 | 1060.0 | +0.0 | 8 |"), "{text}");
+        assert!(text.contains("| 900.0 | 60.0 | 960.0 | -100.0 | 0 |"), "{text}");
+        let counts: Vec<_> = text.lines().map(|line| line.matches('|').count()).collect();
+        assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+    }
+}

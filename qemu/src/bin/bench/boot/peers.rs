@@ -1,0 +1,89 @@
+//! What Debian ships to make an initramfs: packages in a root of their own, which scripts/setup.sh makes by debootstrap.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use tinyo_qemu::kit::{Kit, target};
+
+use super::disk;
+use crate::package::Package;
+
+const PACKAGES: &[&str] = &[
+    "initramfs-tools-core",
+    "klibc-utils",
+    "busybox-static",
+    "tiny-initramfs-core",
+    "dracut-core",
+    "systemd",
+    "udev",
+    "kmod",
+    "e2fsprogs",
+    "zstd",
+    "cpio",
+    "binutils",
+    "linux-base",
+];
+
+pub struct Chroot {
+    root: PathBuf,
+    release: String,
+}
+
+impl Chroot {
+    /// Made if it is not there, with the kernel's modules in it and all images made.
+    pub fn prepare(kit: &Kit) -> Result<Chroot> {
+        let release =
+            kit.modules.file_name().context("MODULES ends in no kernel version")?.to_string_lossy().into_owned();
+        let root = target().join("bench/chroots/boot");
+        if !root.exists() {
+            let script = target().with_file_name("scripts/setup.sh");
+            run(Command::new(script).args(["--chroot", "boot"]).args(PACKAGES))?;
+        }
+        let chroot = Chroot { root, release };
+        if !chroot.root.join("bench").join(&chroot.release).exists() {
+            chroot.make_images(kit)?;
+        }
+        Ok(chroot)
+    }
+
+    fn make_images(&self, kit: &Kit) -> Result<()> {
+        let modules = self.root.join("lib/modules");
+        let config = format!("boot/config-{}", self.release);
+        let package = Package::fetch(&[&format!("linux-image-{}", self.release)])?;
+        fs::create_dir_all(&modules).with_context(|| format!("{}: make it (as root)", modules.display()))?;
+        run(Command::new("cp").args(["-a", "-T"]).arg(&kit.modules).arg(modules.join(&self.release)))?;
+        fs::copy(package.file(&[&config])?, self.root.join(&config)).context("the kernel's config: copy it")?;
+        let mut make = Command::new("chroot");
+        make.arg(&self.root).args(["/bin/sh", "-c", include_str!("peers.sh"), "peers", &self.release, disk::UUID]);
+        run(&mut make)
+    }
+
+    /// One of the images, as it was made: compressed.
+    pub fn image(&self, name: &str) -> Result<Vec<u8>> {
+        disk::read(&self.root.join("bench").join(&self.release).join(name))
+    }
+
+    pub fn program(&self, path: &str) -> Result<Vec<u8>> {
+        disk::read(&self.root.join(path))
+    }
+
+    /// Of a package in it.
+    pub fn version(&self, package: &str) -> String {
+        let status = fs::read_to_string(self.root.join("var/lib/dpkg/status")).unwrap_or_default();
+        let entry = status.split("\n\n").find(|entry| entry.lines().any(|line| line == format!("Package: {package}")));
+        let version = entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("Version: ")));
+        version.unwrap_or("-").to_owned()
+    }
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let name = Path::new(command.get_program()).display().to_string();
+    let done = command.stdin(Stdio::null()).output().with_context(|| format!("{name}: run it"))?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{name}: {}", said.lines().last().unwrap_or("it failed"));
+    Ok(())
+}
