@@ -131,6 +131,8 @@ fn reaches_multi_user_with_no_unit_failed() {
         says(boot, "case: failed units:\n");
         says(boot, "case: multi-user-is-reached held");
         says(boot, "case: pid1-is-systemd held");
+        says(boot, "case: the-initrd-has-its-time held");
+        says(boot, "case: no-file-of-it-stays held");
     });
 }
 
