@@ -133,21 +133,9 @@ fn keys() {
             ],
         ),
         (
-            "ip = '10.0.0.2/24'",
-            &[
-                "1:6 ip cannot have \"10.0.0.2/24\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
-            ],
-        ),
-        (
             "ip = '10.0.0.2::::-box'",
             &[
                 "1:6 ip cannot have \"-box\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
-            ],
-        ),
-        (
-            "ip = '10.0.0.2:::::[eth0]'",
-            &[
-                "1:6 ip cannot have \"[eth0]\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
             ],
         ),
         ("random-seed = 'seed'", &["1:15 \"seed\" is no absolute path; write random-seed = \"/seed\""]),
