@@ -127,18 +127,28 @@ fn keys() {
         ("exec = ['x']", &["1:1 exec does not belong here; write it under [service.NAME]"]),
         ("volumes = []", &["1:1 volumes does not belong here; write it under [service.NAME.container]"]),
         (
-            "ip = 'dhcp'",
+            "ip = ':::::eth0:dhcp'",
             &[
-                "1:6 ip = \"dhcp\" asks others for an address, tinyo does not; write it here, or a DHCP client as a service",
+                "1:6 ip cannot have \"dhcp\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
             ],
         ),
         (
             "ip = '10.0.0.2/24'",
-            &["1:6 ip cannot have \"10.0.0.2/24\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+            &[
+                "1:6 ip cannot have \"10.0.0.2/24\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
+            ],
         ),
         (
             "ip = '10.0.0.2::::-box'",
-            &["1:6 ip cannot have \"-box\" there; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\""],
+            &[
+                "1:6 ip cannot have \"-box\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
+            ],
+        ),
+        (
+            "ip = '10.0.0.2:::::[eth0]'",
+            &[
+                "1:6 ip cannot have \"[eth0]\"; write ip = \"10.0.0.2::10.0.0.1:255.255.255.0::eth0:off\", or a DHCP client as a service",
+            ],
         ),
         ("random-seed = 'seed'", &["1:15 \"seed\" is no absolute path; write random-seed = \"/seed\""]),
         ("watchdog = 'on'", &["1:12 \"on\" is no duration; write a number with ms, s, m or h, as watchdog = \"5s\""]),
