@@ -76,7 +76,7 @@ impl Modules {
         }
         let name = before(item.to_bytes(), b' ');
         let found = self.demand(name);
-        if !found && self.folder.as_ref().is_some_and(|folder| !folder.has_built_in(name)) {
+        if !found && !self.nothing && self.folder.as_ref().is_some_and(|folder| !folder.has_built_in(name)) {
             run::say_failure(b"", &Step::Module(item), Error::new(Call::Open, libc::ENOENT).errno());
         }
     }
