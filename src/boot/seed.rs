@@ -45,7 +45,7 @@ pub fn take(path: &CStr) -> Result<()> {
 /// EOPNOTSUPP: what is written there may be gone at the next boot, so that an old seed would come back.
 pub fn renew(path: &CStr) -> Result<()> {
     let seed = random::seed(true).ok_or(Error::new(Call::Read, libc::ENOSYS))?;
-    match fs::make_file(At::Cwd, path) {
+    match fs::make_file(At::Cwd, path, 0o600) {
         Err(error) if error.is(libc::EEXIST) => {}
         done => done?,
     }
