@@ -58,7 +58,8 @@ fn second(boot: &mut Boot, label: &str) -> Result<std::path::PathBuf> {
 #[test]
 fn a_root_and_what_is_mounted_in_it_are_unmounted() {
     let run = guest(Arch::X86_64, |boot| -> Result<Outcome> {
-        let data = "\n[[mount]]\nsource = \"/dev/vdb\"\ntarget = \"/data\"\n";
+        let data = "\n[[mount]]\nsource = \"/dev/vdb\"\ntarget = \"/data\"\n\n[[mount]]\nsource = \"tmpfs\"\n\
+                    target = \"/tmp\"\ntype = \"tmpfs\"\n";
         let files = root(boot)?;
         boot.config(&format!("{MODULES}{data}{SERVICE}")).disk(&files)?;
         let data = second(boot, "data")?;
@@ -152,4 +153,39 @@ fn our_own_file_on_the_root_leaves_it_read_only() {
 #[test]
 fn so_does_its_clone() {
     own_file_on_the_root("\n[service.box]\nexec = [\"/bin/sleep\", \"1000\"]\n[service.box.container]\nroot = \"/\"\n");
+}
+
+/// As systemd-shutdown does it: all that it can is unmounted, then it comes back.
+const SYSTEMD: &str = r#"
+say words $*
+echo kept >/etc/note
+check offered test -x /run/initramfs/shutdown
+umount /run/tinyo/root/upper
+umount /run/tinyo/root/lower
+mount --bind /run/initramfs /run/initramfs
+cd /run/initramfs
+for place in dev proc run sys; do mkdir $place; mount --bind /$place $place; done
+mkdir oldroot
+pivot_root . oldroot
+exec chroot . /shutdown poweroff
+"#;
+
+#[test]
+fn systemd_comes_back_to_have_its_overlay_unmounted() {
+    let run = guest(Arch::X86_64, |boot| -> Result<Outcome> {
+        let mut files = root(boot)?;
+        files.file("/lib/systemd/systemd", 0o755, script(SYSTEMD));
+        files.link("/sbin-init", "/lib/systemd/systemd");
+        let path = boot.dir.path().join("root.squashfs");
+        image::squashfs(&files, &path)?;
+        boot.config(&format!("{MODULES}init = \"/sbin-init\"\noverlay = \"LABEL=state\"\n"));
+        boot.image(path)?.modules(&["squashfs", "overlay"])?;
+        let state = second(boot, "state")?;
+        let outcome = boot.run()?;
+        is_clean(&state).with_context(|| outcome.transcript.clone())?;
+        Ok(outcome)
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.held("offered").says("case: words --switched-root --system --deserialize 63");
+    guest.says(r"EXT4-fs \(vdb\): unmounting").ends(End::PowerOff);
 }

@@ -45,7 +45,7 @@ pub fn renew(path: &CStr) -> Result<()> {
 
 /// Makes the file where there is none: so an image should come, for with a seed in it all that are made of it would have the same.
 fn find(path: &CStr) -> Result<()> {
-    match fs::make_file(At::Cwd, path) {
+    match fs::make_file(At::Cwd, path, 0o600) {
         Err(error) if error.is(libc::EEXIST) => {}
         done => done?,
     }

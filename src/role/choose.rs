@@ -16,6 +16,8 @@ pub enum Place {
 pub enum Role {
     /// PID 1 of the machine: boot, then supervise.
     Machine,
+    /// PID 1 of the machine too, which another init gives back for its end; this word says which.
+    End,
     /// PID 1 of a container, without a word: supervise there.
     Supervisor,
     Run,
@@ -31,10 +33,11 @@ pub enum Role {
     Unknown,
 }
 
-/// PID 1 of the machine never reads its words: the kernel hands what it does not know of its command line to it.
+/// PID 1 of the machine never reads its words: the kernel hands what it does not know of its command line to it. Only who is
+/// executed as `/shutdown` was not executed by the kernel.
 pub fn choose(place: Place, name: &[u8], word: &[u8]) -> Role {
     if place == Place::FirstOfMachine {
-        return Role::Machine;
+        return if name == b"/shutdown" && !word.is_empty() { Role::End } else { Role::Machine };
     }
     let name = bytes::last_part(name);
     if names::position("tini docker-init", name).is_some() {
@@ -73,6 +76,9 @@ mod tests {
             (FirstOfMachine, "/init", "", Role::Machine),
             (FirstOfMachine, "/init", "run", Role::Machine),
             (FirstOfMachine, "tini", "help", Role::Machine),
+            (FirstOfMachine, "/shutdown", "poweroff", Role::End),
+            (FirstOfMachine, "/shutdown", "", Role::Machine),
+            (FirstOfNamespace, "/shutdown", "poweroff", Role::Ask(Verb::Poweroff, 2)),
             (FirstOfNamespace, "/init", "", Role::Supervisor),
             (FirstOfNamespace, "", "", Role::Supervisor),
             (FirstOfNamespace, "/init", "init", Role::Init(2)),

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, say_failure};
 use super::ending::farewell_and_end;
-use super::{fsck, times, usr};
+use super::{fsck, returned, times, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -64,6 +64,12 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
                     machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
+                    }
+                    if systemd
+                        && (root.overlay.is_some() || root.image.is_some())
+                        && let Err(error) = returned::offer()
+                    {
+                        say!(Warning, "root: /run/initramfs/shutdown: {}; the end leaves its layers mounted", error);
                     }
                     return init.map_or(Ok(()), |init| become_init(machine, init, systemd));
                 }

@@ -14,6 +14,7 @@ mod options;
 mod output;
 mod own;
 mod report;
+mod returned;
 mod run;
 mod source;
 mod supervisor;
@@ -60,6 +61,7 @@ pub fn main(args: Args) -> u8 {
     let words = [args.get(0), args.get(1)].map(|word| word.map_or(b"".as_slice(), |word| word.to_bytes()));
     match choose::choose(place(), words[0], words[1]) {
         Role::Machine => boot::machine(args),
+        Role::End => returned::end(words[1]),
         Role::Supervisor => supervisor::namespace(args),
         Role::Run => run::run(args, false),
         Role::Exec => run::run(args, true),

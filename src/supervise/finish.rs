@@ -43,6 +43,7 @@ enum Work<'a> {
     Free,
     StepBack,
     LetGo(&'a CStr),
+    Detach(&'a CStr),
     Remount(&'a CStr),
 }
 
@@ -64,6 +65,7 @@ impl Work<'_> {
             }
             Work::StepBack => step_back(),
             Work::LetGo(path) => let_go(path),
+            Work::Detach(path) => mount::unmount(path, true),
             Work::Remount(path) => mount::mount(c"none", path, c"", mount::REMOUNT | mount::READ_ONLY, c""),
         }
     }
@@ -236,8 +238,9 @@ fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
     let mut place = Path::new();
     loop {
+        let data;
         match last_with_data(&tried, &mut place) {
-            Ok(Some(id)) if tried.push(id).is_ok() => {}
+            Ok(Some((id, kind))) if tried.push(id).is_ok() => data = kind,
             Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
             Ok(None) => return,
             Err(error) => {
@@ -248,7 +251,8 @@ fn release(ending: Ending, signals: &Fd) {
             }
         }
         let Some(path) = bytes::terminated(&place) else { return };
-        let Err(error) = bounded(Work::LetGo(path), UNMOUNT, signals) else { continue };
+        let work = if data { Work::LetGo(path) } else { Work::Detach(path) };
+        let Err(error) = bounded(work, UNMOUNT, signals) else { continue };
         if let Err(again) = bounded(Work::Remount(path), UNMOUNT, signals) {
             let (first, second): (Errno, Errno) = (error.errno(), again.errno());
             say!(Failure, "{}: unmount {}: {}; read-only: {}", ending.name(), Show(path.to_bytes()), first, second);
@@ -256,18 +260,32 @@ fn release(ending: Ending, signals: &Fd) {
     }
 }
 
-/// The last mount in the table that holds data and was not `tried`: what was mounted last lies on top, or deepest. Its
-/// place goes to `place`, NUL-terminated. The table is read anew each time, through a buffer that any line fits into.
-fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
+/// When a mount goes: first what an old root has mounted in it, data before the rest, then that root, then what it may lie on;
+/// 0: never.
+fn rank(mount: &mountinfo::Mount) -> u8 {
+    match (bytes::after(mount.mount_point.to_bytes(), b"/oldroot"), mount.holds_data()) {
+        (Some([b'/', ..]), true) => 4,
+        (Some([b'/', ..]), false) => 3,
+        (Some(b""), _) => 2,
+        (_, data) => data.into(),
+    }
+}
+
+/// The last mount in the table of those whose turn it is, and that were not `tried`: what was mounted last lies on top, or
+/// deepest (the early mounts, which are moved, hold none of the others). Whether it holds data; its place goes to `place`, NUL-terminated. The table is read anew each
+/// time, through a buffer that any line fits into.
+fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<(u32, bool)>> {
     let table = mount_table()?;
     let mut buffer = [0u8; 8192];
-    let mut last = None;
+    let (mut last, mut best) = (None, 1);
     let seen = lines::each(&mut buffer, &mut |buffer| table.read(buffer), &mut |line| {
         if let Some(mount) = mountinfo::parse(line)
-            && mount.holds_data()
             && !tried.contains(&mount.id)
+            && let rank = rank(&mount)
+            && rank >= best
         {
-            last = Some(mount.id);
+            best = rank;
+            last = Some((mount.id, mount.holds_data()));
             place.clear();
             let _ = place.extend_from_slice(mount.mount_point.to_bytes_with_nul());
         }

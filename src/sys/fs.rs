@@ -71,9 +71,9 @@ pub fn make_directory(at: At, path: &CStr, mode: u32) -> Result<()> {
 }
 
 /// mknodat(2) of an empty file.
-pub fn make_file(at: At, path: &CStr) -> Result<()> {
+pub fn make_file(at: At, path: &CStr, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    done(Call::Mknod, unsafe { libc::syscall(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFREG | 0o600, 0) })
+    done(Call::Mknod, unsafe { libc::syscall(libc::SYS_mknodat, at.raw(), path.as_ptr(), libc::S_IFREG | mode, 0) })
 }
 
 /// mknodat(2) of a character device.
@@ -171,12 +171,19 @@ pub fn write_file(at: At, path: &CStr, bytes: &[u8]) -> Result<()> {
 pub fn sealed_copy(file: &Fd) -> Result<Fd> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     let copy = memory_file()?;
-    // sendfile(2) of all that there is, in as few pieces as the kernel makes of it.
-    let (out, all) = (copy.raw(), 1usize << 30);
-    // SAFETY: open descriptors, no offset to write to, plain numbers.
-    while check_long(Call::Write, unsafe { libc::syscall(libc::SYS_sendfile, out, file.raw(), 0usize, all) })? > 0 {}
+    pour(file, &copy)?;
     control(copy.raw(), libc::F_ADD_SEALS, seals)?;
     Ok(copy)
+}
+
+/// sendfile(2) of all that there is, in as few pieces as the kernel makes of it.
+pub fn pour(from: &Fd, to: &Fd) -> Result<()> {
+    let all = 1usize << 30;
+    // SAFETY: open descriptors, no offset to write to, plain numbers.
+    while check_long(Call::Write, unsafe { libc::syscall(libc::SYS_sendfile, to.raw(), from.raw(), 0usize, all) })? > 0
+    {
+    }
+    Ok(())
 }
 
 /// A file that can no longer be written, by its seals.

@@ -135,7 +135,7 @@ fn bind_nodes(here: At) -> Result<()> {
         if !fs::file_status(&node)?.is_device(major, minor) {
             return Err(Error::new(Call::Open, libc::ENODEV));
         }
-        fs::make_file(here, name)?;
+        fs::make_file(here, name, 0o600)?;
         mount::attach(&node, here, name)?;
     }
     Ok(())
