@@ -51,6 +51,8 @@ check journal-has-the-boot sh -c "journalctl -b -t tinyo -o cat | grep 'root: ha
 check no-service-of-tinyo test ! -e /run/tinyo
 check analyze-works sh -c "systemd-analyze time >/run/analyze"
 say $(head -n 1 /run/analyze)
+check the-initrd-has-its-time grep -q '(kernel) + [0-9.]*m*s (initrd) + ' /run/analyze
+check no-file-of-it-stays sh -c '! ls -l /proc/1/fd | grep -q memfd:tinyo'
 echo boot >>/var/lib/boots
 say boots $(grep -c boot /var/lib/boots)
 systemctl poweroff
@@ -129,6 +131,8 @@ fn reaches_multi_user_with_no_unit_failed() {
         says(boot, "case: failed units:\n");
         says(boot, "case: multi-user-is-reached held");
         says(boot, "case: pid1-is-systemd held");
+        says(boot, "case: the-initrd-has-its-time held");
+        says(boot, "case: no-file-of-it-stays held");
     });
 }
 

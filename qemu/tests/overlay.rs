@@ -214,3 +214,19 @@ fn a_kernel_without_overlayfs_is_named() {
     guest.says("tinyo: lay overlay tmpfs over it: no such device; modprobe overlay, or list it among modules");
     guest.ends(End::PowerOff);
 }
+
+/// Half a minute, which passes at once where nobody does anything else.
+#[test]
+fn an_upper_disk_that_never_comes_is_not_waited_for_for_ever() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.config(&format!(
+            "{MODULES}[root]\nsource = \"/dev/vda\"\nwait = \"forever\"\noverlay = \"LABEL=state\"\n"
+        ));
+        squashfs(boot, &format!("{CHECKS}poweroff -f"))?;
+        boot.hardware(&["-icount", "shift=2,sleep=off"]).append("quiet").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: waiting for LABEL=state, 5 s of 30 s; block devices: .*vda \\(squashfs");
+    guest.says(&format!("tinyo: root: overlay LABEL=state: timed out; {FORGETS}")).held("root-is-the-overlay");
+    guest.never_says("case: .* failed").ends(End::PowerOff);
+}

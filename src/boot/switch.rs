@@ -8,7 +8,8 @@ use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
-use crate::sys::{mount, process};
+use crate::sys::mount;
+use crate::sys::process::{self, Forked, Namespaces};
 use crate::text::bytes::{self, Path, terminated};
 use crate::text::show::Show;
 
@@ -19,9 +20,11 @@ const DEEPEST: usize = 40;
 const CHAIN: usize = 7;
 
 /// The program at `init` of the new root can be executed there, and so can what runs it, be it of a `#!` line or a loader.
-/// Links are followed inside the new root. An error is about the program whose path is in `about` then.
+/// Links are followed inside the new root. An error is about the program whose path is in `about` then. Whether it is systemd,
+/// by its own path.
 #[inline(never)]
-pub fn check_init(init: &CStr, about: &mut Path) -> Result<()> {
+pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
+    let mut systemd = false;
     const TOO_LONG: Error = Error::new(Call::Stat, libc::ENAMETOOLONG);
     let root = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
     let mut head = [0; executable::HEAD_BYTES];
@@ -41,14 +44,16 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<()> {
         }
         // Where it cannot be read (no /proc; a server that knows no root), execve(2) has the last word.
         let name = file.name();
-        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(()) };
+        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(systemd) };
         let length = program.read_to_end(&mut head)?;
         let interpreter = executable::interpreter(head.get(..length).unwrap_or_default());
         let interpreter = interpreter.ok_or(Error::new(Call::Execve, libc::ENOEXEC))?;
         if interpreter.is_empty() {
-            return Ok(());
+            return Ok(systemd);
         }
         bytes::path(&[interpreter], about).ok_or(TOO_LONG)?;
+        let path = fs::read_link(At::Cwd, terminated(&name).unwrap_or_default(), &mut head);
+        systemd |= path.is_ok_and(|path| path.ends_with(b"/systemd/systemd"));
     }
     Err(Error::new(Call::Execve, libc::ELOOP))
 }
@@ -99,8 +104,11 @@ fn take_over(new: &Fd) -> Result<bool> {
 pub fn move_all(new: &Fd) -> Result<()> {
     for path in &MOVED {
         let name = relative(path);
-        let _ = fs::make_directory(At::Dir(new), name, 0o755);
-        match open_place(new, name).and_then(|place| fs::enter(&place)) {
+        let there = open_place(new, name).or_else(|_| {
+            fs::make_directory(At::Dir(new), name, 0o755)?;
+            open_place(new, name)
+        });
+        match there.and_then(|place| fs::enter(&place)) {
             Ok(()) => match mount::mount(path, c".", c"", mount::MOVE, c"") {
                 // Nothing is mounted there.
                 Err(error) if error.is(libc::EINVAL) => {}
@@ -143,8 +151,17 @@ fn empty(old: &Fd, new: &Fd) {
     if process::id() != 1 || !system.is_memory() || here.same_file_system(&there) {
         return;
     }
+    // In a child that the new init reaps like any orphan, as util-linux's switch_root(8) does: even a small image takes a
+    // millisecond, for which nobody need wait.
+    let child = process::fork(Namespaces::default(), None);
+    if let Ok(Forked::Parent(_)) = child {
+        return;
+    }
     if let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY) {
         empty_directory(directory, &here, 0);
+    }
+    if child.is_ok() {
+        process::exit(0);
     }
 }
 

@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod source;
 mod supervisor;
+mod times;
 mod tini;
 mod told;
 mod usr;
