@@ -239,9 +239,8 @@ fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
     let mut place = Path::new();
     loop {
-        let data;
-        match last_with_data(&tried, &mut place) {
-            Ok(Some((id, kind))) if tried.push(id).is_ok() => data = kind,
+        let data = match last_with_data(&tried, &mut place) {
+            Ok(Some((id, kind))) if tried.push(id).is_ok() => kind,
             Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
             Ok(None) => return,
             Err(error) => {
@@ -250,7 +249,7 @@ fn release(ending: Ending, signals: &Fd) {
                 let _ = bounded(Work::Remount(c"/"), UNMOUNT, signals);
                 return;
             }
-        }
+        };
         let Some(path) = bytes::terminated(&place) else { return };
         let work = if data { Work::LetGo(path) } else { Work::Detach(path) };
         let Err(error) = bounded(work, UNMOUNT, signals) else { continue };
