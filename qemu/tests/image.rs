@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
     cpio::Archive,
+    demo,
     expect::End,
     guest::Outcome,
     image::{self, busybox_root},
@@ -99,14 +100,8 @@ check a-device test "$(stat -c '%F %t %T' /srv/mine)" = 'character special file 
 fn as_nobody(kit: &Kit, desk: &Path) -> Result<()> {
     let tool = target().join("debug/mkinitramfs");
     let mut command = Command::new(&tool);
-    command
-        .current_dir(desk)
-        .uid(65534)
-        .gid(65534)
-        .arg("--tinyo")
-        .arg(&kit.tinyo)
-        .args(WORDS)
-        .arg("--output=out/nobodys");
+    command.current_dir(desk).uid(65534).gid(65534).args(WORDS).arg("--output=out/nobodys");
+    command.arg("--tinyo").arg(&kit.tinyo).arg("--modules").arg(&kit.modules);
     let ended = command.output().with_context(|| format!("{}: run it as nobody", tool.display()))?;
     ensure!(ended.status.success(), "as nobody: {}", String::from_utf8_lossy(&ended.stderr));
     Ok(())
@@ -165,4 +160,28 @@ fn a_root_file_system_is_the_whole_machine_and_nobody_makes_the_same() {
         guest.held(name);
     }
     guest.ends(End::PowerOff);
+}
+
+/// As it is written there, with the kernel that the tests boot and, where services stay in the image, the demo's files.
+#[test]
+fn every_example_makes_an_image_without_a_warning() {
+    let kit = match Kit::find(Arch::X86_64) {
+        Ok(kit) => kit,
+        Err(why) => return eprintln!("skipped: every_example_makes_an_image_without_a_warning: {why:#}"),
+    };
+    let desk = tempfile::tempdir().unwrap();
+    let root = desk.path().join("root");
+    demo::image(&kit).unwrap().unpack(&root).unwrap();
+    let from = format!("--from={}", root.display());
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut count = 0;
+    for example in examples.read_dir().unwrap() {
+        let example = example.unwrap().path();
+        let config = fs::read_to_string(&example).unwrap();
+        let words: &[&str] = if config.contains("\n[root]\n") { &[] } else { &[&from] };
+        let said = image::initramfs(&kit, &desk.path().join("image"), &example, words).unwrap();
+        assert!(!said.contains("warning: "), "{}: {said}", example.display());
+        count += 1;
+    }
+    assert!(count >= 2);
 }

@@ -288,3 +288,25 @@ fn auto_alone_boots_a_stock_kernel_from_sata() {
     ]);
     guest.held("root").ends(End::PowerOff);
 }
+
+/// By the kernel's own record of every call: finit_module(2), also of what is there already, is nearly all that a boot costs.
+#[test]
+fn the_kernel_is_asked_for_each_module_once_and_for_little_else() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.modules(&["virtio_pci", "virtio_blk"])?;
+        boot.script(
+            "/look",
+            "mkdir /trace; mount -t tracefs trace /trace; echo 0 >/trace/tracing_on; cat /trace/trace >/calls\n\
+             calls=$(sed -n 's/.*init-1 .*sys_enter: NR \\([0-9]*\\) .*/\\1/p' /calls)\n\
+             say loaded $(echo \"$calls\" | grep -c '^313$')\n\
+             say between $(echo \"$calls\" | sed -n '/^313$/,$p' | tac | sed -n '/^313$/,$p' | wc -l)",
+        );
+        boot.config(&config(&["virtio_blk", "virtio_pci", "virtio", "virtio_blk"]));
+        boot.append("trace_event=raw_syscalls:sys_enter trace_buf_size=1M").patience(120).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("(?m)case: loaded 6$").ends(End::PowerOff);
+    // A look into /sys/module, open, finit_module and close for each, and a line of modules.dep for each name.
+    let between: u32 = guest.find("case: between ([0-9]+)").and_then(|count| count.parse().ok()).unwrap_or(u32::MAX);
+    assert!(between <= 6 * 4 + 4, "{between} calls\n{}", guest.shown());
+}

@@ -72,6 +72,20 @@ fn an_image_in_the_initramfs_keeps_its_own_memory_and_no_other() {
     guest.ends(End::PowerOff);
 }
 
+/// What nobody names: the kernel has no event for a file.
+#[test]
+fn with_auto_it_brings_its_drivers_along() {
+    let run = guest(Arch::X86_64, |boot| {
+        let place = boot.dir.path().join("image");
+        image::squashfs(&tree(boot, "")?, &place)?;
+        boot.archive.file("/root.squashfs", 0o644, fs::read(&place)?);
+        boot.modules(&["loop", "squashfs"])?;
+        boot.config("on-failure = \"poweroff\"\nmodules = [\"auto\"]\n[root]\nimage = \"/root.squashfs\"\n").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: root /dev/loop0 squashfs ro").ends(End::PowerOff);
+}
+
 const ON_DISK: &str = r#"
 check the-source-is-there test -s /run/tinyo/root/source/live/ext4
 check the-source-is-mounted grep -q '^/dev/vda /run/tinyo/root/source ext4' /proc/mounts

@@ -8,7 +8,8 @@ use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
-use crate::sys::{mount, process};
+use crate::sys::mount;
+use crate::sys::process::{self, Forked, Namespaces};
 use crate::text::bytes::{self, Path, terminated};
 use crate::text::show::Show;
 
@@ -103,8 +104,11 @@ fn take_over(new: &Fd) -> Result<bool> {
 pub fn move_all(new: &Fd) -> Result<()> {
     for path in &MOVED {
         let name = relative(path);
-        let _ = fs::make_directory(At::Dir(new), name, 0o755);
-        match open_place(new, name).and_then(|place| fs::enter(&place)) {
+        let there = open_place(new, name).or_else(|_| {
+            fs::make_directory(At::Dir(new), name, 0o755)?;
+            open_place(new, name)
+        });
+        match there.and_then(|place| fs::enter(&place)) {
             Ok(()) => match mount::mount(path, c".", c"", mount::MOVE, c"") {
                 // Nothing is mounted there.
                 Err(error) if error.is(libc::EINVAL) => {}
@@ -147,8 +151,17 @@ fn empty(old: &Fd, new: &Fd) {
     if process::id() != 1 || !system.is_memory() || here.same_file_system(&there) {
         return;
     }
+    // In a child that the new init reaps like any orphan, as util-linux's switch_root(8) does: even a small image takes a
+    // millisecond, for which nobody need wait.
+    let child = process::fork(Namespaces::default(), None);
+    if let Ok(Forked::Parent(_)) = child {
+        return;
+    }
     if let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY) {
         empty_directory(directory, &here, 0);
+    }
+    if child.is_ok() {
+        process::exit(0);
     }
 }
 

@@ -153,8 +153,7 @@ fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Ste
         Err(Absent::TimedOut) => {
             let mut line = Line::new(Level::Failure);
             put!(&mut line, "{}: it did not come", *step);
-            device::write_block_devices(&mut line);
-            line.send();
+            device::send_with_block_devices(line);
             Err(Stuck)
         }
         Err(Absent::Ended(ending)) => farewell_and_end(machine, End { ending, status: None }),

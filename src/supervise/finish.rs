@@ -38,8 +38,8 @@ const MOST: usize = 128;
 #[derive(Clone, Copy)]
 enum Work<'a> {
     Signal(u8),
-    Seed(&'a CStr),
-    Sync,
+    /// And a new random seed.
+    Sync(Option<&'a CStr>),
     Free,
     StepBack,
     LetGo(&'a CStr),
@@ -51,9 +51,12 @@ impl Work<'_> {
     fn carry_out(self) -> Result<()> {
         match self {
             Work::Signal(number) => process::kill_all(number),
-            Work::Seed(path) => seed::renew(path),
-            Work::Sync => {
+            Work::Sync(seed) => {
                 power::sync();
+                // It looks after itself, and may take longer.
+                if let Some(Err(error)) = seed.map(seed::renew) {
+                    say!(Failure, "random-seed: {}", error.errno());
+                }
                 Ok(())
             }
             Work::Free => {
@@ -135,12 +138,8 @@ pub fn end(end: End, machine: bool, signals: &Fd, seed: Option<&CStr>, farewell:
         farewell();
         process::exit(end.status.unwrap_or(0));
     }
-    for (work, name) in [(seed.map(Work::Seed), "random seed"), (Some(Work::Sync), "sync")] {
-        if let Some(work) = work
-            && let Err(error) = bounded(work, SYNC, signals)
-        {
-            say!(Failure, "{}: {}: {}; going on without it", end.ending.name(), name, error.errno());
-        }
+    if let Err(error) = bounded(Work::Sync(seed), SYNC, signals) {
+        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
     let _ = bounded(Work::Free, UNMOUNT, signals);
     if let Err(error) = bounded(Work::StepBack, UNMOUNT, signals) {
