@@ -26,4 +26,4 @@ case " $* " in *" --help "* | *" -h "*) ;; *)
     [ -n "${TINYO:-}" ] || [ -e "$tinyo" ] || "$here/scripts/build.sh" "$arch" >&2
     ;;
 esac
-exec cargo run -q --release --manifest-path "$here/Cargo.toml" -p tinyo-image --bin mkinitramfs -- --tinyo "$tinyo" "$@"
+exec cargo run -q --manifest-path "$here/Cargo.toml" -p tinyo-image --bin mkinitramfs -- --tinyo "$tinyo" "$@"

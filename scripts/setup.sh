@@ -218,7 +218,7 @@ trap 'rm -rf "$work"' EXIT
 [ "${1:-}" != --bench ] || { host_packages mkfs.ext4:e2fsprogs sfdisk:fdisk lz4:lz4 zstd:zstd; exit; }
 [ "${1:-}" != --package ] || { shift; packages "$@"; exit; }
 [ -z "$tests" ] || host_packages sfdisk:fdisk mkfs.vfat:dosfstools mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mkfs.f2fs:f2fs-tools \
-    mkfs.exfat:exfatprogs mkfs.ntfs:ntfs-3g cryptsetup:cryptsetup-bin
+    mkfs.exfat:exfatprogs mkfs.ntfs:ntfs-3g cryptsetup:cryptsetup-bin xorriso:xorriso
 for arch; do
     case $arch in
     x86_64) deb=amd64 qemu=qemu-system-x86_64:qemu-system-x86 ;;

@@ -99,7 +99,7 @@ impl Line {
         self.text.get(MARK..).unwrap_or_default()
     }
 
-    pub fn send(mut self) {
+    pub fn send(&mut self) {
         if !shows(self.level) {
             return;
         }

@@ -3,35 +3,26 @@
 use std::ffi::CStr;
 
 use tinyo::{
-    config::{Config, Container, Log, OnFailure, Service, value},
-    plan::run::DEFAULT_PATH,
+    config::{Config, Container, Log, OnFailure, Root, Service, value},
     text::passwd,
 };
 
 use crate::{
-    cpio::{Archive, DIR, Entry, FILE, LINK},
+    cpio::{Archive, DIR, FILE, LINK},
     elf::Machine,
     findings::Findings,
-    libraries::Search,
-    view::{Found, View},
+    program::{Programs, default_path},
+    view::{EARLY, Found, View},
     volume::file_system,
 };
 
-/// Where tinyo looks for programs when no PATH is given.
-fn default_path() -> &'static str {
-    DEFAULT_PATH.to_str().ok().and_then(|word| word.strip_prefix("PATH=")).unwrap_or_default()
-}
-
-/// Interpreters of interpreters that execve(2) follows.
-const SCRIPTS: usize = 5;
-
-/// What the kernel reads of a script's first line (BINPRM_BUF_SIZE).
-const FIRST_LINE: usize = 256;
+/// Where tinyo looks for the checker of a file system (role/fsck.rs).
+const CHECKERS: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
 
 /// Looks whether the image has what the config names. `machine` is tinyo's.
 pub fn config(config: &Config, archive: &Archive, machine: Machine, findings: &mut Findings) {
     let mut view = View::new(archive);
-    roots(config, &view, findings);
+    roots(config, &view, machine, findings);
     mounts(config, &mut view, findings);
     if config.roots.is_empty() {
         services(config, &view, machine, findings);
@@ -41,42 +32,60 @@ pub fn config(config: &Config, archive: &Archive, machine: Machine, findings: &m
     }
 }
 
-/// An image that is the root lies here where there is no source.
-fn roots(config: &Config, view: &View, findings: &mut Findings) {
-    for root in config.roots.iter().filter(|root| root.source.is_empty()) {
-        let path = root.image.unwrap_or_default();
-        let why = match view.find(path.to_bytes()) {
-            Found::Missing => "is not in the image; add it with --add, or name the source that has it",
-            Found::Entry(_, entry) if entry.is(FILE) && file_system(&entry.data).is_some() => continue,
-            Found::Entry(..) => "is no file with a file system; mksquashfs makes one",
-            Found::Mounted => "is not in the image, but below what is mounted over it; put it elsewhere",
-        };
-        findings.error(format!("[root]: image: {} {why}", path.to_string_lossy()));
+fn roots(config: &Config, view: &View, machine: Machine, findings: &mut Findings) {
+    for root in &config.roots {
+        if let Some(path) = root.image.filter(|_| root.source.is_empty()) {
+            let why = match view.find(path.to_bytes()) {
+                Found::Missing => "is not in the image; add it with --add, or name the source that has it",
+                Found::Entry(_, entry) if entry.is(FILE) && file_system(&entry.data).is_some() => continue,
+                Found::Entry(..) => "is no file with a file system; mksquashfs makes one",
+                Found::Mounted => "is not in the image, but below what is mounted over it; put it elsewhere",
+            };
+            findings.error(format!("[root]: image: {} {why}", path.to_string_lossy()));
+        }
+        if root.fsck {
+            checker(root, view, machine, findings);
+        }
+    }
+}
+
+/// The checker of the file system that the root is said to be; of one that is not said, only the machine knows which.
+fn checker(root: &Root, view: &View, machine: Machine, findings: &mut Findings) {
+    let kind = root.fstype.map(|kind| kind.to_string_lossy()).filter(|kind| !kind.contains(','));
+    let Some(kind) = kind else {
+        let any =
+            CHECKERS.iter().any(|place| view.list(place.as_bytes()).iter().any(|name| name.starts_with(b"fsck.")));
+        if !any {
+            findings.error("[root]: fsck: no fsck.TYPE is in the image; add that of the root's type with --add");
+        }
+        return;
+    };
+    let paths = CHECKERS.map(|place| format!("{place}/fsck.{kind}"));
+    let Some(path) = paths.iter().find(|path| matches!(view.find(path.as_bytes()), Found::Entry(..))) else {
+        findings.error(format!("[root]: fsck: {} is not in the image; add it with --add", paths[0]));
+        return;
+    };
+    if let Some(why) = (Programs { view, machine, variable: &|_| None }).refused(path.as_bytes()) {
+        findings.error(format!("[root]: fsck: {path} {why}"));
     }
 }
 
 fn mounts(config: &Config, view: &mut View, findings: &mut Findings) {
-    for place in ["/proc", "/sys", "/dev", "/run"].into_iter().map(str::as_bytes).chain(targets(config)) {
-        let shown = String::from_utf8_lossy(place);
-        if view
-            .archive
-            .resolve(b"", place, true)
-            .and_then(|real| view.archive.get(real))
-            .is_some_and(|entry| !entry.is(DIR))
-        {
+    // With another root the others are there.
+    let mounts = if config.roots.is_empty() { &config.mounts[..] } else { &[] };
+    let targets = mounts.iter().map(|mount| mount.target.to_bytes());
+    for place in EARLY.into_iter().chain(targets) {
+        let there = view.archive.resolve(b"", place, true).and_then(|real| view.archive.get(real));
+        if there.is_some_and(|entry| !entry.is(DIR)) {
+            let shown = String::from_utf8_lossy(place);
             findings.error(format!("{shown}: a file in the image, where something is to be mounted; take it away"));
         }
     }
-    for mount in &config.mounts {
-        let options = mount.options.map_or(b"".as_slice(), CStr::to_bytes).split(|&byte| byte == b',');
-        let (mut bound, mut must) = (false, true);
-        options.for_each(|option| match option {
-            b"bind" | b"rbind" => bound = true,
-            b"nofail" => must = false,
-            _ => {}
-        });
+    for mount in mounts {
+        let options = || mount.options.map_or(b"".as_slice(), CStr::to_bytes).split(|&byte| byte == b',');
+        let bound = options().any(|option| option == b"bind" || option == b"rbind");
         let source = mount.source.to_bytes();
-        if bound && must && matches!(view.find(source), Found::Missing) {
+        if bound && !options().any(|option| option == b"nofail") && matches!(view.find(source), Found::Missing) {
             let source = String::from_utf8_lossy(source);
             findings
                 .error(format!("[[mount]]: source: {source} is not in the image; add it with --add, or write nofail"));
@@ -101,10 +110,6 @@ fn services(config: &Config, view: &View, machine: Machine, findings: &mut Findi
                 .note("on-failure is rescue, and there is no sh in the image: a boot that fails waits, and reboots");
         }
     }
-}
-
-fn targets<'c>(config: &'c Config) -> impl Iterator<Item = &'c [u8]> {
-    config.mounts.iter().map(|mount| mount.target.to_bytes())
 }
 
 struct Check<'a, 'f> {
@@ -218,97 +223,20 @@ impl Check<'_, '_> {
     }
 
     fn program(&mut self, view: &View, key: &str, program: &[u8], workdir: &[u8]) {
-        let path = self.variable("PATH");
-        let Some(found) = search(view, program, path.as_deref().unwrap_or(default_path()), workdir) else {
-            let hint = match program.contains(&b'/') {
-                true => "is not in the image; add it with --add FILE:PATH",
-                false => "is in no directory of its PATH in the image; add it with --add FILE:PATH",
-            };
-            return self.error(key, program, hint);
+        let programs = Programs { view, machine: self.machine, variable: &|name| self.variable(name) };
+        let why = match programs.search(program, workdir) {
+            Some(found) => programs.refused(&found),
+            None if program.contains(&b'/') => Some("is not in the image; add it with --add FILE:PATH".to_owned()),
+            None => Some("is in no directory of its PATH in the image; add it with --add FILE:PATH".to_owned()),
         };
-        if let Some(why) = self.runs(view, &found, SCRIPTS) {
+        if let Some(why) = why {
             self.error(key, program, &why);
-        }
-    }
-
-    /// Why the file at `path` cannot be executed. None: it can, or that is not known.
-    fn runs(&self, view: &View, path: &[u8], depth: usize) -> Option<String> {
-        let Found::Entry(real, entry) = view.find(path) else { return None };
-        if !entry.is(FILE) {
-            return Some("is no file".into());
-        }
-        if entry.mode & 0o111 == 0 {
-            return Some("is not executable; chmod +x".into());
-        }
-        let bytes = match entry.data.read() {
-            Ok(bytes) => bytes,
-            Err(why) => return Some(format!("cannot be read: {why:#}")),
-        };
-        if let Some(line) = bytes.strip_prefix(b"#!") {
-            return self.interpreter(view, line, depth);
-        }
-        let Some(machine) = Machine::of(&bytes) else {
-            return Some("is no program: neither ELF nor a script that begins with #!".into());
-        };
-        if !self.machine.runs(machine) {
-            return Some(format!("is for {machine}, and tinyo for {}", self.machine));
-        }
-        let given = self.variable("LD_LIBRARY_PATH").unwrap_or_default();
-        let given = given.split([':', ';']).filter(|place| !place.is_empty()).map(str::to_owned).collect();
-        let missing = Search { view, machine, given }.missing(view.as_seen(&real), &bytes);
-        (!missing.is_empty()).then(|| format!("lacks {} in the image; add it with --add", missing.join(", and ")))
-    }
-
-    /// Of a script, whose first line goes on with `line`.
-    fn interpreter(&self, view: &View, line: &[u8], depth: usize) -> Option<String> {
-        let line = &line[..line.len().min(FIRST_LINE)];
-        let line = String::from_utf8_lossy(line.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned();
-        let mut words = line.split([' ', '\t', '\r']).filter(|word| !word.is_empty());
-        let Some(interpreter) = words.next() else { return Some("begins with #! and no interpreter".into()) };
-        if line.ends_with('\r') {
-            return Some("has a carriage return behind its interpreter; write it with Unix line ends".into());
-        }
-        match view.find(interpreter.as_bytes()) {
-            Found::Mounted => return None,
-            Found::Missing => {
-                return Some(format!("is a script for {interpreter}, which is not in the image; add it with --add"));
-            }
-            Found::Entry(..) if depth == 0 => return Some("is a script of a script of a script: too deep".into()),
-            Found::Entry(..) => {}
-        }
-        if let Some(why) = self.runs(view, interpreter.as_bytes(), depth - 1) {
-            return Some(format!("is a script for {interpreter}, which {why}"));
-        }
-        let wanted = words
-            .next()
-            .filter(|word| interpreter.ends_with("/env") && !word.starts_with('-') && !word.contains('='))?;
-        let path = self.variable("PATH");
-        match search(view, wanted.as_bytes(), path.as_deref().unwrap_or(default_path()), b"/") {
-            Some(found) => Some(format!("is a script for {wanted}, which {}", self.runs(view, &found, depth - 1)?)),
-            None => Some(format!("is a script for {wanted}, which is in no directory of its PATH in the image")),
         }
     }
 
     fn error(&mut self, key: &str, what: &[u8], why: &str) {
         self.findings.error(format!("{}: {key}: {} {why}", self.name, String::from_utf8_lossy(what)));
     }
-}
-
-/// Where execve would find the program: by PATH when there is no slash in it. What only the machine knows counts as found.
-fn search(view: &View, program: &[u8], path: &str, workdir: &[u8]) -> Option<Vec<u8>> {
-    let there = |path: &Vec<u8>| !matches!(view.find(path), Found::Missing);
-    if program.contains(&b'/') {
-        let whole = if program.starts_with(b"/") { program.to_vec() } else { [workdir, b"/", program].concat() };
-        return Some(whole).filter(there);
-    }
-    let places = path.split(':').map(|place| match place {
-        "" | "." => workdir.to_vec(),
-        place => place.as_bytes().to_vec(),
-    });
-    let mut candidates: Vec<_> = places.map(|place| [&place[..], b"/", program].concat()).filter(there).collect();
-    let can_run = |entry: &Entry| entry.is(FILE) && entry.mode & 0o111 != 0;
-    let best = candidates.iter().position(|path| !matches!(view.find(path), Found::Entry(_, entry) if !can_run(entry)));
-    (!candidates.is_empty()).then(|| candidates.swap_remove(best.unwrap_or(0)))
 }
 
 /// What the kernel cannot unpack, as a link with something below it; and what two wanted to be, when it is not `ground`,

@@ -239,6 +239,24 @@ fn a_root_that_is_an_image_is_there_and_has_a_file_system() {
 }
 
 #[test]
+fn the_checker_of_the_root_is_there_and_runs() {
+    let with =
+        |archive: &Archive, kind: &str| errors(archive, &format!("[root]\nsource = '/dev/vda'\nfsck = true\n{kind}"));
+    let mut archive = image();
+    let ext4 = "type = 'ext4'\n";
+    assert_eq!(with(&archive, ext4), ["[root]: fsck: /sbin/fsck.ext4 is not in the image; add it with --add"]);
+    let any = "[root]: fsck: no fsck.TYPE is in the image; add that of the root's type with --add";
+    assert_eq!(with(&archive, ""), [any]);
+    archive.file("usr/sbin/fsck.ext4", 0o755, elf(X86_64, Some("/lib/ld.so"), &[], None)).link("sbin", "usr/sbin");
+    let lacks = "[root]: fsck: /sbin/fsck.ext4 lacks its interpreter /lib/ld.so in the image; add it with --add";
+    assert_eq!(with(&archive, ext4), [lacks]);
+    archive.file("lib/ld.so", 0o755, elf(X86_64, None, &[], None));
+    assert_eq!(with(&archive, ext4), FINE);
+    assert_eq!(with(&archive, ""), FINE);
+    assert_eq!(with(&archive, "type = 'xfs,ext4'\n"), FINE);
+}
+
+#[test]
 fn what_is_bound_elsewhere_must_be_there() {
     let with = |options: &str| {
         let mount = |source, target| format!("[[mount]]\nsource = '{source}'\ntarget = '{target}'\n");

@@ -16,6 +16,7 @@ pub mod make;
 pub mod modules;
 mod newc;
 pub mod output;
+mod program;
 #[cfg(test)]
 mod specimen;
 pub mod tree;

@@ -46,6 +46,15 @@ fn parents_come_first_and_devices_need_no_root() {
 }
 
 #[test]
+fn owners_and_modes_are_written_as_they_are() {
+    let mut archive = Archive::new();
+    archive.file("f", 0o2750, *b"");
+    archive.at(b"f", false).unwrap().owner = (7, 0xffff_fffe);
+    let bytes = archive.to_bytes();
+    assert_eq!(&bytes[14..38], b"000085E800000007FFFFFFFE");
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let bytes = sample().to_bytes();
     assert_eq!(bytes, sample().to_bytes());

@@ -19,7 +19,7 @@ pub struct View<'a> {
 }
 
 /// What tinyo mounts before anything else.
-const EARLY: [&[u8]; 4] = [b"/proc", b"/sys", b"/dev", b"/run"];
+pub const EARLY: [&[u8]; 4] = [b"/proc", b"/sys", b"/dev", b"/run"];
 
 impl<'a> View<'a> {
     pub fn new(archive: &'a Archive) -> View<'a> {

@@ -76,6 +76,21 @@ pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Res
     tinyo_image::modules::add(archive, modules, names)
 }
 
+/// Has scripts/mkinitramfs.sh make the initramfs `path` of this config, with the kit's modules and these words more. Returns
+/// what it says.
+pub fn initramfs(kit: &Kit, path: &Path, config: &Path, words: &[&str]) -> Result<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/mkinitramfs.sh");
+    let mut command = Command::new(&script);
+    command.env("TINYO", &kit.tinyo).arg("--arch").arg(kit.arch.to_string()).args(words);
+    for (option, file) in [("--config", config), ("--modules", &kit.modules), ("--output", path)] {
+        command.arg(option).arg(file);
+    }
+    let ended = command.output().with_context(|| format!("{}: run it", script.display()))?;
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    ensure!(ended.status.success(), "{}: {}: {said}", script.display(), ended.status);
+    Ok(said)
+}
+
 /// An ext4 image at `path` holding the archive's files, of `megabytes` and sparse. mke2fs copies a directory as its
 /// user sees it, so what the image holds belongs to whoever runs this: enough for a root file system under test.
 pub fn ext4(archive: &Archive, path: &Path, megabytes: u64, label: &str) -> Result<()> {

@@ -47,6 +47,8 @@ pub struct Boot {
     memory: u32,
     patience: Duration,
     options: Vec<String>,
+    /// In place of the archive.
+    initramfs: Option<PathBuf>,
     /// Holds the initramfs, and disk images while the guest runs.
     pub dir: TempDir,
 }
@@ -112,9 +114,18 @@ impl Boot {
         Ok(self)
     }
 
+    /// Boots this file, whatever the archive has.
+    pub fn initramfs(&mut self, path: PathBuf) -> &mut Boot {
+        self.initramfs = Some(path);
+        self
+    }
+
     pub fn start(&self) -> Result<Guest> {
-        let initrd = self.dir.path().join("initramfs.cpio");
-        std::fs::write(&initrd, self.archive.to_bytes())?;
+        let archive = || {
+            let path = self.dir.path().join("initramfs.cpio");
+            std::fs::write(&path, self.archive.to_bytes()).map(|()| path)
+        };
+        let initrd = self.initramfs.clone().map_or_else(archive, Ok)?;
         let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone()).bus(self.bus);
         machine = machine.memory(&self.memory.to_string()).options(&self.options);
         for words in &self.words {
@@ -173,6 +184,7 @@ fn prepare(kit: Kit) -> Result<Boot> {
         memory: 256,
         patience: PATIENCE,
         options: Vec::new(),
+        initramfs: None,
         dir: tempfile::tempdir()?,
     })
 }

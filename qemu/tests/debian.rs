@@ -1,17 +1,17 @@
-//! A stock Debian with systemd, as debootstrap makes it, boots through tinyo as examples/debian.toml says: twice from one
-//! disk, which is clean each time.
+//! A stock Debian with systemd, as debootstrap makes it, boots through the image that scripts/mkinitramfs.sh makes of
+//! examples/debian.toml: twice from one disk, which is clean each time.
 
 use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
     expect::End,
-    image::tool,
+    image::{self, tool},
     kit::{Arch, target},
     suite::{Boot, Shared, guest, script},
 };
 
-const CONFIG: &str = include_str!("../../examples/debian.toml");
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/debian.toml");
 
 /// Starts once the machine is up, as everything does that `multi-user.target` wants.
 const UNIT: &str = "\
@@ -51,6 +51,8 @@ check journal-has-the-boot sh -c "journalctl -b -t tinyo -o cat | grep 'root: ha
 check no-service-of-tinyo test ! -e /run/tinyo
 check analyze-works sh -c "systemd-analyze time >/run/analyze"
 say $(head -n 1 /run/analyze)
+check the-initrd-has-its-time grep -q '(kernel) + [0-9.]*m*s (initrd) + ' /run/analyze
+check no-file-of-it-stays sh -c '! ls -l /proc/1/fd | grep -q memfd:tinyo'
 echo boot >>/var/lib/boots
 say boots $(grep -c boot /var/lib/boots)
 systemctl poweroff
@@ -96,7 +98,9 @@ static TWICE: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         let path = boot.dir.path().join("debian.ext4");
         disk(&path)?;
-        boot.config(CONFIG).image(path.clone())?;
+        let initramfs = boot.dir.path().join("debian.img");
+        image::initramfs(&boot.kit, &initramfs, Path::new(CONFIG), &["--compress", "zstd"])?;
+        boot.image(path.clone())?.initramfs(initramfs);
         boot.megabytes(512).patience(240);
         let first = boot_once(boot, &path)?;
         let mut second = boot.run()?;
@@ -127,6 +131,8 @@ fn reaches_multi_user_with_no_unit_failed() {
         says(boot, "case: failed units:\n");
         says(boot, "case: multi-user-is-reached held");
         says(boot, "case: pid1-is-systemd held");
+        says(boot, "case: the-initrd-has-its-time held");
+        says(boot, "case: no-file-of-it-stays held");
     });
 }
 

@@ -1,6 +1,6 @@
 //! Disks that come late, answer late, or go away: plugged in and pulled out through QEMU's monitor while tinyo waits.
 
-use std::{thread, time::Duration};
+use std::{path::PathBuf, thread, time::Duration};
 
 use anyhow::{Result, ensure};
 use tinyo_qemu::{
@@ -18,24 +18,34 @@ const VIRTIO: &str = "modules = [\"virtio_pci\", \"virtio_blk\"]\non-failure = \
 const USB: &str =
     "modules = [\"xhci_pci\", \"usb_storage\", \"sd_mod\", \"crc32c_generic\", \"ext4\"]\non-failure = \"poweroff\"\n";
 
-/// A busybox root in a file, as a drive that hangs on nothing yet.
-fn drive(boot: &mut Boot, name: &str) -> Result<()> {
+/// A busybox root in a file.
+fn system(boot: &Boot, name: &str) -> Result<PathBuf> {
     let mut disk = image::busybox_root(&boot.kit)?;
     disk.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n");
     disk.file("/etc/rc", 0o755, script("check booted-from-it grep -q '^/dev/[vs]da / ext4' /proc/mounts\npoweroff"));
     let path = boot.dir.path().join(name);
     image::ext4(&disk, &path, 32, name)?;
+    Ok(path)
+}
+
+/// The same as a drive that hangs on nothing yet.
+fn drive(boot: &mut Boot, name: &str) -> Result<()> {
+    let path = system(boot, name)?;
     boot.hardware(&["-drive", &format!("file={},if=none,id={name},format=raw,cache=unsafe", path.display())]);
     Ok(())
 }
 
-/// A drive of which no block can be read.
-fn broken_drive(boot: &mut Boot, name: &str) -> Result<()> {
-    let path = boot.dir.path().join(name);
-    image::ext4(&image::busybox_root(&boot.kit)?, &path, 32, name)?;
-    let image = format!("file.image.driver=file,file.image.filename={}", path.display());
-    let error = "file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.errno=5";
-    boot.hardware(&["-drive", &format!("if=none,id={name},driver=raw,file.driver=blkdebug,{error},{image}")]);
+/// A drive of which no block can be read, or not by the first `reads` reads.
+fn broken_drive(boot: &mut Boot, name: &str, reads: Option<usize>) -> Result<()> {
+    let path = system(boot, name)?;
+    let mut words = format!("if=none,id={name},driver=raw,file.driver=blkdebug");
+    for error in 0..reads.unwrap_or(1) {
+        let once = if reads.is_some() { "on" } else { "off" };
+        let error = format!("file.inject-error.{error}");
+        words += &format!(",{error}.event=none,{error}.iotype=read,{error}.errno=5,{error}.once={once}");
+    }
+    words += &format!(",file.image.driver=file,file.image.filename={}", path.display());
+    boot.hardware(&["-drive", &words]);
     Ok(())
 }
 
@@ -101,7 +111,7 @@ fn a_usb_disk_plugged_in_after_five_seconds_is_taken() {
 fn an_unreadable_disk_that_goes_away_gives_way_to_a_good_one() {
     let run = guest(Arch::X86_64, |boot| {
         with_a_port(boot)?;
-        broken_drive(boot, "bad")?;
+        broken_drive(boot, "bad", None)?;
         drive(boot, "good")?;
         boot.config(&format!("{VIRTIO}[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\n"));
         converse(boot.start()?, |guest| {
@@ -121,7 +131,7 @@ fn an_unreadable_disk_that_goes_away_gives_way_to_a_good_one() {
 fn a_disk_that_goes_away_and_stays_away_has_a_named_end() {
     let run = guest(Arch::X86_64, |boot| {
         with_a_port(boot)?;
-        broken_drive(boot, "bad")?;
+        broken_drive(boot, "bad", None)?;
         boot.config(&format!("{VIRTIO}[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\nwait = \"8s\"\n"));
         converse(boot.start()?, |guest| {
             guest.expect("Run /init")?;
@@ -156,4 +166,18 @@ fn a_root_pulled_out_under_its_services_does_not_hang_the_end() {
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: .*stopping services").ends(End::Reboot);
+}
+
+/// Its node is there before its blocks can be read: the first reads fail, those of QEMU, of the kernel for its table, and a mount or two.
+#[test]
+fn a_disk_that_cannot_be_read_at_first_is_tried_again() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.modules(&["virtio_pci", "virtio_blk"])?;
+        broken_drive(boot, "first", Some(6))?;
+        boot.hardware(&["-device", "virtio-blk-pci,drive=first"]);
+        boot.config(&format!("{VIRTIO}[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\n")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&["I/O error, dev vda", "unable to read superblock", "tinyo: root: /dev/vda is there"]);
+    guest.held("booted-from-it").ends(End::PowerOff);
 }

@@ -1,7 +1,11 @@
 //! A root under an overlay: a busybox userland in a squashfs, as examples/squashfs.toml says, whose changes go to a disk or
 //! to memory.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
@@ -54,11 +58,8 @@ fn bare_squashfs(boot: &mut Boot, rc: &str) -> Result<()> {
     root.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n::shutdown:/bin/umount -a -r\n");
     root.file("/etc/rc", 0o755, script(rc));
     root.file("/etc/gone/file", 0o644, "x");
-    let staged = boot.dir.path().join("root");
-    fs::create_dir(&staged)?;
-    root.unpack(&staged)?;
     let path = boot.dir.path().join("root.squashfs");
-    tool("mksquashfs", [staged.as_os_str(), path.as_os_str(), "-quiet".as_ref(), "-all-root".as_ref()], "")?;
+    image::squashfs(&root, &path)?;
     boot.image(path)?.modules(&["squashfs"])?;
     Ok(())
 }
@@ -77,12 +78,12 @@ fn state(boot: &mut Boot, name: &str, options: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn debugfs(path: &PathBuf, request: &str) -> Result<()> {
+fn debugfs(path: &Path, request: &str) -> Result<()> {
     tool("debugfs", ["-w".as_ref(), "-R".as_ref(), request.as_ref(), path.as_os_str()], "")
 }
 
 /// What e2fsck says of the disk without touching it, and its superblock.
-fn examine(path: &PathBuf) -> Result<String> {
+fn examine(path: &Path) -> Result<String> {
     let mut found = String::new();
     for (program, option) in [("e2fsck", "-fn"), ("dumpe2fs", "-h")] {
         let said = Command::new(format!("/usr/sbin/{program}")).arg(option).arg(path).output();
@@ -212,4 +213,20 @@ fn a_kernel_without_overlayfs_is_named() {
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: lay overlay tmpfs over it: no such device; modprobe overlay, or list it among modules");
     guest.ends(End::PowerOff);
+}
+
+/// Half a minute, which passes at once where nobody does anything else.
+#[test]
+fn an_upper_disk_that_never_comes_is_not_waited_for_for_ever() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.config(&format!(
+            "{MODULES}[root]\nsource = \"/dev/vda\"\nwait = \"forever\"\noverlay = \"LABEL=state\"\n"
+        ));
+        squashfs(boot, &format!("{CHECKS}poweroff -f"))?;
+        boot.hardware(&["-icount", "shift=2,sleep=off"]).append("quiet").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: waiting for LABEL=state, 5 s of 30 s; block devices: .*vda \\(squashfs");
+    guest.says(&format!("tinyo: root: overlay LABEL=state: timed out; {FORGETS}")).held("root-is-the-overlay");
+    guest.never_says("case: .* failed").ends(End::PowerOff);
 }

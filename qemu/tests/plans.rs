@@ -112,6 +112,17 @@ fn the_cases_are_good_configs() {
 }
 
 #[test]
+fn the_examples_are_good_configs() {
+    let Some(words) = Words::find() else { return };
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for example in examples.read_dir().unwrap() {
+        let example = example.unwrap().path();
+        let said = words.run(&[OsStr::new("check"), example.as_os_str()]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{}: {said:?}", example.display());
+    }
+}
+
+#[test]
 fn each_mistake_is_named_at_its_place() {
     let Some(words) = Words::find() else { return };
     let app = "[service.app]\nexec = [\"/app\"]\n";

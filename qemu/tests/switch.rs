@@ -110,3 +110,27 @@ fn a_mount_without_programs_and_a_link_to_nothing() {
     let noexec = ": on a mount with noexec; leave noexec out of the options";
     tries("noexec", &[("/dangling", &format!(": no such file or directory; {WHOLE}")), ("/good", noexec)]);
 }
+
+/// What util-linux's switch_root(8) once emptied: tinyo as the init of a disk whose file has a root as if it were an initramfs.
+#[test]
+fn a_root_to_switch_to_is_refused_on_a_real_root() {
+    let run = guest(Arch::X86_64, |boot| {
+        let mut disk = disk(&boot.kit)?;
+        disk.file("/sbin-tinyo", 0o755, std::fs::read(&boot.kit.tinyo)?);
+        let own = format!("{MODULES}[root]\nsource = \"/dev/vda\"\n");
+        disk.file("/etc/tinyo.toml", 0o644, own.as_str());
+        boot.config(&format!("{own}init = \"/sbin-tinyo\"\n")).disk(&disk)?;
+        let outcome = boot.run()?;
+        let image = boot.dir.path().join("disk.img");
+        tool("debugfs", ["-R".as_ref(), "stat /etc/tinyo.toml".as_ref(), image.as_os_str()], "")?;
+        tool("e2fsck", ["-fn".as_ref(), image.as_os_str()], "")?;
+        Ok(outcome)
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&[
+        "tinyo: root: handing over to /sbin-tinyo",
+        "tinyo: /etc/tinyo.toml: \\[root\\] and modules are for an initramfs, and this is the real root",
+        "tinyo: boot failed: poweroff",
+    ]);
+    guest.ends(End::PowerOff);
+}

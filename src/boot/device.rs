@@ -3,8 +3,8 @@
 use core::cell::Cell;
 use core::ffi::CStr;
 
-use super::find;
 use super::modules::{EVENT, Modules};
+use super::{apart, find};
 use crate::config::Wait;
 use crate::log::{Level, Line};
 use crate::plan::step::Waiting;
@@ -133,6 +133,12 @@ pub fn wait_for(
             remind(what, now.0.saturating_sub(begin.0), wait);
             reminder = Millis(now.0.saturating_add(REMINDER));
         }
+        // Before the wait: the end of what an attempt has done beside us is no reason to try again at once.
+        while let Ok(Some(number)) = signal::next(signals) {
+            if let Some(ending) = request::ending(number, true) {
+                return Err(Absent::Ended(ending));
+            }
+        }
         let mut files = heapless::Vec::<Interest, 2>::new();
         let _ = files.push(Interest::readable(signals));
         if let Some(socket) = &events.0 {
@@ -140,11 +146,6 @@ pub fn wait_for(
         }
         let next = [Some(reminder), deadline, watchdog::feed()].iter().flatten().min().copied();
         let _ = poll::wait(&mut files, next);
-        while let Ok(Some(number)) = signal::next(signals) {
-            if let Some(ending) = request::ending(number, true) {
-                return Err(Absent::Ended(ending));
-            }
-        }
         events.drain();
     }
 }
@@ -153,19 +154,44 @@ pub fn wait_for(
 fn remind(what: &CStr, waited: u64, wait: Wait) {
     let mut line = Line::new(Level::Failure);
     put!(&mut line, "waiting for {}, {} s of {}", Show(what.to_bytes()), waited / 1000, Waiting(wait));
-    write_block_devices(&mut line);
+    send_with_block_devices(line);
+}
+
+/// The device of who lists all devices: none of the kernel's.
+const ALL: u32 = u32::MAX;
+
+/// Sends `line` with `; block devices: vda, vda1 (ext4, LABEL=root, UUID=...)` behind it, as many as it takes, if they answer.
+#[inline(never)]
+pub fn send_with_block_devices(mut line: Line) {
+    apart::forget_ended();
+    let mut list = |_: &Fd| {
+        write_block_devices(&mut line);
+        line.send();
+    };
+    if !apart::is_stuck(ALL) {
+        match apart::apart(&mut list, &mut |_| {}) {
+            Ok(None) => return,
+            Ok(Some(pid)) => drop(apart::leave(pid, ALL)),
+            Err(_) => {}
+        }
+    }
+    line.write(b"; not all block devices answer");
     line.send();
 }
 
-/// `; block devices: vda, vda1 (ext4, LABEL=root, UUID=...)`, as many as a line takes.
-pub fn write_block_devices(line: &mut Line) {
-    let Ok(directory) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
+fn write_block_devices(line: &mut Line) {
+    let Ok(directory) = fs::open(find::CLASS, fs::READ | fs::DIRECTORY) else { return };
+    let Ok(place) = fs::open(find::CLASS, fs::PLACE | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
     line.write(b"; block devices:");
     let mut before = " ";
     while let Some((name, _)) = names.next_name() {
         put!(line, "{}{}", before, Show(name.to_bytes()));
         before = ", ";
+        if find::number_of(&place, name.to_bytes()).is_some_and(apart::is_stuck) {
+            put!(line, " (no answer)");
+            continue;
+        }
         let Some(volume) = find::look(name.to_bytes()) else { continue };
         put!(line, " ({}", Show(volume.type_name().to_bytes()));
         for (tag, text) in [(", LABEL=", volume.label()), (", UUID=", volume.uuid())] {

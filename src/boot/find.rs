@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use super::apart::{self, Record};
 use crate::probe::table::{self, Partition, Wanted};
 use crate::probe::volume::{self, Volume};
 use crate::sys::error::{Call, Error, Result};
@@ -17,6 +18,9 @@ use crate::{put, say};
 /// A name below /sys/class/block: the kernel's own room for one (DISK_NAME_LEN) is 32.
 type Name = heapless::Vec<u8, 64>;
 
+/// Where the block devices are.
+pub const CLASS: &CStr = c"/sys/class/block";
+
 /// What is looked for.
 #[derive(Clone, Copy)]
 enum Query<'q> {
@@ -28,7 +32,7 @@ enum Query<'q> {
 /// What is looked for matches this one, and perhaps others.
 #[derive(Default)]
 struct Match {
-    first: Option<((u64, u64), Name)>,
+    first: Option<(u32, Name)>,
     another: Name,
     /// The first is marked as one that is not written to.
     read_only: bool,
@@ -143,13 +147,64 @@ fn numbered(major: u32, minor: u32, place: &mut Path) -> bool {
     named.is_some_and(|name| bytes::path(&[b"/dev/", name], place).is_some())
 }
 
-/// Looks at every block device, or at every disk with partitions.
+/// What a record of a search says: the number of a device that is looked at now, then its name, or that of a match.
+const LOOKING: u8 = 0;
+const MATCH: u8 = 1;
+const READ_ONLY_MATCH: u8 = 2;
+
+fn record(kind: u8, number: u32, name: &[u8]) -> Record {
+    let mut record = [0; size_of::<Record>()];
+    let [a, b, c, d] = number.to_ne_bytes();
+    // A name has at most 64 bytes.
+    let head = [a, b, c, d, kind, name.len() as u8];
+    record.iter_mut().zip(head.iter().chain(name)).for_each(|(place, byte)| *place = *byte);
+    record
+}
+
+/// Looks at every block device, or at every disk with partitions. What does not answer is passed over as long as it does not.
+#[inline(never)]
 fn search(query: Query, found: &mut Match) {
-    let Ok(class) = fs::open(c"/sys/class/block", fs::READ | fs::DIRECTORY) else { return };
-    let Ok(place) = fs::open_at(At::Dir(&class), c".", fs::PLACE | fs::DIRECTORY) else { return };
+    let Ok(place) = fs::open(CLASS, fs::PLACE | fs::DIRECTORY) else { return };
+    apart::forget_ended();
+    loop {
+        let mut last = (0, Name::new());
+        let mut hear = |record: &Record| {
+            let [a, b, c, d, kind, length, rest @ ..] = record;
+            let name =
+                rest.get(..usize::from(*length)).and_then(|name| Name::from_slice(name).ok()).unwrap_or_default();
+            match *kind {
+                LOOKING => last = (u32::from_ne_bytes([*a, *b, *c, *d]), name),
+                kind => found.add(&place, name, kind == READ_ONLY_MATCH),
+            }
+        };
+        let mut tell = |out: &Fd| {
+            look_everywhere(query, &place, &mut |record| {
+                let _ = out.write(record);
+            })
+        };
+        match apart::apart(&mut tell, &mut hear) {
+            Ok(None) => return,
+            Ok(Some(pid)) => {
+                say!(Warning, "{}: no answer; it is passed over until there is one", Show(&last.1));
+                if !apart::leave(pid, last.0) {
+                    return;
+                }
+            }
+            Err(_) => return look_everywhere(query, &place, &mut hear),
+        }
+    }
+}
+
+fn look_everywhere(query: Query, place: &Fd, tell: &mut dyn FnMut(&Record)) {
+    let Ok(class) = fs::open(CLASS, fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(class);
     while let Some((name, _)) = names.next_name() {
         let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
+        let Some(number) = number_of(place, &name) else { continue };
+        if apart::is_stuck(number) {
+            continue;
+        }
+        tell(&record(LOOKING, number, &name));
         match query {
             Query::Volume(tag, value) => {
                 let is = |volume: &Volume| match tag {
@@ -158,12 +213,12 @@ fn search(query: Query, found: &mut Match) {
                     _ => volume.label() == value,
                 };
                 if look(&name).as_ref().is_some_and(is) {
-                    found.add(&place, name, false);
+                    tell(&record(MATCH, number, &name));
                 }
             }
             Query::Partition(wanted, offset) => {
-                if let Some((partition, read_only)) = partition_of(&place, &name, wanted, offset) {
-                    found.add(&place, partition, read_only);
+                if let Some((partition, read_only)) = partition_of(place, &name, wanted, offset) {
+                    tell(&record(if read_only { READ_ONLY_MATCH } else { MATCH }, number, &partition));
                 }
             }
         }
@@ -175,6 +230,11 @@ fn search(query: Query, found: &mut Match) {
 pub fn look(name: &[u8]) -> Option<Volume> {
     let mut place = Path::new();
     if node(name, &mut place) { look_at(bytes::terminated(&place)?) } else { None }
+}
+
+/// The device at `path` has a medium, and can be opened.
+pub fn can_read(path: &CStr) -> bool {
+    open(path).is_some()
 }
 
 /// What lies on the device at `path`.
@@ -220,10 +280,11 @@ fn said<'b>(class: &Fd, name: &[u8], file: &[u8], text: &'b mut [u8]) -> Option<
     Some(bytes::before(text.get(..length)?, b'\n'))
 }
 
-fn number_of(class: &Fd, name: &[u8]) -> Option<(u64, u64)> {
+/// As dev_t in the kernel: 12 and 20 bits.
+pub fn number_of(class: &Fd, name: &[u8]) -> Option<u32> {
     let mut text = [0; 32];
     let (major, minor) = cut(said(class, name, b"/dev", &mut text)?, b':');
-    Some((decimal(major)?, decimal(minor?)?))
+    Some((decimal(major)? << 20 | decimal(minor?)?) as u32)
 }
 
 /// As udev has it in names: `\xNN` is that byte.

@@ -1,5 +1,6 @@
 //! From the initramfs to the real root: modules, the device, the mount, the hand-over; and the machine's address and seed.
 
+pub mod apart;
 pub mod device;
 pub mod find;
 pub mod image;

@@ -4,14 +4,14 @@
 use core::ffi::CStr;
 
 use super::device::{Absent, Events};
-use super::root::{PLACE, mount_root};
+use super::root::{PLACE, make_places, mount_root};
 use crate::config::{Root, value};
 use crate::plan::Users;
 use crate::plan::run::root::{make_layers, mount_tmpfs};
 use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
-use crate::sys::fs::{self, At};
+use crate::sys::fs;
 use crate::sys::mount;
 use crate::text::show::Show;
 
@@ -33,7 +33,7 @@ pub fn lay(layers: &CStr, events: &Events, signals: &Fd) -> core::result::Result
     let size = value::tmpfs_size(layers.to_bytes());
     if size.is_none() {
         let done = match mount_root(&Root::new(layers), UPPER, events, signals) {
-            Ok(done) => done.and_then(|()| stack()),
+            Ok(done) => done.and_then(|()| stack(events)),
             Err(Absent::TimedOut) => Err(Error::new(Call::Mount, libc::ETIMEDOUT)),
             Err(ended) => return Err(ended),
         };
@@ -42,22 +42,24 @@ pub fn lay(layers: &CStr, events: &Events, signals: &Fd) -> core::result::Result
         let (layers, reason) = (Show(layers.to_bytes()), error.errno());
         say!(Failure, "root: overlay {}: {}; what is written goes to a tmpfs, and is lost at the end", layers, reason);
     }
-    Ok(mount_tmpfs(UPPER, size.unwrap_or(0)).and_then(|()| stack()))
+    Ok(mount_tmpfs(UPPER, size.unwrap_or(0)).and_then(|()| stack(events)))
 }
 
 /// The root becomes the lower layer.
 fn put_lower() -> Result<()> {
-    for (path, mode) in [(c"/run/tinyo", 0o755), (c"/run/tinyo/root", 0o700), (LOWER, 0o755), (UPPER, 0o755)] {
-        fs::make_directory(At::Cwd, path, mode)?;
-    }
+    make_places(&[LOWER, UPPER])?;
     mount::mount(PLACE, LOWER, c"", mount::MOVE, c"")
 }
 
 /// The upper layer is mounted.
-fn stack() -> Result<()> {
+fn stack(events: &Events) -> Result<()> {
     let place = |path| fs::open(path, fs::PLACE | fs::DIRECTORY);
     make_layers(&place(UPPER)?, &place(LOWER)?, Users::Host)?;
-    mount::mount(c"overlay", PLACE, c"overlay", 0, DATA)?;
+    let once = || mount::mount(c"overlay", PLACE, c"overlay", 0, DATA);
+    match once() {
+        Err(error) if error.is(libc::ENODEV) && events.demand(&[b"fs-", b"overlay"]) => once()?,
+        done => done?,
+    }
     // Where overlayfs cannot make its own directory in `work`, it says so to the kernel's log and writes nothing at all.
     if fs::file_system_of(PLACE)?.is_read_only() {
         mount::unmount(PLACE, true)?;

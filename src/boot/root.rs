@@ -9,12 +9,21 @@ use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
+use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
+
+/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
+/// are not those of the whole.
+pub fn make_places(places: &[&CStr]) -> Result<()> {
+    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
+}
 
 /// What a device answers that is not all there yet: its node comes before the disk behind it can be opened (ENXIO; seen
 /// on USB), before it has read its own medium (ENOMEDIUM), before its array runs (EBUSY) or answers (EIO).
@@ -30,23 +39,13 @@ pub fn mount_root(
     let _ = make_directories(target);
     let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
-        let mut wanted = *wanted;
-        if wanted.source == find::GPT_AUTO {
-            match find::root_partition(&mut place)? {
-                Ok(read_only) => wanted.read_only |= read_only,
-                Err(error) => return Some(Err(error)),
-            }
-        } else if !find::device(wanted.source, wanted.fstype, &mut place) {
-            return None;
-        }
+        let read_only = match locate(wanted, &mut place)? {
+            Ok(read_only) => wanted.read_only || read_only,
+            Err(error) => return Some(Err(error)),
+        };
+        let wanted = Root { read_only, ..*wanted };
         let source = bytes::terminated(&place).unwrap_or_default();
         let device = source.to_bytes().starts_with(b"/dev/");
-        if device {
-            match device::look(source)? {
-                Ok(()) => {}
-                failed => return Some(failed),
-            }
-        }
         match mount_as(source, device, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
             // Its node went while it was being mounted: it may come again.
@@ -54,6 +53,20 @@ pub fn mount_root(
             done => Some(done),
         }
     })
+}
+
+/// Puts the path of what `wanted` is into `place`, and answers whether it is marked as read-only. None while it is not there.
+pub fn locate(wanted: &Root, place: &mut Path) -> Option<Result<bool>> {
+    let found = match wanted.source == find::GPT_AUTO {
+        true => find::root_partition(place)?,
+        false if find::device(wanted.source, wanted.fstype, place) => Ok(false),
+        false => return None,
+    };
+    let path = bytes::terminated(place).filter(|path| path.to_bytes().starts_with(b"/dev/"));
+    match path {
+        Some(path) => device::look(path)?.and(found).into(),
+        None => Some(found),
+    }
 }
 
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.

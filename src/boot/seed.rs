@@ -22,19 +22,14 @@ const SAME: i32 = fs::NO_FOLLOW | fs::NON_BLOCK;
 ///
 /// Why it was mixed in without being counted (EROFS, ENOSPC, EOPNOTSUPP), or not renewed; see [`renew`].
 pub fn take(path: &CStr) -> Result<()> {
-    match fs::link_status(At::Cwd, path) {
-        // As an image should come: with a seed in it, all that are made of it would have the same.
-        Err(error) if error.is(libc::ENOENT) => return renew(path),
-        status => look(&status?)?,
-    }
+    find(path)?;
     let mut pool = random::Pool::default();
     let length = fs::open(path, fs::READ | SAME)?.read_to_end(&mut pool.bytes)?;
-    let new = random::seed(false);
-    let gone = write(path, new.as_ref().map_or(&[], |seed| seed));
+    let gone = write(path, false);
     // What is shorter is not from here, and zeros are what a disk may have kept of a file.
     let counts = gone.is_ok() && length >= size_of::<random::Seed>() && pool.bytes.iter().any(|byte| *byte != 0);
     pool.add(length, counts)?;
-    if new.is_some() { gone } else { gone.and_then(|()| renew(path)) }
+    if gone? { Ok(()) } else { write(path, true).map(drop) }
 }
 
 /// Writes a new seed to `path`, once there are random numbers to make one of.
@@ -44,17 +39,21 @@ pub fn take(path: &CStr) -> Result<()> {
 /// EISDIR, EINVAL or EFBIG: that is no file of a seed. EPERM: others than root could read it, or write to it. EROFS, ENOENT.
 /// EOPNOTSUPP: what is written there may be gone at the next boot, so that an old seed would come back.
 pub fn renew(path: &CStr) -> Result<()> {
-    let seed = random::seed(true).ok_or(Error::new(Call::Read, libc::ENOSYS))?;
+    find(path)?;
+    write(path, true).map(drop)
+}
+
+/// Makes the file where there is none: so an image should come, for with a seed in it all that are made of it would have the same.
+fn find(path: &CStr) -> Result<()> {
     match fs::make_file(At::Cwd, path) {
         Err(error) if error.is(libc::EEXIST) => {}
         done => done?,
     }
-    look(&fs::link_status(At::Cwd, path)?).and_then(|()| write(path, &seed))
+    look(&fs::link_status(At::Cwd, path)?)
 }
 
 /// That it is a file, for opening anything else could block, or do something; one that may be written over; and one that nobody
 /// but root could get at.
-#[inline(never)]
 fn look(status: &Status) -> Result<()> {
     let wrong = match status.is_regular() {
         true if status.size() > random::MOST as u64 => libc::EFBIG,
@@ -66,16 +65,59 @@ fn look(status: &Status) -> Result<()> {
     Err(Error::new(Call::Open, wrong))
 }
 
-/// Puts `seed` in the place of what the file has, and it is on the disk then. In place: the name is there, and a write that is
-/// cut short leaves a seed that never counted.
-fn write(path: &CStr, seed: &[u8]) -> Result<()> {
+/// Puts a new seed in the place of what the file has, or nothing as long as there are no random numbers, unless we `wait` for
+/// them: whether there is one. It is on the disk then. In place: the name is there, and a write that is cut short leaves a seed
+/// that never counted.
+fn write(path: &CStr, wait: bool) -> Result<bool> {
     let file = fs::open(path, fs::WRITE | SAME)?;
     if fs::file_system(&file)?.may_forget() {
         return Err(Error::new(Call::Open, libc::EOPNOTSUPP));
     }
+    let new = random::seed(wait);
+    let seed = new.as_ref().map_or(&[][..], |seed| seed);
     if file.write(seed)? < seed.len() {
         return Err(Error::new(Call::Write, libc::ENOSPC));
     }
     fs::cut(&file, seed.len())?;
-    fs::sync(&file)
+    fs::sync(&file).map(|()| new.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+    use std::format;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::Command;
+
+    /// Neither is opened, and nothing becomes of it: opening the fifo would block, and the kernel's random numbers are root's.
+    #[test]
+    fn what_is_no_seed_is_not_touched() {
+        let place = std::env::temp_dir().join(format!("tinyo-seed-{}", std::process::id()));
+        fs::create_dir_all(place.join("directory")).unwrap();
+        fs::write(place.join("huge"), [7; 513]).unwrap();
+        fs::write(place.join("others"), [7; 32]).unwrap();
+        fs::set_permissions(place.join("huge"), Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(place.join("others"), Permissions::from_mode(0o640)).unwrap();
+        symlink("others", place.join("link")).unwrap();
+        assert!(Command::new("mkfifo").arg("-m600").arg(place.join("fifo")).status().unwrap().success());
+        for (name, errno) in [
+            ("directory", libc::EISDIR),
+            ("huge", libc::EFBIG),
+            ("others", libc::EPERM),
+            ("link", libc::EINVAL),
+            ("fifo", libc::EINVAL),
+            ("/dev/zero", libc::EINVAL),
+            ("missing/seed", libc::ENOENT),
+        ] {
+            let path = CString::new(place.join(name).to_str().unwrap()).unwrap();
+            for done in [take(&path), renew(&path)] {
+                assert!(done.is_err_and(|error| error.is(errno)), "{name}: {done:?}");
+            }
+        }
+        assert_eq!(fs::read(place.join("huge")).unwrap(), [7; 513]);
+        assert_eq!(fs::read(place.join("others")).unwrap(), [7; 32]);
+        fs::remove_dir_all(place).unwrap();
+    }
 }

@@ -20,9 +20,11 @@ const DEEPEST: usize = 40;
 const CHAIN: usize = 7;
 
 /// The program at `init` of the new root can be executed there, and so can what runs it, be it of a `#!` line or a loader.
-/// Links are followed inside the new root. An error is about the program whose path is in `about` then.
+/// Links are followed inside the new root. An error is about the program whose path is in `about` then. Whether it is systemd,
+/// by its own path.
 #[inline(never)]
-pub fn check_init(init: &CStr, about: &mut Path) -> Result<()> {
+pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
+    let mut systemd = false;
     const TOO_LONG: Error = Error::new(Call::Stat, libc::ENAMETOOLONG);
     let root = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
     let mut head = [0; executable::HEAD_BYTES];
@@ -42,14 +44,16 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<()> {
         }
         // Where it cannot be read (no /proc; a server that knows no root), execve(2) has the last word.
         let name = file.name();
-        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(()) };
+        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(systemd) };
         let length = program.read_to_end(&mut head)?;
         let interpreter = executable::interpreter(head.get(..length).unwrap_or_default());
         let interpreter = interpreter.ok_or(Error::new(Call::Execve, libc::ENOEXEC))?;
         if interpreter.is_empty() {
-            return Ok(());
+            return Ok(systemd);
         }
         bytes::path(&[interpreter], about).ok_or(TOO_LONG)?;
+        let path = fs::read_link(At::Cwd, terminated(&name).unwrap_or_default(), &mut head);
+        systemd |= path.is_ok_and(|path| path.ends_with(b"/systemd/systemd"));
     }
     Err(Error::new(Call::Execve, libc::ELOOP))
 }

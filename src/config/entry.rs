@@ -8,7 +8,6 @@ use super::links::{Link, LinkKind};
 use super::wrong::Wrong;
 use super::{List, value};
 use crate::limits;
-use crate::text::ip::Fault;
 use crate::text::names;
 use crate::text::toml::Value;
 use crate::text::{capability, signal};
@@ -151,7 +150,7 @@ impl<'a> Parser<'a, '_> {
 
     fn wrong_value(&mut self, key: Key, what: Wrong, written: &[u8]) {
         let written = match value::ip(written) {
-            Err(Fault::Field(field)) if matches!(what, Wrong::Ip) => field,
+            Err(field) if matches!(what, Wrong::Ip) => field,
             _ => written,
         };
         let known = match what {

@@ -36,10 +36,13 @@ impl Given<'_> {
     /// Gives `each` the modules that shall not be loaded for a device.
     pub fn refused(&self, each: &mut dyn FnMut(&[u8])) {
         for word in &self.0 {
-            if let (key, Some(names)) = cut(word.to_bytes(), b'=')
-                && (same(key, b"module_blacklist") || same(key, b"modprobe.blacklist"))
-            {
-                names.split(|byte| *byte == b',').for_each(&mut *each);
+            let (key, mut names) = cut(word.to_bytes(), b'=');
+            if same(key, b"module_blacklist") || same(key, b"modprobe.blacklist") {
+                while let Some(list) = names {
+                    let (name, rest) = cut(list, b',');
+                    each(name);
+                    names = rest;
+                }
             }
         }
     }

@@ -8,7 +8,6 @@ use crate::limits;
 use crate::text::bytes::cut;
 use crate::text::cmdline::{Word, Words};
 use crate::text::duration::Millis;
-use crate::text::ip::Fault;
 use crate::text::message::Message;
 use crate::text::names;
 use crate::text::number;
@@ -74,10 +73,7 @@ pub struct Replaced {
 const UNKNOWN: Packed = packed!("kernel command line: unknown word %1; see the documentation");
 const UNKNOWN_NEAR: Packed = packed!("kernel command line: unknown word %1; did you mean %2");
 const VALUE: Packed = packed!("kernel command line: %1 cannot be \"%2\" and is passed over; write %1=%3");
-const ASKS: Packed = packed!(
-    "kernel command line: ip=%1 asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
-);
-const AGAIN: Packed = packed!("kernel command line: %1 is there twice; the last one counts");
+const AGAIN: Packed = packed!("kernel command line: %1 is there twice; the last that is right counts");
 const NO_VALUE: Packed = packed!("kernel command line: %1 takes no value; write %1 alone");
 const MANY: Packed = packed!("kernel command line: too many words after --, the command is not run; write at most 64");
 const OPTIONS: Packed = packed!("kernel command line: %1 reaches no module; at most 64 words with a dot do");
@@ -175,19 +171,14 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
         Name::Init => set(&mut line.init, value, value::is_init(text)),
         Name::Console => set(&mut line.console, value, true),
         Name::Hostname => set(&mut line.hostname, value, value::is_host_name(text)),
-        Name::Ip => match value::ip(text) {
-            Ok(_) => {
-                if line.ip.replace(value).is_some() {
-                    warn(&Message { what: AGAIN, with: [name, &[], &[]] });
-                }
-                true
+        Name::Ip => {
+            if line.ip.is_some() {
+                warn(&Message { what: AGAIN, with: [name, &[], &[]] });
             }
-            Err(Fault::Asks) => return warn(&Message { what: ASKS, with: [text, &[], &[]] }),
-            Err(Fault::Field(field)) => {
-                text = field;
-                false
-            }
-        },
+            let wrong = value::ip(text).err();
+            text = wrong.unwrap_or(text);
+            set(&mut line.ip, value, wrong.is_none())
+        }
         Name::Config => set(&mut line.config, value, value::is_path(text)),
         Name::RootWait => {
             line.rootwait = seconds(text).map(Wait::For);

@@ -39,6 +39,7 @@ pub use service::Service;
 use crate::limits;
 use crate::text::bytes::before;
 use crate::text::duration::Millis;
+use crate::text::ip::Ip;
 use heapless::Vec;
 pub use name::Name;
 
@@ -152,10 +153,8 @@ impl<'a> Config<'a> {
 
     /// `hostname`, or else what `ip` calls the machine, up to the first dot: behind that is its NIS domain.
     pub fn host_name(&self) -> Option<&'a [u8]> {
-        let own = self.hostname.map(CStr::to_bytes);
-        own.or_else(|| {
-            value::ip(self.ip?.to_bytes()).ok().map(|ip| before(ip.hostname(), b'.')).filter(|name| !name.is_empty())
-        })
+        let of_ip = self.ip.map(|ip| before(Ip::of(ip.to_bytes()).hostname(), b'.'));
+        self.hostname.map(CStr::to_bytes).or(of_ip.filter(|name| !name.is_empty()))
     }
 
     /// A setting of the network that a service's container has not for itself.

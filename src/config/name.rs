@@ -7,7 +7,7 @@ use crate::text::put::{Out, Piece, Word};
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    pub(super) const fn of(bytes: &'a [u8]) -> Self {
+    pub const fn of(bytes: &'a [u8]) -> Self {
         Name(bytes)
     }
 

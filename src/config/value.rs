@@ -8,7 +8,7 @@ use super::{CrashLimit, Limits};
 use crate::limits;
 use crate::text::bytes::{after, all, cut, has, last_part};
 use crate::text::duration::{self, Millis};
-use crate::text::ip::{self, Fault, Ip};
+use crate::text::ip::{self, Ip};
 use crate::text::names::is_dash;
 use crate::text::source::{self, Source};
 use crate::text::{address, capability, names, number, passwd, signal, size, ulimit};
@@ -30,7 +30,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::RootOverlay => (tmpfs_size(text).is_some() || is_device(text), Wrong::RootOverlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
-        Type::Ip => (ip(text).is_ok(), if ip(text) == Err(Fault::Asks) { Wrong::Asks } else { Wrong::Ip }),
+        Type::Ip => (ip(text).is_ok(), Wrong::Ip),
         Type::User => (is_user(text), Wrong::User),
         Type::CrashLimit => (crash_limit(text).is_some(), Wrong::CrashLimit),
         // Those that are right were taken as the numbers that they are.
@@ -265,10 +265,17 @@ pub fn is_host_name(text: &[u8]) -> bool {
 }
 
 /// What may be behind `ip =`.
-pub fn ip(text: &[u8]) -> Result<Ip<'_>, Fault<'_>> {
+///
+/// # Errors
+///
+/// What of it cannot be there.
+pub fn ip(text: &[u8]) -> Result<Ip<'_>, &[u8]> {
     let ip = ip::parse(text)?;
-    let name = ip.hostname();
-    if name.is_empty() || is_host_name(name) { Ok(ip) } else { Err(Fault::Field(name)) }
+    // Drivers call no interface otherwise.
+    match [ip.hostname(), ip.device()].into_iter().find(|name| !name.is_empty() && !is_host_name(name)) {
+        Some(name) => Err(name),
+        None => Ok(ip),
+    }
 }
 
 /// Of a host, a user or a kernel setting.

@@ -53,7 +53,7 @@ impl<'a> Plan<'a> {
         self.full |= self.steps.push(step).is_err();
     }
 
-    fn extend(&mut self, steps: &[Step<'a>]) {
+    pub fn extend(&mut self, steps: &[Step<'a>]) {
         self.full |= self.steps.extend_from_slice(steps).is_err();
     }
 }

@@ -1,7 +1,6 @@
 //! What devices, file systems and algorithms say they are, and lines of modules.alias (depmod(8)): `alias PATTERN MODULE`.
 
 use crate::text::bytes::{after, cut};
-use crate::text::names::is_dash;
 use heapless::Vec;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,23 +12,23 @@ pub struct Alias<'a> {
 
 /// Reads a line.
 pub fn parse(line: &[u8]) -> Option<Alias<'_>> {
-    let rest = after(line, b"alias ")?;
-    // The last word: a pattern may hold a space, a module's name none.
-    let (pattern, module) = rest.split_at_checked(rest.iter().rposition(|byte| *byte == b' ')?)?;
-    let module = module.get(1..)?;
+    let (pattern, module) = cut(after(line, b"alias ")?, b' ');
+    let module = module?;
     (!pattern.is_empty() && !module.is_empty()).then_some(Alias { pattern, module })
 }
 
-/// The modalias in what the kernel says of a device: lines, or words with an `end` behind each.
-pub fn modalias(text: &[u8], end: u8) -> Option<&[u8]> {
-    // A last one without its end was cut.
-    let (whole, _) = text.split_at_checked(text.iter().rposition(|byte| *byte == end)?)?;
-    let found = whole.split(|byte| *byte == end).find_map(|word| after(word, b"MODALIAS="))?;
-    (!found.is_empty()).then_some(found)
+/// The modalias in what the kernel says of a device: lines, or words with an `end` behind each. A last one without was cut.
+pub fn modalias(mut text: &[u8], end: u8) -> Option<&[u8]> {
+    loop {
+        let (word, rest) = cut(text, end);
+        text = rest?;
+        if let Some(found) = after(word, b"MODALIAS=").filter(|found| !found.is_empty()) {
+            return Some(found);
+        }
+    }
 }
 
-/// Whether `text` is what `pattern` means: `*`, `?` and `[a-z]`, all that depmod(8) writes, and `-` for `_`, as modprobe(8) takes
-/// it.
+/// Whether `text` is what `pattern` means: `*`, `?` and `[a-z]`, all that depmod(8) writes.
 ///
 /// At most as many steps as the product of their lengths: only the last `*` is ever gone back to, for what one before it
 /// takes more of, that one can take too.
@@ -67,7 +66,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
             let (set, rest) = cut(set, b']');
             (holds(set, byte), rest?)
         }
-        [own, rest @ ..] => (*own == byte || is_dash(*own) && is_dash(byte), rest),
+        [own, rest @ ..] => (*own == byte, rest),
         [] => return None,
     };
     fits.then_some(rest)
@@ -93,7 +92,7 @@ const ASKED: usize = 4096;
 
 /// What modules are looked for by, in one pass over the table.
 pub struct Asked {
-    /// Each with its length in front.
+    /// Each with a NUL behind it.
     text: Vec<u8, ASKED>,
     /// A bit for the [`head`] of each.
     heads: u64,
@@ -118,13 +117,12 @@ impl Asked {
         if self.words().any(|own| own == word) {
             return true;
         }
-        let Ok(length) = u16::try_from(word.len()) else { return false };
         let room = self.text.capacity().saturating_sub(self.text.len());
-        if word.len().saturating_add(2) > room {
+        if word.len() >= room {
             return false;
         }
-        let _ = self.text.extend_from_slice(&length.to_ne_bytes());
         let _ = self.text.extend_from_slice(word);
+        let _ = self.text.push(0);
         self.heads |= head(word).map_or(0, bit);
         true
     }
@@ -141,9 +139,8 @@ impl Asked {
     pub fn words(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.text.as_slice();
         core::iter::from_fn(move || {
-            let (length, more) = rest.split_first_chunk()?;
-            let (word, tail) = more.split_at_checked(u16::from_ne_bytes(*length).into())?;
-            rest = tail;
+            let (word, tail) = cut(rest, 0);
+            rest = tail?;
             Some(word)
         })
     }

@@ -7,7 +7,7 @@ use std::vec::Vec as List;
 fn reads_a_line() {
     let table = [
         ("alias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci", "pci:v00001AF4d*sv*sd*bc*sc*i*", "virtio_pci"),
-        ("alias dmi*:svnA B:* x", "dmi*:svnA B:*", "x"),
+        ("alias dmi*:svnAB:* x", "dmi*:svnAB:*", "x"),
     ];
     for (line, pattern, module) in table {
         let expected = Alias { pattern: pattern.as_bytes(), module: module.as_bytes() };
@@ -31,7 +31,7 @@ fn what_a_device_says() {
 
 #[test]
 fn as_modprobe_matches() {
-    let table: [(&str, &str, bool); 22] = [
+    let table: [(&str, &str, bool); 21] = [
         ("", "", true),
         ("*", "", true),
         ("?", "", false),
@@ -42,8 +42,7 @@ fn as_modprobe_matches() {
         ("pci:v00001AF4d*sv*sd*bc*sc*i*", "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00", true),
         ("pci:v*d*sv*sd*bc01sc06i01*", "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01", true),
         ("usb:v*p*d*dc*dsc*dp*ic08isc06ip50in*", "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00", true),
-        ("crypto-crc32c", "crypto_crc32c", true),
-        ("a_b", "a-b", true),
+        ("crypto-crc32c", "crypto-crc32c", true),
         ("[0-9]x", "7x", true),
         ("[a-]", "-", true),
         ("[a-c", "b", false),
@@ -81,10 +80,7 @@ fn twin(pattern: &[u8], text: &[u8]) -> bool {
             pattern[1..end].contains(byte) && twin(&pattern[end + 1..], &text[1..])
         }
         (Some(b'?'), Some(_)) => twin(&pattern[1..], &text[1..]),
-        (Some(own), Some(byte)) => {
-            let dash = |byte: &u8| matches!(byte, b'-' | b'_');
-            (own == byte || dash(own) && dash(byte)) && twin(&pattern[1..], &text[1..])
-        }
+        (Some(own), Some(byte)) => own == byte && twin(&pattern[1..], &text[1..]),
         _ => false,
     }
 }
@@ -131,9 +127,9 @@ proptest! {
 #[test]
 fn no_more_is_asked_for_than_fits() {
     let mut asked = Asked::new();
-    assert!(!asked.add(&[b'a'; 4095]) && asked.is_empty());
-    assert!(asked.add(&[b'a'; 4000]) && !asked.add(&[b'b'; 93]) && asked.add(&[b'b'; 92]));
-    assert_eq!(asked.words().map(<[u8]>::len).collect::<List<_>>(), [4000, 92]);
+    assert!(!asked.add(&[b'a'; 4096]) && asked.is_empty());
+    assert!(asked.add(&[b'a'; 4000]) && !asked.add(&[b'b'; 95]) && asked.add(&[b'b'; 94]));
+    assert_eq!(asked.words().map(<[u8]>::len).collect::<List<_>>(), [4000, 94]);
     asked.clear();
     assert!(asked.is_empty() && !asked.fits(b"*"));
 }

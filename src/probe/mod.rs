@@ -18,6 +18,7 @@ pub mod disk;
 pub mod executable;
 pub mod fstab;
 pub mod keyed;
+mod label;
 pub mod magic;
 pub mod modules;
 pub mod mountinfo;

@@ -3,9 +3,10 @@
 use core::ffi::CStr;
 
 use super::disk::{Read, Text, UUID, fill, number, put_hex, put_label, put_utf16};
+use super::label;
 use super::magic::{self, Kind, Place};
 use super::superblock;
-use crate::text::bytes::{Words, terminated};
+use crate::text::bytes::{Words, all, terminated};
 
 /// What can be done with a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Volume {
 /// As much as is read of a place: up to the label of md 1.2 at 4 KiB.
 const BLOCK: usize = 4096 + 256;
 
-/// Looks at a disk of `size` bytes: three reads for most file systems, eleven at most, of 4,352 bytes at most.
+/// Looks at a disk of `size` bytes: three reads for most file systems, twelve at most, of 4,352 bytes at most.
 ///
 /// None: it is nothing known here, or a read failed. The member of a RAID is recognised before the file system that it
 /// mirrors, wherever its superblock is.
@@ -85,15 +86,14 @@ pub fn recognise(read: Read, size: u64) -> Option<Volume> {
         }
         if let Some(magic) = magic::find(place, at, &block).filter(|magic| magic.kind <= Kind::Journal) {
             let superblock = block.get(magic.start.into()..).unwrap_or_default();
-            found = Some(describe(magic.kind, superblock));
+            found = Some(describe(read, size, magic.kind, superblock));
         }
     }
     found
 }
 
-/// What `kind` has in its superblock. Not looked for, as nobody mounts by it: the label of ntfs and exfat, which lies elsewhere,
-/// and the identities of iso9660 and LVM.
-fn describe(kind: Kind, superblock: &[u8]) -> Volume {
+/// What `kind` has in its superblock, or elsewhere.
+fn describe(read: Read, size: u64, kind: Kind, superblock: &[u8]) -> Volume {
     let bytes = |at: usize, length: usize| superblock.get(at..at.saturating_add(length)).unwrap_or_default();
     let number = |at, width| number(superblock, at, width);
     let mut text = Text::new();
@@ -116,10 +116,18 @@ fn describe(kind: Kind, superblock: &[u8]) -> Volume {
     };
     match kind {
         Kind::Luks => put_label(&mut text, bytes(168, 40)),
+        Kind::Lvm => put_groups(&mut text, bytes(32, 32), &[6, 10, 14, 18, 22, 26]),
+        Kind::Iso9660 => {
+            // When it was modified, else when it was made.
+            let date = if all(bytes(830, 16), |byte| byte == b'0') { bytes(813, 16) } else { bytes(830, 16) };
+            put_groups(&mut text, date, &[4, 6, 8, 10, 12, 14]);
+        }
         _ => put_hex(&mut text, bytes(id, 16), order),
     }
     let uuid = text.len();
     match kind {
+        Kind::Exfat => drop(label::exfat(read, size, superblock, &mut text)),
+        Kind::Ntfs => drop(label::ntfs(read, size, superblock, &mut text)),
         Kind::F2fs => put_utf16(&mut text, bytes(124, 1024), u16::from_le_bytes),
         // The first version has a cipher there.
         Kind::Luks if number(6, 2) == 0x0100 => {}
@@ -131,6 +139,16 @@ fn describe(kind: Kind, superblock: &[u8]) -> Volume {
         kind => kind,
     };
     Volume { kind, text, uuid }
+}
+
+/// Adds text with a dash before each of the bytes at `dashes`.
+fn put_groups(text: &mut Text, bytes: &[u8], dashes: &[usize]) {
+    for (index, byte) in bytes.iter().enumerate() {
+        if dashes.contains(&index) {
+            let _ = text.push(b'-');
+        }
+        let _ = text.push(*byte);
+    }
 }
 
 /// Which ext it is, by its features as blkid(8) tells them apart: ext4 has one that the driver of ext3 did not know.

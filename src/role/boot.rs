@@ -178,7 +178,7 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
                 Ok(())
             }
             Step::Ip(word) => {
-                own::configure(machine, word);
+                own::configure(machine, step, word);
                 Ok(())
             }
             Step::Watchdog(timeout) => {

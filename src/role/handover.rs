@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck, say_failure};
 use super::ending::farewell_and_end;
-use super::usr;
+use super::{fsck, times, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
 use crate::boot::switch;
@@ -21,6 +21,7 @@ use crate::sys::memory::Static;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
+use crate::text::duration::Millis;
 use crate::text::packed::packed;
 use crate::text::show::Show;
 use crate::{put, request, say, watchdog};
@@ -55,14 +56,17 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
     for root in &config.roots {
         let init = init_of(root, config);
         let [step, _] = machine::root(root, init);
-        if mount(machine, root, &step).is_ok() && usr::mount(machine, root).is_ok() && has_init(init) {
+        if mount(machine, root, &step).is_ok()
+            && usr::mount(machine, root).is_ok()
+            && let Some(systemd) = has_init(init)
+        {
             match switch::switch_root() {
                 Ok(()) => {
                     machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
                     }
-                    return init.map_or(Ok(()), |init| become_init(machine, init));
+                    return init.map_or(Ok(()), |init| become_init(machine, init, systemd));
                 }
                 Err(error) => {
                     let name = root.image.unwrap_or(root.source);
@@ -103,6 +107,8 @@ fn mount(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
 fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let Some(image) = root.image else { return mount_source(machine, root, root::PLACE, step) };
     if !root.source.is_empty() {
+        // What is wrong with it, the mount says.
+        let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
     let Err(error) = image::mount(root, image, &machine.events) else {
@@ -122,6 +128,9 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
 
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
+    if root.fsck {
+        fsck::check(machine, root)?;
+    }
     settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
     say!(Info, "root: {} is there", Show(root.source.to_bytes()));
     Ok(())
@@ -139,40 +148,44 @@ fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Ste
         Err(Absent::TimedOut) => {
             let mut line = Line::new(Level::Failure);
             put!(&mut line, "{}: it did not come", *step);
-            device::write_block_devices(&mut line);
-            line.send();
+            device::send_with_block_devices(line);
             Err(Stuck)
         }
         Err(Absent::Ended(ending)) => farewell_and_end(machine, End { ending, status: None }),
     }
 }
 
-/// What this root is to be left to is there, and all that it takes. There is no way back from behind an execve(2).
+/// What this root is to be left to is there, and all that it takes: there is no way back from behind an execve(2). Whether it
+/// is systemd.
 #[inline(never)]
-fn has_init(init: Option<&CStr>) -> bool {
-    let Some(init) = init.filter(|init| *init != OWN) else { return true };
+fn has_init(init: Option<&CStr>) -> Option<bool> {
+    let Some(init) = init.filter(|init| *init != OWN) else { return Some(false) };
     let mut about = Path::new();
-    let Err(error) = switch::check_init(init, &mut about) else { return true };
-    let errno = error.errno();
+    let errno = match switch::check_init(init, &mut about) {
+        Ok(systemd) => return Some(systemd),
+        Err(error) => error.errno(),
+    };
     let about = bytes::before(&about, 0);
     let (run_by, about) = if about == init.to_bytes() { ("", &[][..]) } else { (", run by ", about) };
     let hint = Step::HandOver(init).hint(i32::from(errno.0));
     let before_hint = if hint.is_empty() { "" } else { "; " };
     say!(Failure, "root: init {}{}{}: {}{}{}", Show(init.to_bytes()), run_by, Show(about), errno, before_hint, hint);
-    false
+    None
 }
 
 /// Not on the stack, which would have to be cleared: 20 kB.
 static ROOMS: Static<[Room<{ limits::EXEC_WORDS }>; 2]> = Static::new([const { Room::new() }; 2]);
 
 /// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
-fn become_init(machine: &Machine, name: &CStr) -> Result<(), Stuck> {
+fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuck> {
     // Our own file may be gone from every directory by now.
     let path = if name == OWN { c"/proc/self/exe" } else { name };
     say!(Info, "root: handing over to {}", Show(name.to_bytes()));
     let Some(rooms) = ROOMS.take() else { return Err(Stuck) };
     let [words, variables] = rooms.each_mut().map(Words::of);
-    let error = match fill(machine, name, words, variables) {
+    let began = machine.phases.first().map_or(Millis(0), |kernel| kernel.ended);
+    let times = if systemd { times::hand_over(began).unwrap_or_default() } else { &[] };
+    let error = match fill(machine, name, times, words, variables) {
         Ok((argv, environment)) => {
             if let Ok(console) = fs::open(c"/dev/console", fs::READ_WRITE) {
                 let _ = console.onto_standard();
@@ -200,11 +213,12 @@ fn become_init(machine: &Machine, name: &CStr) -> Result<(), Stuck> {
 fn fill<'w>(
     machine: &Machine,
     name: &'w CStr,
+    times: &[&'static CStr],
     mut argv: Words<'w>,
     mut environment: Words<'w>,
 ) -> Result<(Words<'w>, Words<'w>), Error> {
     argv.push(name)?;
-    for word in machine.args.from(1) {
+    for word in times.iter().copied().chain(machine.args.from(1)) {
         argv.push(word)?;
     }
     argv.end()?;

@@ -5,16 +5,18 @@ use core::ffi::CStr;
 use super::boot::{Machine, say_failure};
 use super::ending::farewell_and_end;
 use super::source::baked::{BUILT, DAY};
+use crate::boot::device::Absent;
 use crate::boot::{network, seed};
-use crate::config::value;
-use crate::plan::Step;
+use crate::plan::{Step, run};
 use crate::say;
 use crate::supervise::End;
+use crate::sys::error::Errno;
 use crate::sys::fs::{self, At};
+use crate::sys::interface::Name;
 use crate::sys::process::{self, Forked};
 use crate::sys::{power, signal};
 use crate::text::bytes;
-use crate::text::show::Show;
+use crate::text::ip::Ip;
 
 /// No time is before the one when this program was made: file systems, certificates and logs would suffer from it. After the
 /// modules, of which one may be the driver of a clock that knows no better, and before the first file system.
@@ -24,34 +26,41 @@ pub fn advance_clock() {
     }
 }
 
-/// Gives the machine the address that `ip` says, and the NIS domain behind the first dot of its name.
-pub fn configure(machine: &Machine, word: &CStr) {
-    // It was checked.
-    let Ok(ip) = value::ip(word.to_bytes()) else { return };
-    if let (_, Some(domain)) = bytes::cut(ip.hostname(), b'.')
-        && let Err(error) = fs::write_file(At::Cwd, c"/proc/sys/kernel/domainname", domain)
-    {
-        say!(Failure, "network: domain {}: {}", Show(domain), error.errno());
+/// Gives the machine the address that `word` says, and the NIS domain behind the first dot of its name.
+pub fn configure(machine: &Machine, step: &Step, word: &CStr) {
+    let ip = Ip::of(word.to_bytes());
+    if let (_, Some(domain)) = bytes::cut(ip.hostname(), b'.') {
+        // Without /proc nobody has a use for it.
+        let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/domainname", domain);
     }
-    if let Err(ending) = network::configure(&ip, &machine.events, &machine.signals) {
-        farewell_and_end(machine, End { ending, status: None });
-    }
+    let mut name = Name::default();
+    let errno = match network::configure(ip, &mut name, &machine.events, &machine.signals) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.errno(),
+        Err(Absent::TimedOut) => Errno(libc::ENODEV as u16),
+        Err(Absent::Ended(ending)) => farewell_and_end(machine, End { ending, status: None }),
+    };
+    run::say_failure(network::shown(&name), step, errno);
 }
 
 /// The random seed, by a process of its own: a disk takes its time to write, and who needs random numbers waits for them
 /// anyway.
+#[inline(never)]
 pub fn take_seed(path: &CStr) {
-    let done = match process::fork(process::Namespaces::default(), None) {
+    let forked = process::fork(process::Namespaces::default(), None);
+    let done = match forked {
         Ok(Forked::Parent(_)) => return,
         Ok(Forked::Child) => {
             // The end of the machine does not wait for what may never come.
             signal::unblock_all();
             seed::take(path)
         }
-        Err(error) => return say_failure(&Step::Seed(path), error),
+        Err(error) => Err(error),
     };
     if let Err(error) = done {
         say_failure(&Step::Seed(path), error);
     }
-    process::exit(0);
+    if forked.is_ok() {
+        process::exit(0);
+    }
 }

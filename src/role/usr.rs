@@ -70,7 +70,7 @@ fn mount_entry(machine: &Machine, root: &Root, entry: &Entry) -> Result<(), Stuc
     // Read-only as the root: the init looks at both, and makes both writable.
     let wait = if optional { Wait::For(Millis(0)) } else { root.wait };
     let fsck = root.fsck && entry.checked;
-    let usr = Root { fstype, options, read_only: root.read_only, wait, fsck, ..Root::new(entry.source) };
+    let usr = Root { fstype, options, read_only: root.is_read_only(), wait, fsck, ..Root::new(entry.source) };
     let shown = Mount { source: entry.source, target: c"/usr", fstype, options };
     let step = Step::Mount(&shown, Need::Must);
     let done = if fs::link_status(At::Cwd, TARGET).is_ok_and(|status| status.is_link()) {

@@ -4,7 +4,8 @@
 use core::ffi::CStr;
 
 use super::End;
-use crate::boot::seed;
+use crate::boot::{seed, switch};
+use crate::plan::run::bind::Spot;
 use crate::probe::mountinfo;
 use crate::request::Ending;
 use crate::say;
@@ -27,6 +28,9 @@ const STRANGERS: Millis = Millis(2_000);
 const SYNC: Millis = Millis(60_000);
 const UNMOUNT: Millis = Millis(20_000);
 
+/// So often a mount is tried that is busy and cannot be made read-only, 10 ms each.
+const TRIES: u8 = 20;
+
 /// Mounts with data that are let go of: a machine with more has a mistake in it.
 const MOST: usize = 128;
 
@@ -34,10 +38,11 @@ const MOST: usize = 128;
 #[derive(Clone, Copy)]
 enum Work<'a> {
     Signal(u8),
-    Seed(&'a CStr),
-    Sync,
+    /// And a new random seed.
+    Sync(Option<&'a CStr>),
     Free,
-    Unmount(&'a CStr),
+    StepBack,
+    LetGo(&'a CStr),
     Remount(&'a CStr),
 }
 
@@ -45,16 +50,20 @@ impl Work<'_> {
     fn carry_out(self) -> Result<()> {
         match self {
             Work::Signal(number) => process::kill_all(number),
-            Work::Seed(path) => seed::renew(path),
-            Work::Sync => {
+            Work::Sync(seed) => {
                 power::sync();
+                // It looks after itself, and may take longer.
+                if let Some(Err(error)) = seed.map(seed::renew) {
+                    say!(Failure, "random-seed: {}", error.errno());
+                }
                 Ok(())
             }
             Work::Free => {
                 free();
                 Ok(())
             }
-            Work::Unmount(path) => mount::unmount(path, false),
+            Work::StepBack => step_back(),
+            Work::LetGo(path) => let_go(path),
             Work::Remount(path) => mount::mount(c"none", path, c"", mount::REMOUNT | mount::READ_ONLY, c""),
         }
     }
@@ -127,14 +136,13 @@ pub fn end(end: End, machine: bool, signals: &Fd, seed: Option<&CStr>, farewell:
         farewell();
         process::exit(end.status.unwrap_or(0));
     }
-    for (work, name) in [(seed.map(Work::Seed), "random seed"), (Some(Work::Sync), "sync")] {
-        if let Some(work) = work
-            && let Err(error) = bounded(work, SYNC, signals)
-        {
-            say!(Failure, "{}: {}: {}; going on without it", end.ending.name(), name, error.errno());
-        }
+    if let Err(error) = bounded(Work::Sync(seed), SYNC, signals) {
+        say!(Failure, "{}: sync: {}; going on without it", end.ending.name(), error.errno());
     }
     let _ = bounded(Work::Free, UNMOUNT, signals);
+    if let Err(error) = bounded(Work::StepBack, UNMOUNT, signals) {
+        say!(Warning, "{}: leaving the root: {}; it stays mounted, read-only", end.ending.name(), error.errno());
+    }
     release(end.ending, signals);
     farewell();
     let power = match end.ending {
@@ -184,6 +192,44 @@ fn free() {
     }
 }
 
+/// Goes back onto a tmpfs, with PID 1 and all whose root is the root, so that it can be unmounted like any other mount. When
+/// it fails, all is where it was.
+#[inline(never)]
+fn step_back() -> Result<()> {
+    if fs::file_system_of(c"/")?.is_memory() {
+        return Ok(());
+    }
+    // Nothing is moved or pivoted out of a mount that is shared.
+    mount::mount(c"none", c"/", c"", mount::RECURSIVE | mount::PRIVATE, c"")?;
+    let mut spot = Spot::default();
+    spot.enter()?;
+    let new = fs::open(c".", fs::PLACE | fs::DIRECTORY)?;
+    let done = switch::move_all(&new)
+        .and_then(|()| fs::enter(&new))
+        .and_then(|()| fs::make_directory(At::Cwd, c"oldroot", 0o700))
+        .and_then(|()| mount::pivot_root(c"oldroot"));
+    if done.is_err() {
+        switch::move_back(&new);
+        let _ = spot.leave();
+    }
+    done
+}
+
+/// Unmounts what is at `path`, read-only first: then it is clean too where something still holds it, as our own executable
+/// does, an overlay whose layer it is, or a loop device whose end takes a moment.
+#[inline(never)]
+fn let_go(path: &CStr) -> Result<()> {
+    let mut tries = 0..TRIES;
+    loop {
+        let read_only = mount::mount(c"none", path, c"", mount::REMOUNT | mount::READ_ONLY, c"");
+        match mount::unmount(path, false) {
+            Err(_) if read_only.is_ok() => return Ok(()),
+            Err(error) if error.is(libc::EBUSY) && tries.next().is_some() => poll::pause(),
+            done => return done,
+        }
+    }
+}
+
 /// Unmounts what holds data, the last mounted first, and makes read-only what will not go.
 #[inline(never)]
 fn release(ending: Ending, signals: &Fd) {
@@ -202,12 +248,7 @@ fn release(ending: Ending, signals: &Fd) {
             }
         }
         let Some(path) = bytes::terminated(&place) else { return };
-        let done = match path.to_bytes() {
-            // Where we stand ourselves.
-            b"/" => Err(Error::new(Call::Umount, libc::EBUSY)),
-            _ => bounded(Work::Unmount(path), UNMOUNT, signals),
-        };
-        let Err(error) = done else { continue };
+        let Err(error) = bounded(Work::LetGo(path), UNMOUNT, signals) else { continue };
         if let Err(again) = bounded(Work::Remount(path), UNMOUNT, signals) {
             let (first, second): (Errno, Errno) = (error.errno(), again.errno());
             say!(Failure, "{}: unmount {}: {}; read-only: {}", ending.name(), Show(path.to_bytes()), first, second);
@@ -238,12 +279,14 @@ fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<u32>> {
     }
 }
 
-/// The kernel's table of our mounts. Without /proc, as in a root that has no place for it, one is laid over /run, which nobody
-/// needs any more.
+/// The kernel's table of our mounts. Where there was no place for /proc, there is one by now; a root that could not be left
+/// has another in /run, which nobody needs any more.
 fn mount_table() -> Result<Fd> {
+    const TABLE: &CStr = c"/proc/self/mountinfo";
     const OVER_RUN: &CStr = c"/run/self/mountinfo";
-    fs::open(c"/proc/self/mountinfo", fs::READ).or_else(|error| {
-        let laid = || mount::mount(c"proc", c"/run", c"proc", 0, c"").and_then(|()| fs::open(OVER_RUN, fs::READ));
-        fs::open(OVER_RUN, fs::READ).or_else(|_| laid()).map_err(|_| error)
+    let laid = |place, table| mount::mount(c"proc", place, c"proc", 0, c"").and_then(|()| fs::open(table, fs::READ));
+    fs::open(TABLE, fs::READ).or_else(|error| {
+        let there = fs::open(OVER_RUN, fs::READ).or_else(|_| laid(c"/proc", TABLE));
+        there.or_else(|_| laid(c"/run", OVER_RUN)).map_err(|_| error)
     })
 }

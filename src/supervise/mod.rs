@@ -7,7 +7,7 @@
 pub mod cgroup;
 mod control;
 mod finish;
-mod lines;
+pub mod lines;
 mod listen;
 mod member;
 mod network;

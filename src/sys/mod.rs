@@ -25,6 +25,7 @@ pub mod process;
 pub mod random;
 pub mod seccomp;
 pub mod signal;
+mod status;
 pub mod tty;
 pub mod user;
 pub mod watchdog;

@@ -211,6 +211,11 @@ pub fn wait(pid: Pid) -> Waited {
     wait_for(pid.number() as i32, 0, &mut |_, _| {})
 }
 
+/// `pid`, a child, has ended, and is waited for by that.
+pub fn has_ended(pid: Pid) -> bool {
+    wait_for(pid.number() as i32, libc::WNOHANG, &mut |_, _| {}) != Waited::NoneYet
+}
+
 /// kill(2) of one process.
 pub fn kill(pid: Pid, signal: u8) -> Result<()> {
     // SAFETY: plain numbers.

@@ -9,14 +9,13 @@ pub type Seed = [u8; 32];
 /// The most that is added at once: what other inits keep in a file.
 pub const MOST: usize = 512;
 
-/// getrandom(2): None as long as the kernel's own are not random enough for a key, unless we `wait` for that, a second or so
+/// getrandom(2). EAGAIN as long as the kernel's own are not random enough for a key, unless we `wait` for that, a second or so
 /// from Linux 5.4 on and perhaps for ever before.
-pub fn seed(wait: bool) -> Option<Seed> {
+pub fn seed(wait: bool) -> Result<Seed> {
     let mut seed = Seed::default();
     let flags = if wait { 0 } else { libc::GRND_NONBLOCK };
     // SAFETY: room for the length given; up to 256 bytes come whole.
-    let n = unsafe { libc::syscall(libc::SYS_getrandom, seed.as_mut_ptr(), seed.len(), flags) };
-    (n == seed.len() as libc::c_long).then_some(seed)
+    done(Call::Read, unsafe { libc::syscall(libc::SYS_getrandom, seed.as_mut_ptr(), seed.len(), flags) }).map(|()| seed)
 }
 
 /// `struct rand_pool_info`.

@@ -41,35 +41,34 @@ fn words() {
 
 #[test]
 fn what_asks_others() {
-    for word in [
-        "dhcp",
-        "on",
-        "any",
-        "both",
-        "bootp",
-        "rarp",
-        "dhcp6",
-        "ibft",
-        "dhcp,id",
-        ":::::eth0:dhcp",
-        "::::::any",
-        ":::::eth0:dhcp,0,x",
-        "1.2.3.4::::::both",
+    for (word, field) in [
+        ("dhcp", "dhcp"),
+        ("on", "on"),
+        ("any", "any"),
+        ("both", "both"),
+        ("bootp", "bootp"),
+        ("rarp", "rarp"),
+        ("ibft", "ibft"),
+        ("dhcp,id", "dhcp,id"),
+        (":::::eth0:dhcp", "dhcp"),
+        ("::::::any", "any"),
+        (":::::eth0:dhcp,0,x", "dhcp,0,x"),
+        ("1.2.3.4::::::both", "both"),
         // Its default is any.
-        ":::::eth0",
-        "::::box",
-        "0.0.0.0",
-        "::10.0.2.2",
-        ":::::::1.1.1.1",
+        ("", ""),
+        (":::::eth0", ":::::eth0"),
+        ("::::box", "::::box"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("::10.0.2.2", "::10.0.2.2"),
+        (":::::::1.1.1.1", ":::::::1.1.1.1"),
     ] {
-        assert_eq!(parse(word.as_bytes()), Err(Fault::Asks), "{word}");
+        assert_eq!(parse(word.as_bytes()), Err(field.as_bytes()), "{word}");
     }
 }
 
 #[test]
 fn what_is_none() {
     for (word, field) in [
-        ("", ""),
         ("x", "x"),
         ("eth0", "eth0"),
         ("DHCP", "DHCP"),
@@ -101,21 +100,14 @@ fn what_is_none() {
         ("10.0.2.15:::::::::x", "x"),
         ("10.0.2.15::::::::::", ""),
         ("10.0.2.15::::::::::x", "x"),
-        ("10.0.2.15:::::sixteen.letters.", "sixteen.letters."),
-        ("10.0.2.15:::::a/b", "a/b"),
-        ("10.0.2.15:::::a b", "a b"),
-        ("10.0.2.15:::::.", "."),
-        ("10.0.2.15:::::..", ".."),
-        ("10.0.2.15:::::[eth0]", "[eth0]"),
-        ("10.0.2.15:::::\"eth0\"", "\"eth0\""),
-        ("10.0.2.15:::::'eth0'", "'eth0'"),
         // What comes without its address.
-        ("::10.0.2.2::::off", ""),
-        (":::255.255.255.0:box:eth0:off", ""),
-        ("::::::off:1.1.1.1", ""),
-        ("0.0.0.0::10.0.2.2::::none", "0.0.0.0"),
+        ("::10.0.2.2::::off", "::10.0.2.2::::off"),
+        (":::255.255.255.0:box:eth0:off", ":::255.255.255.0:box:eth0:off"),
+        ("::::::off:1.1.1.1", "::::::off:1.1.1.1"),
+        ("::::::off::1.1.1.1", "::::::off::1.1.1.1"),
+        ("0.0.0.0::10.0.2.2::::none", "0.0.0.0::10.0.2.2::::none"),
     ] {
-        assert_eq!(parse(word.as_bytes()), Err(Fault::Field(field.as_bytes())), "{word}");
+        assert_eq!(parse(word.as_bytes()), Err(field.as_bytes()), "{word}");
     }
 }
 
@@ -137,11 +129,10 @@ fn naive(text: &str) -> Option<(Vec<Ipv4Addr>, String, String)> {
     let mask = std::format!("{:032b}", u32::from(numbers[3]));
     let is_mask = fields[3].is_empty() || mask.starts_with('1') && !mask.contains("01");
     let host = |number: &Ipv4Addr| number.is_unspecified() || matches!(number.octets()[0], 1..=126 | 128..=223);
-    let alone = numbers[0].is_unspecified() && numbers.iter().any(|number| !number.is_unspecified());
+    let alone = numbers[0].is_unspecified() && [2, 3, 7, 8].iter().any(|&index| !fields[index].is_empty());
     let off = ["off", "none", "static"].contains(&fields[6]);
     let static_ = off || fields[6].is_empty() && !numbers[0].is_unspecified();
-    let device = fields[5].len() <= 15 && fields[5] != "." && !fields[5].contains('[');
-    let good = static_ && is_mask && host(&numbers[0]) && host(&numbers[2]) && !alone && device;
+    let good = static_ && is_mask && numbers[..3].iter().all(host) && !alone;
     good.then(|| (numbers, fields[4].to_string(), fields[5].to_string()))
 }
 
@@ -151,7 +142,7 @@ proptest! {
     #[test]
     fn as_its_naive_twin(fields in prop::collection::vec(prop::sample::select(std::vec![
         "", "", "", "1.2.3.4", "255.255.0.0", "0.0.0.0", "255.0.255.0", "box", "eth0", "off", "none", "a.b", ".", "1.2.3", "01.2.3.4",
-        "averylongdevicename", "239.1.2.3", "[a]", "128.0.0.0", "dhcp",
+        "239.1.2.3", "[a]", "128.0.0.0", "dhcp",
     ]), 1..12)) {
         let text = fields.join(":");
         let ours = parse(text.as_bytes()).ok().map(|ip| {

@@ -114,6 +114,7 @@ fn drivers(config: &Config, archive: &Archive) -> Vec<(String, String)> {
             let here = if root.source.is_empty() { path.to_bytes() } else { b"" };
             drivers.extend(image(here, "[root]: image"));
         }
+        drivers.extend(root.overlay.map(|_| ("overlay".to_owned(), "[root]: overlay".to_owned())));
     }
     // Services of another root find their modules there.
     for service in config.services.iter().filter(|_| config.roots.is_empty()) {

@@ -54,10 +54,10 @@ macro_rules! table {
     (@ $name:ident) => { libc::$name };
 }
 
-fn number(name: &str) -> i64 {
+pub fn number(name: &str) -> i64 {
     let numbers = table! {
         add_key SYS_add_key, bpf SYS_bpf, chdir SYS_chdir, chmod SYS_chmod, chroot SYS_chroot, clone SYS_clone,
-        close SYS_close, dup SYS_dup, fchdir SYS_fchdir, fsconfig SYS_fsconfig, fsmount SYS_fsmount, fsopen SYS_fsopen,
+        close SYS_close, dup SYS_dup, fchdir SYS_fchdir, finit_module SYS_finit_module, fsconfig SYS_fsconfig, fsmount SYS_fsmount, fsopen SYS_fsopen,
         fspick SYS_fspick, getpid SYS_getpid, init_module SYS_init_module, io_uring_setup SYS_io_uring_setup, ioctl SYS_ioctl,
         iopl SYS_iopl, kcmp SYS_kcmp, kexec_load SYS_kexec_load, keyctl SYS_keyctl, kill SYS_kill, linkat SYS_linkat,
         mknod SYS_mknod, mount SYS_mount, mount_setattr SYS_mount_setattr, move_mount SYS_move_mount,

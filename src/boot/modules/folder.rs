@@ -17,8 +17,6 @@ use crate::text::show::Show;
 /// The longest line of a table that is read. The longest of a Debian 12 distribution kernel is 1,600 bytes.
 pub const LONGEST: usize = 8192;
 
-const FOLDERS: &[u8] = b"/lib/modules/";
-
 pub struct Folder {
     pub place: Fd,
     dep: Fd,
@@ -30,11 +28,13 @@ impl Folder {
     pub fn open(index: &mut Index) -> Option<Folder> {
         let mut release = heapless::Vec::<u8, 65>::new();
         user::kernel_release(&mut release);
-        match open(&release, index) {
+        let mut text = Path::new();
+        let path = bytes::path(&[b"/lib/modules/", &release], &mut text).unwrap_or_default();
+        match open(path, index) {
             Ok(folder) => Some(folder),
             Err(error) => {
-                let hint = "is it in the image, with a modules.dep? depmod makes that";
-                say!(Failure, "modules: {}{}: {}; {}", Show(FOLDERS), Show(&release), error.errno(), hint);
+                let path = Show(path.to_bytes());
+                say!(Failure, "modules: {}: {}; is it in the image, with a modules.dep?", path, error.errno());
                 None
             }
         }
@@ -79,9 +79,7 @@ pub fn each_line(table: Option<Fd>, each: &mut dyn FnMut(&[u8])) {
     });
 }
 
-fn open(release: &[u8], index: &mut Index) -> Result<Folder> {
-    let mut text = Path::new();
-    let path = bytes::path(&[FOLDERS, release], &mut text).unwrap_or_default();
+fn open(path: &CStr, index: &mut Index) -> Result<Folder> {
     let place = fs::open(path, fs::PLACE | fs::DIRECTORY)?;
     let dep = table(&place, c"modules.dep")?;
     index.clear();

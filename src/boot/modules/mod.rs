@@ -76,7 +76,7 @@ impl Modules {
         }
         let name = before(item.to_bytes(), b' ');
         let found = self.demand(name);
-        if !found && self.folder.as_ref().is_some_and(|folder| !folder.has_built_in(name)) {
+        if !found && !self.nothing && self.folder.as_ref().is_some_and(|folder| !folder.has_built_in(name)) {
             run::say_failure(b"", &Step::Module(item), Error::new(Call::Open, libc::ENOENT).errno());
         }
     }
@@ -110,6 +110,10 @@ impl Modules {
     fn load_all(&mut self, wanted: &Asked, depth: u8) -> bool {
         let mut others = Asked::new();
         let mut found = false;
+        // A chain without an end is no wish.
+        if depth > DEEPEST {
+            return found;
+        }
         for word in wanted.words() {
             if self.load(word, depth) {
                 found = true;
@@ -144,64 +148,55 @@ impl Modules {
         let Some(folder) = self.folder.as_ref().filter(|_| first || depth == 0) else { return true };
         let mut line = [0; LONGEST];
         let Some(module) = folder.module(at, name, &mut line) else { return false };
-        for file in module.files() {
-            let mut path = Path::new();
-            let Some(path) = bytes::path(&[file], &mut path) else { return true };
-            if let Err(error) = self.load_file(path, depth) {
-                // All of them will.
-                self.nothing |= error.is(libc::ENOSYS);
-                if depth == 0 || !error.is(libc::ENODEV) {
-                    run::say_failure(name, &Step::Module(path), error.errno());
-                }
-                break;
-            }
-        }
+        // Without what it needs it would not link.
+        let _ = module.files().all(|file| self.load_file(file, name, depth));
         true
     }
 
-    /// Loads `file`, unless it is there, between what modules.softdep says that it wants.
+    /// Loads `file` for module `owner`, unless it is there, between what modules.softdep says that it wants.
     #[inline(never)]
-    fn load_file(&mut self, file: &CStr, depth: u8) -> Result<()> {
-        let name = module_name(file.to_bytes());
-        let Some(folder) = self.folder.as_ref().filter(|_| !self.nothing && !is_there(name)) else { return Ok(()) };
+    fn load_file(&mut self, file: &[u8], owner: &[u8], depth: u8) -> bool {
+        let name = module_name(file);
+        let mut text = Path::new();
+        let Some(folder) = self.folder.as_ref().filter(|_| !self.nothing && !is_there(name, &mut text)) else {
+            return true;
+        };
         let [mut sooner, mut later] = [Asked::new(), Asked::new()];
         if self.soft {
             folder.add_soft(name, &mut sooner, &mut later);
         }
-        // A chain without an end is no wish.
-        let deeper = depth.saturating_add(1);
-        if deeper < DEEPEST {
-            self.load_all(&sooner, deeper);
+        self.load_all(&sooner, depth.saturating_add(1));
+        let done = self.insert(file, name, &mut text);
+        self.load_all(&later, depth.saturating_add(1));
+        let Err(error) = done else { return true };
+        // All of them will.
+        self.nothing |= error.is(libc::ENOSYS);
+        if depth == 0 || !error.is(libc::ENODEV) {
+            let file = bytes::path(&[file], &mut text).unwrap_or_default();
+            run::say_failure(owner, &Step::Module(file), error.errno());
         }
-        let done = self.insert(file);
-        if deeper < DEEPEST {
-            self.load_all(&later, deeper);
-        }
-        done
+        false
     }
 
-    #[inline(never)]
-    fn insert(&self, file: &CStr) -> Result<()> {
+    fn insert(&self, file: &[u8], name: &[u8], text: &mut Path) -> Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
+        let path = bytes::path(&[file], text).unwrap_or_default();
         // Without waiting: a fifo of that name has nobody at its other end.
-        let opened = fs::open_at(At::Dir(&folder.place), file, fs::READ | fs::NON_BLOCK)?;
-        let name = module_name(file.to_bytes());
-        let mut options = Path::new();
-        let whole = self.given.options(name, &mut options) && options.push(0).is_ok();
-        let options =
-            bytes::terminated(&options).filter(|_| whole).ok_or(Error::new(Call::FinitModule, libc::E2BIG))?;
+        let opened = fs::open_at(At::Dir(&folder.place), path, fs::READ | fs::NON_BLOCK)?;
+        text.clear();
+        let whole = self.given.options(name, text) && text.push(0).is_ok();
+        let options = bytes::terminated(text).filter(|_| whole).ok_or(Error::new(Call::FinitModule, libc::E2BIG))?;
         watchdog::feed();
-        power::load_module(&opened, options, !file.to_bytes().ends_with(b".ko"))?;
+        power::load_module(&opened, options, !file.ends_with(b".ko"))?;
         say!(Debug, "module {}: loaded", Show(name));
         Ok(())
     }
 }
 
 /// Whether module `name` is in the kernel. There each `-` is a `_`.
-fn is_there(name: &[u8]) -> bool {
-    let mut place = Path::new();
+fn is_there(name: &[u8], place: &mut Path) -> bool {
     let folder = b"/sys/module/";
-    bytes::path(&[folder, name], &mut place);
+    bytes::path(&[folder, name], place);
     place.iter_mut().skip(folder.len()).filter(|byte| **byte == b'-').for_each(|byte| *byte = b'_');
-    bytes::terminated(&place).is_some_and(fs::exists)
+    bytes::terminated(place).is_some_and(fs::exists)
 }

@@ -95,13 +95,9 @@ fn warnings() {
         ("panic=never", wrong("panic", "never", "10")),
         ("hostname=-", wrong("hostname", "-", "NAME")),
         ("ip=10.0.0.2/24", wrong("ip", "10.0.0.2/24", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
-        (
-            "ip=:::::eth0:dhcp",
-            "ip=:::::eth0:dhcp asks others for an address, tinyo does not; write it here, or a DHCP client as a service"
-                .into(),
-        ),
+        ("ip=:::::eth0:dhcp", wrong("ip", "dhcp", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
         ("ip=1.2.3.4:::255.0.255.0", wrong("ip", "255.0.255.0", "10.0.0.2::10.0.0.1:255.255.255.0::eth0:off")),
-        ("ip=10.0.0.3 ip=10.0.0.4", "ip is there twice; the last one counts".into()),
+        ("ip=10.0.0.3 ip=10.0.0.4", "ip is there twice; the last that is right counts".into()),
         ("tinyo.config=x", wrong("tinyo.config", "x", "/etc/tinyo.toml")),
         ("tinyo.log=loud", wrong("tinyo.log", "loud", "quiet|info|debug")),
         ("tinyo.on-exit=none", wrong("tinyo.on-exit", "none", "poweroff|reboot|halt")),

@@ -7,6 +7,7 @@ mod handed;
 mod law;
 mod limits;
 mod line;
+mod machine;
 
 use std::boxed::Box;
 use std::format;

@@ -4,7 +4,7 @@
 //! pipe, and the parent, which has the same plan, says it. A last record says that execve is next: after it, a pipe that
 //! closes means that execve succeeded; without it, that the child has died.
 
-mod bind;
+pub mod bind;
 mod command;
 mod cover;
 mod devices;
