@@ -117,8 +117,11 @@ pub fn wait_for(
     let begin = poll::now();
     let deadline = wait.limit().map(|limit| Millis(begin.0.saturating_add(limit.0)));
     let mut reminder = Millis(begin.0.saturating_add(REMINDER));
-    loop {
+    if events.0.is_none() {
         events.drain();
+    }
+    loop {
+        // Before the events: most often it is there, and dozens have come so far.
         if let Some(done) = attempt() {
             return Ok(done);
         }
@@ -143,6 +146,7 @@ pub fn wait_for(
         }
         let next = [Some(reminder), deadline, watchdog::feed()].iter().flatten().min().copied();
         let _ = poll::wait(&mut files, next);
+        events.drain();
     }
 }
 

@@ -154,8 +154,11 @@ fn empty(old: &Fd, new: &Fd) {
     // In a child that the new init reaps like any orphan, as util-linux's switch_root(8) does: even a small image takes a
     // millisecond, for which nobody need wait.
     let child = process::fork(Namespaces::default(), None);
-    if let Ok(Forked::Parent(_)) = child {
-        return;
+    match child {
+        Ok(Forked::Parent(_)) => return,
+        // The new init's first wait for the disk would last until this is through.
+        Ok(Forked::Child) => process::yield_to_all(),
+        Err(_) => {}
     }
     if let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY) {
         empty_directory(directory, &here, 0);

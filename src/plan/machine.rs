@@ -9,11 +9,18 @@ use crate::text::duration::Millis;
 
 /// The mounts that every machine has, before anything is known about it. Nothing here is a mistake of the user's, so
 /// what is already there, or not in this kernel, is passed over; services notice what they miss.
-pub static EARLY: [Step; 13] = [
+pub static EARLY: [Step; 6] = [
     Step::OwnRoot,
     Step::Mount(&early(c"proc", c"/proc", c"proc", c"nosuid,nodev,noexec"), Need::Standing),
     Step::Mount(&early(c"sysfs", c"/sys", c"sysfs", c"nosuid,nodev,noexec"), Need::Standing),
     Step::MountDev,
+    Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,mode=755"), Need::Standing),
+    // Last, so that a plan always has a word about it: what a person asks first.
+    Step::ModeMask(0o022),
+];
+
+/// The same for who has services: an init that is handed over to makes its own.
+pub static FOR_SERVICES: [Step; 7] = [
     Step::Link { target: c"/proc/self/fd", path: c"/dev/fd" },
     Step::Link { target: c"/proc/self/fd/0", path: c"/dev/stdin" },
     Step::Link { target: c"/proc/self/fd/1", path: c"/dev/stdout" },
@@ -21,10 +28,7 @@ pub static EARLY: [Step; 13] = [
     // 5 is the group tty on every distribution; a terminal is its owner's, and the group may write to it (mesg).
     Step::Mount(&early(c"devpts", c"/dev/pts", c"devpts", c"nosuid,noexec,gid=5,mode=620,ptmxmode=666"), Need::IfThere),
     Step::Mount(&early(c"tmpfs", c"/dev/shm", c"tmpfs", c"nosuid,nodev,mode=1777"), Need::IfThere),
-    Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,mode=755"), Need::Standing),
     Step::Mount(&early(c"cgroup2", c"/sys/fs/cgroup", c"cgroup2", c"nosuid,nodev,noexec"), Need::IfThere),
-    // Last, so that a plan always has a word about it: what a person asks first.
-    Step::ModeMask(0o022),
 ];
 
 const fn early(

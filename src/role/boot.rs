@@ -71,11 +71,7 @@ pub fn machine(args: Args) -> ! {
     if let Err(error) = power::set_ctrl_alt_del(false) {
         say!(Warning, "ctrl-alt-del: {}", error.errno());
     }
-    for step in &machine::EARLY {
-        if let Err(error) = run::take_alone(step) {
-            say_failure(step, error);
-        }
-    }
+    take_all(&machine::EARLY);
     signal::ignore_none();
     begin_kernel_log();
     let mut room = source::room();
@@ -88,6 +84,15 @@ pub fn machine(args: Args) -> ! {
     match prepare(&mut machine, room, config) {
         Ok(()) => supervisor::machine(&machine, config, None),
         Err(Stuck) => ending::fail(&machine, config.on_failure),
+    }
+}
+
+/// Steps of which none is a reason not to go on.
+pub fn take_all(steps: &[Step]) {
+    for step in steps {
+        if let Err(error) = run::take_alone(step) {
+            say_failure(step, error);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::probe::superblock::NO_LOOP;
 use crate::supervise::End;
 use crate::sys::error::{self, Error};
 use crate::sys::fs;
+use crate::sys::memory::Static;
 use crate::sys::process::{self, Room, Words};
 use crate::sys::{mount, power, signal};
 use crate::text::bytes::{self, Path};
@@ -178,12 +179,15 @@ fn has_init(init: Option<&CStr>) -> Option<bool> {
     None
 }
 
+/// Not on the stack, which would have to be cleared: 20 kB.
+static ROOMS: Static<[Room<{ limits::EXEC_WORDS }>; 2]> = Static::new([const { Room::new() }; 2]);
+
 /// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
 fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuck> {
     // Our own file may be gone from every directory by now.
     let path = if name == OWN { c"/proc/self/exe" } else { name };
     say!(Info, "root: handing over to {}", Show(name.to_bytes()));
-    let mut rooms = [const { Room::<{ limits::EXEC_WORDS }>::new() }; 2];
+    let Some(rooms) = ROOMS.take() else { return Err(Stuck) };
     let [words, variables] = rooms.each_mut().map(Words::of);
     let began = machine.phases.first().map_or(Millis(0), |kernel| kernel.ended);
     let times = if systemd { times::hand_over(began).unwrap_or_default() } else { &[] };

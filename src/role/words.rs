@@ -149,6 +149,10 @@ fn write_plans(config: &Config, out: &mut Output) {
         section(out, "seed");
         write_steps(&[Step::Seed(path)], out);
     }
+    if config.roots.is_empty() || config.roots.iter().any(|root| init_of(root, config).is_none()) {
+        section(out, "for services");
+        write_steps(&machine::FOR_SERVICES, out);
+    }
     for service in &config.services {
         put!(out, "service {}", service.name);
         write_heading(config, service, out);

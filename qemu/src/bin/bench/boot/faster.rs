@@ -214,7 +214,9 @@ fn image(pack: Pack, kit: &Kit, dir: &Path) -> Result<PathBuf> {
     }
     let packed = match pack {
         Pack::Gzip => pipe("gzip", &["-9nc"], &bytes)?,
-        Pack::Zstd | Pack::FullZstd => pipe("zstd", &["-q19c"], &bytes)?,
+        Pack::Zstd => pipe("zstd", &["-q19c"], &bytes)?,
+        // As initramfs-tools packs: 19 takes minutes for that.
+        Pack::FullZstd => pipe("zstd", &["-q9c"], &bytes)?,
         _ => bytes,
     };
     fs::write(&path, packed).with_context(|| format!("{}: write it", path.display()))?;

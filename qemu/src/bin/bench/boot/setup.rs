@@ -92,7 +92,7 @@ impl Setup {
         qemu.args(["-M", self.board.machine(), "-accel", "tcg", "-cpu", self.cpu, "-m", &self.memory.to_string()]);
         if self.clock == Clock::Virtual {
             // A real-time clock of the host's would be another's time, and `sleep=off` jumps ahead while the disk works.
-            qemu.args(["-icount", "shift=0,sleep=on", "-rtc", "base=2024-01-01,clock=vm"]);
+            qemu.args(["-icount", "shift=0,sleep=on", "-rtc", "base=2030-01-01,clock=vm"]);
         }
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd).args(["-append", &self.words]);
