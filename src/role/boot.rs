@@ -138,6 +138,7 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
         handover::find_and_enter(machine, config)?;
         machine.mark("root");
     }
+    take_all(&machine::FOR_SERVICES);
     mount_all(Some(machine), config)?;
     // Its file may be on any of them.
     machine.seed = config.random_seed.inspect(|path| own::take_seed(path));

@@ -1,10 +1,11 @@
 //! How PID 1 of the machine ends: with its power, or, when a boot cannot go on, as `on-failure` says.
 
-use super::boot::Machine;
+use super::boot::{Machine, take_all};
 use super::{source, supervisor};
 use crate::config::line::ExitTo;
 use crate::config::{Config, OnFailure};
 use crate::log::{Level, Line};
+use crate::plan::machine::FOR_SERVICES;
 use crate::request::{self, Ending};
 use crate::supervise::{self, End};
 use crate::sys::memory::Static;
@@ -73,6 +74,7 @@ fn rescue(machine: &Machine) -> ! {
     if let Some(config) = config
         && source::rescue(config).is_ok()
     {
+        take_all(&FOR_SERVICES);
         let now = poll::now();
         machine.events.modules(&mut |modules| _ = modules.go_apart());
         supervisor::machine(machine, config, wait.map(|wait| Millis(now.0.saturating_add(wait.0))));

@@ -8,7 +8,6 @@ use super::exit;
 use super::source::{self, Loaded};
 use crate::boot::device::Events;
 use crate::config::{Config, file};
-use crate::plan::machine::FOR_SERVICES;
 use crate::source::Text;
 use crate::supervise::{self, End, Outcome, Supervisor};
 use crate::sys::args::Args;
@@ -25,7 +24,6 @@ static RELOADED: Static<Text> = Static::new([0; limits::CONFIG_BYTES + 1]);
 
 /// Runs the services of the machine until it ends.
 pub fn machine(machine: &Machine, config: &Config, give_up_at: Option<Millis>) -> ! {
-    boot::take_all(&FOR_SERVICES);
     let end = run(&supervise::Set {
         config,
         signals: &machine.signals,

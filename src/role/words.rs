@@ -139,6 +139,10 @@ fn write_plans(config: &Config, out: &mut Output) {
         write_steps(root.overlay.map(Step::over_root).as_slice(), out);
         write_steps(&[last], out);
     }
+    if config.roots.is_empty() || config.roots.iter().any(|root| init_of(root, config).is_none()) {
+        section(out, "for services");
+        write_steps(&machine::FOR_SERVICES, out);
+    }
     if !config.mounts.is_empty() {
         section(out, "mounts");
         for step in machine::mounts(config) {
@@ -148,10 +152,6 @@ fn write_plans(config: &Config, out: &mut Output) {
     if let Some(path) = config.random_seed {
         section(out, "seed");
         write_steps(&[Step::Seed(path)], out);
-    }
-    if config.roots.is_empty() || config.roots.iter().any(|root| init_of(root, config).is_none()) {
-        section(out, "for services");
-        write_steps(&machine::FOR_SERVICES, out);
     }
     for service in &config.services {
         put!(out, "service {}", service.name);
