@@ -255,7 +255,7 @@ fn a_device_that_is_plugged_in_later_gets_its_driver_from_a_child() {
             "/look",
             "check none-yet test ! -e /sys/module/sd_mod -a -e /sys/module/virtio_scsi -a -e /sys/module/virtio_net\n\
              say plug it in\ncheck it-came soon '[ -e /sys/block/sda ]'\n\
-             check nobody-stays soon '[ $(ps | grep -c \"[{]*init\") -le 1 ]'",
+             check nobody-stays soon '[ $(ps -o args | grep -c \"^[{]*/*init\") -le 1 ]'",
         );
         boot.config(&config(&["auto"])).append(TELL);
         converse(boot.start()?, |guest| {

@@ -8,8 +8,7 @@ use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
-use crate::sys::mount;
-use crate::sys::process::{self, Forked, Namespaces};
+use crate::sys::{mount, process};
 use crate::text::bytes::{self, Path, terminated};
 use crate::text::show::Show;
 
@@ -143,7 +142,8 @@ fn relative(path: &CStr) -> &CStr {
 }
 
 /// Gives the initramfs's memory back: only as PID 1, only in memory, only on its own file system, and only if the new
-/// root is another one. Nothing of a real disk can be met on the way.
+/// root is another one. Nothing of a real disk can be met on the way. Not in a child beside the new init, which would save a
+/// millisecond: it would hold what we hold (the watchdog, which opens once), and be a child that the init never made.
 fn empty(old: &Fd, new: &Fd) {
     let (Ok(system), Ok(here), Ok(there)) = (fs::file_system(old), fs::file_status(old), fs::file_status(new)) else {
         return;
@@ -151,20 +151,8 @@ fn empty(old: &Fd, new: &Fd) {
     if process::id() != 1 || !system.is_memory() || here.same_file_system(&there) {
         return;
     }
-    // In a child that the new init reaps like any orphan, as util-linux's switch_root(8) does: even a small image takes a
-    // millisecond, for which nobody need wait.
-    let child = process::fork(Namespaces::default(), None);
-    match child {
-        Ok(Forked::Parent(_)) => return,
-        // The new init's first wait for the disk would last until this is through.
-        Ok(Forked::Child) => process::yield_to_all(),
-        Err(_) => {}
-    }
     if let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY) {
         empty_directory(directory, &here, 0);
-    }
-    if child.is_ok() {
-        process::exit(0);
     }
 }
 

@@ -234,13 +234,6 @@ pub fn kill_all(signal: u8) -> Result<()> {
     done(Call::Kill, unsafe { libc::kill(-1, i32::from(signal)) })
 }
 
-/// SCHED_IDLE: from here on this process runs when nobody else wants to.
-pub fn yield_to_all() {
-    let parameter = libc::c_int::default();
-    // SAFETY: a readable sched_param, which has this one field. It cannot fail: anybody may be less.
-    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, &raw const parameter) };
-}
-
 /// This process's number in its own pid namespace.
 pub fn id() -> u32 {
     // SAFETY: cannot fail.

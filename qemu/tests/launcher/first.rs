@@ -155,7 +155,7 @@ fn what_is_for_the_machine_is_named_and_passed_over() {
     let Some(house) = House::build() else { return };
     let services = config(&house, &[("one", "type = \"oneshot\"\non-exit = \"poweroff\"", "exit 4")]);
     let said = played(&house, &format!("watchdog = \"15s\"\n{services}"));
-    let line = "tinyo: /etc/tinyo.toml: hostname, sysctl and watchdog are for the machine; whoever made this container sets them\n";
+    let line = "tinyo: /etc/tinyo.toml: hostname, ip, random-seed, sysctl and watchdog are for the machine; whoever made this container sets them\n";
     assert_eq!((said.code, said.err.contains(line)), (4, true), "{said:?}");
 }
 
