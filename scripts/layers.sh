@@ -2,7 +2,7 @@
 # Modules use only what stands before them in src/lib.rs, and pure code sees no system call: only these values of `sys`.
 set -eu
 cd "$(dirname "$0")/.."
-pure='src/text src/probe src/config src/limits.rs src/request.rs src/wire.rs src/plan/step.rs src/plan/hint.rs src/plan/build.rs src/plan/limit.rs src/plan/wall.rs
+pure='src/text src/probe src/config src/limits.rs src/request.rs src/wire.rs src/plan/step.rs src/plan/hint.rs src/plan/build.rs src/plan/machine.rs src/plan/limit.rs src/plan/wall.rs
 src/supervise/service.rs src/supervise/order.rs src/supervise/ring.rs src/container/queue.rs src/container/idmap.rs src/role/choose.rs
 src/role/tini.rs src/role/options.rs'
 values='sys::process::Exit|sys::signal::(LAST|realtime)|sys::signal;'
