@@ -1,10 +1,12 @@
 //! `scripts/bench.sh`: tinyo beside its peers, by the project's own probe.
 
 mod boot;
+mod guests;
 mod init;
 mod package;
 mod page;
 mod run;
+mod verdict;
 
 use std::{fs, process::ExitCode};
 

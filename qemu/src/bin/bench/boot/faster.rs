@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Mutex,
-    thread,
 };
 
 use anyhow::{Context, Result};
@@ -17,14 +16,16 @@ use tinyo_qemu::{
 use super::{
     PATIENCE, disk,
     figures::Figures,
-    in_parallel,
     init::{Init, Root, Source},
     kernel::{self, pipe},
     report::{conditions, thousandth},
     setup::{Board, Clock, Setup},
     shown, tools,
 };
-use crate::page;
+use crate::{
+    guests::{self, in_parallel},
+    page,
+};
 
 /// What a boot's time is made of: kernel words, image, machine, each changed alone against one boot, in virtual time.
 #[derive(clap::Args)]
@@ -149,8 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         (0..arguments.rounds).flat_map(|round| (0..setups.len()).map(move |index| (round, index))).collect();
     waiting.reverse();
     let figures = Mutex::new(vec![Figures::default(); setups.len()]);
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-    in_parallel(jobs, waiting, |(round, index)| {
+    in_parallel(guests::jobs(arguments.jobs), waiting, |(round, index)| {
         let outcome = setups[index].boot(&kit, PATIENCE)?;
         eprintln!("bench: round {round}: {}: {}", choices[index].what, shown(&outcome));
         figures.lock().unwrap()[index].add(Clock::Virtual, &outcome);

@@ -6,6 +6,7 @@ use super::{
     init::{Init, Root},
     setup::Board,
 };
+use crate::verdict::Verdict;
 
 /// The figures of all rows.
 pub struct Measured<'a> {
@@ -65,24 +66,15 @@ const GATES: &[Gate] = &[
     },
 ];
 
-pub struct Verdict {
-    /// A Markdown table.
-    pub text: String,
-    pub held: bool,
-}
-
 pub fn judge(measured: &Measured) -> Verdict {
-    let mut text = String::from("| tinyo | bound | measured | |\n|---|---|---|---|\n");
-    let mut held = true;
+    let mut verdict = Verdict::new();
     for gate in GATES {
         let value = (gate.value)(measured);
-        let good = value.is_some_and(|value| value <= gate.most);
-        held &= good;
-        let shown = value.map_or("-".to_owned(), |value| format!("{value:.3}"));
-        let verdict = if good { "held" } else { "**missed**" };
-        text += &format!("| {} | <= {} {} | {shown} | {verdict} |\n", gate.what, gate.most, gate.unit);
+        let held = value.is_some_and(|value| value <= gate.most);
+        let bound = format!("<= {} {}", gate.most, gate.unit);
+        verdict.add(gate.what, &bound, value.map(|value| format!("{value:.3}")), held);
     }
-    Verdict { text, held }
+    verdict
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     sync::Mutex,
-    thread,
     time::Duration,
 };
 
@@ -32,6 +31,8 @@ use init::{Init, Root, Source};
 use peers::Chroot;
 use setup::{Board, Clock, Setup};
 use sizes::Sizes;
+
+use crate::guests::{self, in_parallel};
 
 /// Initramfs programs on their way to the real root, in QEMU: time, size of the image, least memory.
 ///
@@ -121,7 +122,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bench = Bench::new(kit, dir.path(), rows)?;
     let images = bench.images(chroot.as_ref())?;
     let mut figures = vec![Figures::default(); bench.rows.len()];
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+    let jobs = guests::jobs(arguments.jobs);
     bench.boot_all(arguments, &images, Clock::Virtual, jobs, &mut figures)?;
     let mut sizes = vec![Sizes::default(); images.len()];
     let quick = arguments.quick || arguments.brief;
@@ -259,8 +260,7 @@ impl<'a> Bench<'a> {
             let (name, root) = (row.init.name(), row.root.name());
             eprintln!("bench: {clock:?}, round {round}: {name}, {root}: {}", shown(&outcome));
             if let Some(dir) = &arguments.keep {
-                fs::create_dir_all(dir)?;
-                fs::write(dir.join(format!("{index}-{clock:?}-{round}")), &outcome.transcript)?;
+                guests::keep(dir, &format!("{index}-{clock:?}-{round}"), &outcome)?;
             }
             figures.lock().unwrap()[index].add(clock, &outcome);
             Ok(())
@@ -304,22 +304,6 @@ fn shown(outcome: &Outcome) -> String {
         Some(time) => format!("{time} us"),
         None => outcome.to_string(),
     }
-}
-
-/// Takes from the end of `waiting` what to do next, `jobs` at a time.
-fn in_parallel<T: Send>(jobs: usize, waiting: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
-    let waiting = Mutex::new(waiting);
-    let next = || waiting.lock().unwrap().pop();
-    let one = || -> Result<()> {
-        while let Some(item) = next() {
-            work(item)?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(one)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic in a boot"))
-    })
 }
 
 /// What the disk, the kernel and the sizes are made with.

@@ -1,6 +1,7 @@
 //! What tinyo holds itself to: the one table of it.
 
 use super::figures::{Ending, Figures};
+use crate::verdict::Verdict;
 
 type Value = fn(&Figures) -> Option<u64>;
 
@@ -51,31 +52,22 @@ const GATES: &[Gate] = &[
     },
 ];
 
-pub struct Verdict {
-    /// A Markdown table.
-    pub text: String,
-    pub held: bool,
-}
-
 pub fn judge(figures: &Figures) -> Verdict {
-    let mut text = String::from("| tinyo | bound | measured | |\n|---|---|---|---|\n");
-    let mut held = true;
+    let mut verdict = Verdict::new();
     for gate in GATES {
         let value = (gate.value)(figures);
         let (sign, bound) = match gate.bound {
             Bound::AtMost(bound) => ("<=", bound),
             Bound::AtLeast(bound) => (">=", bound),
         };
-        let good = value.is_some_and(|value| match gate.bound {
+        let held = value.is_some_and(|value| match gate.bound {
             Bound::AtMost(bound) => value <= bound,
             Bound::AtLeast(bound) => value >= bound,
         });
-        held &= good;
-        let shown = value.map_or("-".to_owned(), |value| format!("{value} {}", gate.unit));
-        let verdict = if good { "held" } else { "**missed**" };
-        text += &format!("| {} | {sign} {bound} {} | {} | {verdict} |\n", gate.what, gate.unit, shown.trim_end());
+        let shown = value.map(|value| format!("{value} {}", gate.unit).trim_end().to_owned());
+        verdict.add(gate.what, &format!("{sign} {bound} {}", gate.unit), shown, held);
     }
-    Verdict { text, held }
+    verdict
 }
 
 #[cfg(test)]

@@ -8,10 +8,9 @@ mod systemd;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Mutex,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -24,6 +23,8 @@ use tinyo_qemu::{
 
 use figures::{Boot, Figures};
 use peer::Peer;
+
+use crate::guests::{self, in_parallel};
 
 /// Inits as PID 1 in QEMU, in virtual time: start, memory, wakeups, restart, reaping, shutdown.
 ///
@@ -135,24 +136,16 @@ fn boot_all(arguments: &Arguments, kit: &Kit, entries: &[Entry]) -> Result<Vec<F
         }
     }
     waiting.reverse();
-    let waiting = Mutex::new(waiting);
     let figures = Mutex::new(vec![Figures::default(); entries.len()]);
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-    let work = || -> Result<()> {
-        while let Some((round, index, boot)) = waiting.lock().unwrap().pop() {
-            let entry = &entries[index];
-            let outcome = start(kit, entry, boot).with_context(|| format!("{}, {boot:?}", entry.peer.name))?;
-            eprintln!("bench: round {round}: {}, {boot:?}: {outcome}", entry.peer.name);
-            if let Some(dir) = &arguments.keep {
-                keep(dir, &format!("{index}-{boot:?}-{round}"), &outcome)?;
-            }
-            figures.lock().unwrap()[index].add(boot, &outcome);
+    in_parallel(guests::jobs(arguments.jobs), waiting, |(round, index, boot)| {
+        let entry = &entries[index];
+        let outcome = start(kit, entry, boot).with_context(|| format!("{}, {boot:?}", entry.peer.name))?;
+        eprintln!("bench: round {round}: {}, {boot:?}: {outcome}", entry.peer.name);
+        if let Some(dir) = &arguments.keep {
+            guests::keep(dir, &format!("{index}-{boot:?}-{round}"), &outcome)?;
         }
+        figures.lock().unwrap()[index].add(boot, &outcome);
         Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic in a boot"))
     })?;
     Ok(figures.into_inner().unwrap())
 }
@@ -163,9 +156,4 @@ fn start(kit: &Kit, entry: &Entry, boot: Boot) -> Result<Outcome> {
         .append("quiet loglevel=3 printk.devkmsg=on")
         .append(&format!("probe.mode={} {}", boot.word(), entry.peer.words));
     Guest::start(&machine, PATIENCE)?.finish()
-}
-
-fn keep(dir: &Path, name: &str, outcome: &Outcome) -> Result<()> {
-    fs::create_dir_all(dir)?;
-    Ok(fs::write(dir.join(name), &outcome.transcript)?)
 }

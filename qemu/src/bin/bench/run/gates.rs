@@ -5,6 +5,7 @@ use super::{
     figures::{Figures, Times, ratio},
     floor_of, named,
 };
+use crate::verdict::Verdict;
 
 /// In hundredths, for what is a ratio.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -20,26 +21,17 @@ struct Gate {
     bound: u64,
 }
 
-pub struct Verdict {
-    /// A Markdown table.
-    pub text: String,
-    pub held: bool,
-}
-
 const BARE: &str = "tinyo --privileged --init=false";
 const DEFAULT: &str = "tinyo";
 
 pub fn judge(rows: &[Row], restarts: &[Restarts; 2]) -> Verdict {
-    let mut text = String::from("| tinyo | bound | measured | |\n|---|---|---|---|\n");
-    let mut held = true;
+    let mut verdict = Verdict::new();
     for gate in gates(rows, restarts) {
-        let good = gate.value.is_some_and(|value| value <= gate.bound);
-        held &= good;
-        let value = gate.value.map_or("-".to_owned(), |value| shown(value, gate.unit));
-        let verdict = if good { "held" } else { "**missed**" };
-        text += &format!("| {} | <= {} | {value} | {verdict} |\n", gate.what, shown(gate.bound, gate.unit));
+        let held = gate.value.is_some_and(|value| value <= gate.bound);
+        let value = gate.value.map(|value| shown(value, gate.unit));
+        verdict.add(&gate.what, &format!("<= {}", shown(gate.bound, gate.unit)), value, held);
     }
-    Verdict { text, held }
+    verdict
 }
 
 fn shown(value: u64, unit: Unit) -> String {
