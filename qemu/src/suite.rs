@@ -26,6 +26,9 @@ use crate::{
     vm::Machine,
 };
 
+/// The config of a guest with virtio disks on PCI, up to its roots. A boot that cannot go on ends it.
+pub const ON_VIRTIO: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
+
 /// Many times what a boot takes, for a host that does other things too.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -8,10 +8,8 @@ use tinyo_qemu::{
     expect::End,
     image::{self, tool},
     kit::Arch,
-    suite::{Boot, Run, guest, script},
+    suite::{Boot, ON_VIRTIO, Run, guest, script},
 };
-
-const MODULES: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 
 /// A file system whose init says which one it is.
 fn files(boot: &Boot) -> Result<Archive> {
@@ -93,7 +91,7 @@ fn random_and_cut_off_superblocks_are_named_and_the_next_root_is_tried() {
         others += 1;
         attach(boot, "empty", &[0; 1 << 20], "")?;
         attach(boot, "sector", &noise(12)[..512], "")?;
-        let mut config = MODULES.to_owned();
+        let mut config = ON_VIRTIO.to_owned();
         for source in ["/dev/vda", "/dev/vdb", "/dev/vdc", "LABEL=good"] {
             config += &format!("[[root]]\nsource = \"{source}\"\nwait = \"20s\"\n");
         }
@@ -133,7 +131,7 @@ fn a_journal_that_cannot_be_replayed_is_named_and_a_whole_disk_is_read_only() {
         let rest = "[[root]]\nsource = \"/dev/vda\"\n[[root]]\nsource = \"/dev/vdb\"\n\
                     [[mount]]\nsource = \"/dev/vda\"\ntarget = \"/mnt\"\noptions = \"ro,noload\"\n\
                     [service.rc]\nexec = [\"/mnt/etc/rc\"]\n";
-        boot.config(&format!("{MODULES}{rest}")).run()
+        boot.config(&format!("{ON_VIRTIO}{rest}")).run()
     });
     let Some(guest) = run.outcome() else { return };
 
@@ -153,7 +151,7 @@ fn inits(roots: [&str; 4]) -> Run {
         boot.archive.file("/only/in-the-initramfs", 0o755, "#!/bin/sh\n");
         boot.disk(&files)?;
         let roots = roots.map(|init| format!("[[root]]\nsource = \"/dev/vda\"\n{init}\n"));
-        boot.config(&format!("{MODULES}{}", roots.concat())).run()
+        boot.config(&format!("{ON_VIRTIO}{}", roots.concat())).run()
     })
 }
 
@@ -165,7 +163,7 @@ fn a_label_says_nothing_to_the_terminal() {
         let label: &[u8] = b"\x1b[2J\n<0>\xff\x07evil";
         disk[1024 + 120..][..label.len()].copy_from_slice(label);
         attach(boot, "named", &disk, "")?;
-        boot.config(MODULES).append("root=LABEL=absent rootwait=1").run()
+        boot.config(ON_VIRTIO).append("root=LABEL=absent rootwait=1").run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says(r"LABEL=absent .*: it did not come; .* vda \(ext4, LABEL=\\x1b\[2J\\x0a<0>\\xff\\x07evil, UUID=");
@@ -214,7 +212,7 @@ fn a_root_named_on_a_real_root_is_refused_and_nothing_is_removed() {
         let mut files = files(boot)?;
         files.file("/etc/tinyo.toml", 0o644, "on-failure = \"poweroff\"\n[root]\nsource = \"/dev/vda\"\n");
         files.file("/canary", 0o644, "alive\n");
-        boot.config(&format!("{MODULES}[root]\nsource = \"/dev/vda\"\ninit = \"tinyo\"\n")).disk(&files)?;
+        boot.config(&format!("{ON_VIRTIO}[root]\nsource = \"/dev/vda\"\ninit = \"tinyo\"\n")).disk(&files)?;
         let mut outcome = boot.run()?;
         let image = boot.dir.path().join("disk.img");
         let found = Command::new("/usr/sbin/debugfs").args(["-R", "cat /canary"]).arg(&image).output()?;

@@ -6,10 +6,8 @@ use tinyo_qemu::{
     expect::End,
     image,
     kit::Arch,
-    suite::{Boot, converse, guest, script},
+    suite::{Boot, ON_VIRTIO, converse, guest, script},
 };
-
-const CONFIG: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 
 /// A root on vda, and vdb, of which the kernel reads the table of partitions and little more: then a byte comes a second.
 fn disks(boot: &mut Boot) -> Result<()> {
@@ -30,7 +28,7 @@ fn disks(boot: &mut Boot) -> Result<()> {
 fn a_disk_that_hangs_does_not_keep_the_root_from_being_found() {
     let run = guest(Arch::X86_64, |boot| {
         disks(boot)?;
-        boot.config(CONFIG).append("root=LABEL=case rw").run()
+        boot.config(ON_VIRTIO).append("root=LABEL=case rw").run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says_in_order(&["tinyo: vdb: no answer; it is passed over until there is one", "case: root /dev/vda"]);
@@ -42,7 +40,7 @@ fn while_one_hangs_it_is_listed_so_and_the_wait_can_be_ended() {
     let run = guest(Arch::X86_64, |boot| {
         disks(boot)?;
         // At the end sync(2) waits for it too, and is given up after a minute.
-        boot.config(CONFIG).append("root=LABEL=nowhere rootwait quiet").patience(180);
+        boot.config(ON_VIRTIO).append("root=LABEL=nowhere rootwait quiet").patience(180);
         converse(boot.start()?, |guest| {
             guest.expect(
                 "tinyo: waiting for LABEL=nowhere, .* s of as long as it takes; block devices:.*vdb \\(no answer\\)",

@@ -7,10 +7,9 @@ use tinyo_qemu::{
     expect::End,
     image,
     kit::{Arch, target},
-    suite::{Boot, Run, guest, script},
+    suite::{Boot, ON_VIRTIO, Run, guest, script},
 };
 
-const MODULES: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 const ONE: &str =
     "[service.one]\nexec = [\"/bin/sh\", \"-c\", \"echo alive\"]\ntype = \"oneshot\"\non-exit = \"poweroff\"\n";
 const ON_DISK: &str = "[ -e /proc/mounts ] || mount -t proc proc /proc
@@ -37,7 +36,7 @@ fn without(places: &[&str]) -> Run {
         block(boot, places);
         let rest = "wait = \"1s\"\ntype = \"ext4\"\ninit = \"/etc/rc\"\n";
         let roots = ["LABEL=case", "/dev/vda"].map(|source| format!("[[root]]\nsource = \"{source}\"\n{rest}"));
-        boot.config(&format!("{MODULES}{}", roots.concat())).run()
+        boot.config(&format!("{ON_VIRTIO}{}", roots.concat())).run()
     })
 }
 
@@ -84,7 +83,7 @@ fn a_service_runs_with_none_of_them() {
 fn a_kernel_that_takes_no_modules_says_so_for_each() {
     let run = guest(Arch::X86_64, |boot| {
         boot.modules(&["virtio_pci", "virtio_blk"])?;
-        boot.config(&MODULES.replace("modules = [", "modules = [\"ext4\", "));
+        boot.config(&ON_VIRTIO.replace("modules = [", "modules = [\"ext4\", "));
         boot.append("sysctl.kernel.modules_disabled=1 root=/dev/vda rootwait=1").run()
     });
     let Some(guest) = run.outcome() else { return };
@@ -114,7 +113,7 @@ fn refused(word: &str, play: impl FnOnce(&mut Boot) -> Result<()>) -> Run {
 #[test]
 fn a_kernel_without_modules_says_so_once() {
     let run = refused("without=finit_module", |boot| {
-        boot.config(MODULES).append("root=/dev/vda rootwait=1").modules(&["virtio_pci", "virtio_blk"]).map(drop)
+        boot.config(ON_VIRTIO).append("root=/dev/vda rootwait=1").modules(&["virtio_pci", "virtio_blk"]).map(drop)
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: virtio_pci: load module .*: not in this kernel");

@@ -8,10 +8,9 @@ use tinyo_qemu::{
     expect::End,
     image::{self, tool},
     kit::Arch,
-    suite::{Boot, Run, guest, script},
+    suite::{Boot, ON_VIRTIO, Run, guest, script},
 };
 
-const MODULES: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 const UUID: &str = "5d7e1a3c-0f2b-4c6d-8e9f-a0b1c2d3e4f5";
 const PART: &str = "11111111-2222-3333-4444-5566778899aa";
 const BEFORE: &str = "11111111-2222-3333-4444-5566778899ab";
@@ -23,7 +22,7 @@ fn root(boot: &mut Boot) -> Result<()> {
     let rc = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\n\
               say options $(sed -n 's,^.* / ext4 ,,p' /proc/mounts | tail -n 1)\npoweroff -f\n";
     files.file("/etc/rc", 0o755, script(rc));
-    boot.config(MODULES).disk(&files)?;
+    boot.config(ON_VIRTIO).disk(&files)?;
     let image = boot.dir.path().join("disk.img");
     tool("tune2fs", ["-U".as_ref(), UUID.as_ref(), image.as_os_str()], "")
 }
@@ -100,7 +99,7 @@ fn what_is_there_is_said_when_it_is_not_the_root() {
         boot.hardware(&["-drive", &drive, "-device", "virtio-blk-pci,drive=second"]);
         let roots = "[[root]]\nsource = \"UUID=5d7e1a3c\"\nwait = \"1s\"\n[[root]]\nsource = \"UUID=abcd\"\n\
                      [[root]]\nsource = \"/dev/vdb\"\ninit = \"/x\"\n[[root]]\nsource = \"LABEL=case\"\n";
-        boot.config(&format!("{MODULES}{roots}")).run()
+        boot.config(&format!("{ON_VIRTIO}{roots}")).run()
     });
     let Some(guest) = run.outcome() else { return };
     let luks = "a LUKS container; a root is a file system; what lies in it is set up first, or not here";
@@ -135,7 +134,7 @@ fn twins() -> Run {
              [service.look]\nexec = [\"/bin/sh\", \"-c\", \"grep -q '^/dev/vdb /mnt ext4' /proc/mounts && \
              echo '<3>case: mounted-by-uuid held' >/dev/kmsg; exec /etc/rc\"]\n"
         );
-        boot.config(&format!("{MODULES}{rest}")).run()
+        boot.config(&format!("{ON_VIRTIO}{rest}")).run()
     })
 }
 
@@ -181,7 +180,7 @@ fn by_every_form_in_one_boot() {
     ];
     let run = guest(Arch::X86_64, |boot| {
         gpt(boot)?;
-        let mut config = format!("{MODULES}[root]\nsource = \"PARTLABEL=the root\"\n");
+        let mut config = format!("{ON_VIRTIO}[root]\nsource = \"PARTLABEL=the root\"\n");
         for (at, form) in forms.iter().enumerate() {
             config += &format!("[[mount]]\nsource = '{form}'\ntarget = \"/mnt/{at}\"\ntype = \"ext4\"\n");
         }

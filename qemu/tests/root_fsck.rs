@@ -8,10 +8,8 @@ use tinyo_qemu::{
     expect::End,
     image::{self, tool},
     kit::Arch,
-    suite::{Boot, Run, converse, guest, script},
+    suite::{Boot, ON_VIRTIO, Run, converse, guest, script},
 };
-
-const CONFIG: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 
 /// A disk with a file system of that type, whose root has an init or none.
 fn disk(boot: &mut Boot, index: usize, mkfs: &str, whole: bool) -> Result<std::path::PathBuf> {
@@ -38,7 +36,7 @@ fn disk(boot: &mut Boot, index: usize, mkfs: &str, whole: bool) -> Result<std::p
 /// The roots on the first `count` disks, in order.
 fn roots(count: usize) -> String {
     let root = |disk| format!("[[root]]\nsource = \"/dev/vd{disk}\"\nfsck = true\n");
-    CONFIG.to_owned() + &["a", "b", "c", "d"][..count].iter().map(root).collect::<String>()
+    ON_VIRTIO.to_owned() + &["a", "b", "c", "d"][..count].iter().map(root).collect::<String>()
 }
 
 /// Four disks, of which the last has an init, and a checker that ends as this shell script does.

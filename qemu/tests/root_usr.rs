@@ -6,10 +6,8 @@ use tinyo_qemu::{
     expect::End,
     image,
     kit::Arch,
-    suite::{Boot, guest, script},
+    suite::{Boot, ON_VIRTIO, guest, script},
 };
-
-const CONFIG: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 
 const RC: &str = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\n\
                   say usr $(sed -n 's, /usr ext4 \\([a-z,]*\\) .*, \\1,p' /proc/mounts)\npoweroff -f\n";
@@ -72,7 +70,7 @@ fn the_init_is_found_in_a_usr_of_its_own_and_what_stands_in_its_way_is_named() {
         disks(boot, &all)?;
         let roots =
             ["/dev/vda", "/dev/vdb", "/dev/vdc"].map(|disk| format!("[[root]]\nsource = \"{disk}\"\nwait = \"1s\"\n"));
-        boot.config(&format!("{CONFIG}{}", roots.concat())).run()
+        boot.config(&format!("{ON_VIRTIO}{}", roots.concat())).run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says_in_order(&[
@@ -90,7 +88,7 @@ fn it_is_read_only_where_the_root_is() {
     let run = guest(Arch::X86_64, |boot| {
         let all = [(merged("/dev/vdb /usr auto rw 0 2"), "a"), (image::busybox_root(&boot.kit)?, "b")];
         disks(boot, &all)?;
-        boot.config(CONFIG).append("root=/dev/vda ro").run()
+        boot.config(ON_VIRTIO).append("root=/dev/vda ro").run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("case: usr /dev/vdb ro,relatime").ends(End::PowerOff);
@@ -102,7 +100,7 @@ fn one_that_may_fail_or_is_nobodys_to_mount_is_no_hindrance() {
         let run = guest(Arch::X86_64, |boot| {
             let all = [(whole(boot, &format!("LABEL=no /usr ext4 {options}\n"))?, "a")];
             disks(boot, &all)?;
-            boot.config(CONFIG).append("root=/dev/vda rw").run()
+            boot.config(ON_VIRTIO).append("root=/dev/vda rw").run()
         });
         let Some(guest) = run.outcome() else { return };
         let message = "tinyo: mount LABEL=no on /usr .*: it did not come";

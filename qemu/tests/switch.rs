@@ -6,10 +6,8 @@ use tinyo_qemu::{
     expect::End,
     image::{self, tool},
     kit::{Arch, Kit},
-    suite::{guest, script},
+    suite::{ON_VIRTIO, guest, script},
 };
-
-const MODULES: &str = "on-failure = \"poweroff\"\nmodules = [\"virtio_pci\", \"virtio_blk\"]\n";
 
 /// A program of this machine's with that loader; `machine` is its e_machine(3).
 fn program(machine: u16, loader: &str) -> Vec<u8> {
@@ -54,7 +52,7 @@ fn tries(options: &str, cases: &[(&str, &str)]) {
     let run = guest(Arch::X86_64, |boot| {
         let roots: String = cases.iter().map(|(init, _)| root(init, options)).collect();
         let disk = disk(&boot.kit)?;
-        boot.config(&format!("{MODULES}{roots}{}", root("/good", "noatime"))).disk(&disk)?;
+        boot.config(&format!("{ON_VIRTIO}{roots}{}", root("/good", "noatime"))).disk(&disk)?;
         let image = boot.dir.path().join("disk.img");
         tool("debugfs", ["-w".as_ref(), "-R".as_ref(), "mknod pipe p".as_ref(), image.as_os_str()], "")?;
         boot.append("quiet").run()
@@ -117,7 +115,7 @@ fn a_root_to_switch_to_is_refused_on_a_real_root() {
     let run = guest(Arch::X86_64, |boot| {
         let mut disk = disk(&boot.kit)?;
         disk.file("/sbin-tinyo", 0o755, std::fs::read(&boot.kit.tinyo)?);
-        let own = format!("{MODULES}[root]\nsource = \"/dev/vda\"\n");
+        let own = format!("{ON_VIRTIO}[root]\nsource = \"/dev/vda\"\n");
         disk.file("/etc/tinyo.toml", 0o644, own.as_str());
         boot.config(&format!("{own}init = \"/sbin-tinyo\"\n")).disk(&disk)?;
         let outcome = boot.run()?;
