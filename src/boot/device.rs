@@ -89,6 +89,15 @@ impl Events {
         found
     }
 
+    /// Mounts by `once`, and again where the kernel lacked the file system `fstype` and a module has brought it since.
+    #[inline(never)]
+    pub fn with_file_system(&self, fstype: &CStr, once: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        match once() {
+            Err(error) if error.is(libc::ENODEV) && self.demand(&[b"fs-", fstype.to_bytes()]) => once(),
+            done => done,
+        }
+    }
+
     /// Where to hear of devices.
     pub fn socket(&self) -> Option<&Fd> {
         self.0.as_ref()
@@ -134,10 +143,8 @@ pub fn wait_for(
             reminder = Millis(now.0.saturating_add(REMINDER));
         }
         // Before the wait: the end of what an attempt has done beside us is no reason to try again at once.
-        while let Ok(Some(number)) = signal::next(signals) {
-            if let Some(ending) = request::ending(number, true) {
-                return Err(Absent::Ended(ending));
-            }
+        if let Some(ending) = asked_to_end(signals) {
+            return Err(Absent::Ended(ending));
         }
         let mut files = heapless::Vec::<Interest, 2>::new();
         let _ = files.push(Interest::readable(signals));
@@ -148,6 +155,16 @@ pub fn wait_for(
         let _ = poll::wait(&mut files, next);
         events.drain();
     }
+}
+
+/// Takes the signals so far: whether one of them asks for the end of the machine.
+pub fn asked_to_end(signals: &Fd) -> Option<Ending> {
+    while let Ok(Some(number)) = signal::next(signals) {
+        if let Some(ending) = request::ending(number, true) {
+            return Some(ending);
+        }
+    }
+    None
 }
 
 /// What is awaited, and what is there instead: that is usually the whole story.

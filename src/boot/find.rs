@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use super::apart::{self, Record};
 use crate::probe::table::{self, Partition, Wanted};
-use crate::probe::volume::{self, Volume};
+use crate::probe::volume::{self, Role, Volume};
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
@@ -59,9 +59,6 @@ impl Match {
     }
 }
 
-/// As the source of a root: the one partition that is marked as the root of this architecture.
-pub const GPT_AUTO: &CStr = c"gpt-auto";
-
 /// Types of the Discoverable Partitions Specification.
 const ROOT: &[u8] = if cfg!(target_arch = "aarch64") {
     b"b921b045-1df0-41c3-af44-4c6f280d3fae"
@@ -69,7 +66,7 @@ const ROOT: &[u8] = if cfg!(target_arch = "aarch64") {
     b"4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 };
 
-/// Puts the path of the root partition into `place`, and answers whether it is read-only: None while there is none. ENOTUNIQ: two
+/// `gpt-auto`, the one partition that is marked as the root of this architecture: puts its path into `place`, and answers whether it is read-only: None while there is none. ENOTUNIQ: two
 /// disks have one, both were named, and which is meant nobody can know.
 #[inline(never)]
 pub fn root_partition(place: &mut Path) -> Option<Result<bool>> {
@@ -112,13 +109,9 @@ pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
     node(&name, place)
 }
 
-/// Whether there is something to wait for: a device, however it is named.
+/// Whether there is something to wait for.
 pub fn is_device(source: &CStr, fstype: Option<&CStr>) -> bool {
-    match parse(source, fstype) {
-        Source::Path(path) => path.starts_with(b"/dev/"),
-        Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
-        _ => false,
-    }
+    parse(source, fstype).is_device()
 }
 
 /// What these two share from the host has any name, which can look like a number.
@@ -241,6 +234,15 @@ pub fn can_read(path: &CStr) -> bool {
 pub fn look_at(path: &CStr) -> Option<Volume> {
     let (disk, size) = open(path)?;
     volume::recognise(&mut |at, buffer| disk.read_at(at, buffer), size)
+}
+
+/// The file system on the device at `path`; None: nothing is there that says so. Err: what says so is none, as a half of a mirror,
+/// which would be mounted as what it mirrors.
+pub fn file_system_on(path: &CStr) -> Result<Option<Volume>> {
+    match look_at(path) {
+        Some(volume) if volume.role() != Role::FileSystem => Err(Error::new(Call::Mount, volume.reason())),
+        volume => Ok(volume),
+    }
 }
 
 /// Not waiting for a drive to be closed; one without a medium has no size.

@@ -28,12 +28,7 @@ pub fn mount(root: &Root, image: &CStr, events: &Events) -> Result<()> {
             Err(error) if error.is(NO_LOOP) && events.demand(&[b"", b"loop"]) => attach(&file, writable, &mut name),
             done => done,
         }?;
-        match mount_disk(name, PLACE, fstype, writable) {
-            Err(error) if error.is(libc::ENODEV) && events.demand(&[b"fs-", fstype.to_bytes()]) => {
-                mount_disk(name, PLACE, fstype, writable)
-            }
-            done => done,
-        }
+        events.with_file_system(fstype, &mut || mount_disk(name, PLACE, fstype, writable))
     };
     // As with a disk: what cannot be written (squashfs and erofs ever, ext4 where its source is read-only) is still a root.
     match once(!root.is_read_only()) {

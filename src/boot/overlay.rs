@@ -55,11 +55,7 @@ fn put_lower() -> Result<()> {
 fn stack(events: &Events) -> Result<()> {
     let place = |path| fs::open(path, fs::PLACE | fs::DIRECTORY);
     make_layers(&place(UPPER)?, &place(LOWER)?, Users::Host)?;
-    let once = || mount::mount(c"overlay", PLACE, c"overlay", 0, DATA);
-    match once() {
-        Err(error) if error.is(libc::ENODEV) && events.demand(&[b"fs-", b"overlay"]) => once()?,
-        done => done?,
-    }
+    events.with_file_system(c"overlay", &mut || mount::mount(c"overlay", PLACE, c"overlay", 0, DATA))?;
     // Where overlayfs cannot make its own directory in `work`, it says so to the kernel's log and writes nothing at all.
     if fs::file_system_of(PLACE)?.is_read_only() {
         mount::unmount(PLACE, true)?;

@@ -6,13 +6,13 @@ use super::device::{self, Absent, Events};
 use super::find;
 use crate::config::Root;
 use crate::plan::run::machine::{make_directories, mount_as_any};
-use crate::probe::volume::Role;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
+use crate::text::source::{self, Source};
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
@@ -57,7 +57,7 @@ pub fn mount_root(
 
 /// Puts the path of what `wanted` is into `place`, and answers whether it is marked as read-only. None while it is not there.
 pub fn locate(wanted: &Root, place: &mut Path) -> Option<Result<bool>> {
-    let found = match wanted.source == find::GPT_AUTO {
+    let found = match source::parse(wanted.source.to_bytes()) == Source::GptAuto {
         true => find::root_partition(place)?,
         false if find::device(wanted.source, wanted.fstype, place) => Ok(false),
         false => return None,
@@ -89,13 +89,9 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
             done => done,
         }
     };
-    let once = |fstype: Option<&CStr>| match again(fstype) {
-        Err(error)
-            if error.is(libc::ENODEV) && fstype.is_some_and(|fstype| events.demand(&[b"fs-", fstype.to_bytes()])) =>
-        {
-            again(fstype)
-        }
-        done => done,
+    let once = |fstype: Option<&CStr>| match fstype {
+        Some(own) => events.with_file_system(own, &mut || again(fstype)),
+        None => again(None),
     };
     if let Some(types) = wanted.fstype {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));
@@ -114,8 +110,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
         }
         return done;
     }
-    match if device { find::look_at(source) } else { None } {
-        Some(volume) if volume.role() != Role::FileSystem => Err(Error::new(Call::Mount, volume.reason())),
+    match if device { find::file_system_on(source)? } else { None } {
         Some(volume) => match once(Some(volume.type_name())) {
             // Another driver may take it: ext4 ext3, ntfs3 ntfs.
             Err(error) if error.is(libc::ENODEV) => match once(None) {

@@ -42,8 +42,7 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
             return Err(Error::new(Call::Stat, refused));
         }
         // Where it cannot be read (no /proc; a server that knows no root), execve(2) has the last word.
-        let name = file.name();
-        let Ok(program) = fs::open(terminated(&name).unwrap_or_default(), fs::READ) else { return Ok(systemd) };
+        let Ok(program) = fs::reopen(&file, fs::READ) else { return Ok(systemd) };
         let length = program.read_to_end(&mut head)?;
         let interpreter = executable::interpreter(head.get(..length).unwrap_or_default());
         let interpreter = interpreter.ok_or(Error::new(Call::Execve, libc::ENOEXEC))?;
@@ -51,7 +50,7 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
             return Ok(systemd);
         }
         bytes::path(&[interpreter], about).ok_or(TOO_LONG)?;
-        let path = fs::read_link(At::Cwd, terminated(&name).unwrap_or_default(), &mut head);
+        let path = fs::read_link(At::Cwd, terminated(&file.name()).unwrap_or_default(), &mut head);
         systemd |= path.is_ok_and(|path| path.ends_with(b"/systemd/systemd"));
     }
     Err(Error::new(Call::Execve, libc::ELOOP))

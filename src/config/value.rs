@@ -26,9 +26,9 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::Terminal => (is_path(text), Wrong::Terminal),
         Type::Init => (is_init(text), Wrong::Path),
         Type::Source => (is_source(text), Wrong::Source),
-        Type::RootSource => (text == b"gpt-auto" || is_source(text), Wrong::Source),
+        Type::RootSource => (source::parse(text) == Source::GptAuto || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
-        Type::RootOverlay => (tmpfs_size(text).is_some() || is_device(text), Wrong::RootOverlay),
+        Type::RootOverlay => (tmpfs_size(text).is_some() || source::parse(text).is_device(), Wrong::RootOverlay),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::Ip => (ip(text).is_ok(), Wrong::Ip),
         Type::User => (is_user(text), Wrong::User),
@@ -289,15 +289,6 @@ pub fn is_source(text: &[u8]) -> bool {
         Source::Wrong | Source::Udevs | Source::GptAuto => false,
         Source::Other(text) => !has(text, b'='),
         _ => true,
-    }
-}
-
-/// A block device, however it is named.
-fn is_device(text: &[u8]) -> bool {
-    match source::parse(text) {
-        Source::Path(path) => path.starts_with(b"/dev/"),
-        Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
-        _ => false,
     }
 }
 

@@ -14,10 +14,9 @@ use crate::limits;
 use crate::log::{self, Level};
 use crate::plan::run;
 use crate::plan::{Plan, Step, machine};
-use crate::probe::volume::Role;
 use crate::supervise::Phase;
 use crate::sys::args::Args;
-use crate::sys::error::{Call, Error};
+use crate::sys::error::Error;
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::memory::Static;
@@ -144,10 +143,11 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     machine.seed = config.random_seed.inspect(|path| own::take_seed(path));
     machine.mark("mounts");
     link_binary();
-    // What a driver finds has its own: a bus, its devices, what is on them. No machine is as deep.
-    let _ = (0..16).all(|_| machine.events.drain());
     let mut follows = false;
-    machine.events.modules(&mut |modules| follows = modules.is_auto() && modules.go_apart());
+    machine.events.modules(&mut |modules| follows = modules.is_auto());
+    // What a driver finds has its own: a bus, its devices, what is on them. No machine is as deep.
+    let _ = follows && (0..16).all(|_| machine.events.drain());
+    machine.events.modules(&mut |modules| follows = follows && modules.go_apart());
     if !follows {
         // Nobody reads them any more; the kernel would keep them for us.
         machine.events = Events::none();
@@ -218,13 +218,9 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         }
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
-        // A half of a mirror would be mounted as what it mirrors.
-        let volume = if device && table.fstype.is_none() { find::look_at(found.source) } else { None };
-        let done = match volume.filter(|volume| volume.role() != Role::FileSystem) {
-            Some(volume) => Err(Error::new(Call::Mount, volume.reason())),
-            None => run::take_alone(&Step::Mount(&found, need)),
-        };
-        let Err(error) = done else { continue };
+        let guessed = device && table.fstype.is_none();
+        let looked = if guessed { find::file_system_on(found.source).map(drop) } else { Ok(()) };
+        let Err(error) = looked.and_then(|()| run::take_alone(&Step::Mount(&found, need))) else { continue };
         say_failure(&step, error);
         if !optional {
             return Err(Stuck);

@@ -9,14 +9,13 @@ use crate::boot::{find, root};
 use crate::config::{Log, Name, Root};
 use crate::plan::run::{self, Handed, Report};
 use crate::plan::{Plan, Step};
-use crate::request::{self, Ending};
+use crate::request::Ending;
 use crate::supervise::End;
 use crate::supervise::lines::Lines;
 use crate::sys::error::{Error, Result as Done};
 use crate::sys::fs;
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Exit, Waited};
-use crate::sys::signal;
 use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::show::Show;
@@ -143,10 +142,8 @@ fn run(machine: &Machine, checker: &CStr, device: &CStr) -> Done<Option<Exit>> {
         let next = watchdog::feed().map_or(reminder, |next| next.0.min(reminder));
         let _ = poll::wait(&mut files, Some(Millis(next)));
         output.read(name, &mut |_| {});
-        while let Ok(Some(number)) = signal::next(&machine.signals) {
-            if let Some(ending) = request::ending(number, true) {
-                farewell_and_end(machine, End { ending, status: None });
-            }
+        if let Some(ending) = device::asked_to_end(&machine.signals) {
+            farewell_and_end(machine, End { ending, status: None });
         }
     };
     output.drain(name, &mut |_| {});

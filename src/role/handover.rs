@@ -24,7 +24,7 @@ use crate::text::bytes::{self, Path};
 use crate::text::duration::Millis;
 use crate::text::packed::packed;
 use crate::text::show::Show;
-use crate::{put, request, say, watchdog};
+use crate::{put, say, watchdog};
 
 /// Where an init is when nobody says otherwise.
 const USUAL_INIT: &CStr = c"/sbin/init";
@@ -198,10 +198,8 @@ fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuc
             }
             let _ = power::set_ctrl_alt_del(true);
             // What was asked of us meanwhile would be lost: the new init knows nothing of it.
-            while let Ok(Some(number)) = signal::next(&machine.signals) {
-                if let Some(ending) = request::ending(number, true) {
-                    farewell_and_end(machine, End { ending, status: None });
-                }
+            if let Some(ending) = device::asked_to_end(&machine.signals) {
+                farewell_and_end(machine, End { ending, status: None });
             }
             watchdog::hand_over();
             signal::unblock_all();

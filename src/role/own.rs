@@ -14,14 +14,14 @@ use crate::sys::error::Errno;
 use crate::sys::fs::{self, At};
 use crate::sys::interface::Name;
 use crate::sys::process::{self, Forked};
-use crate::sys::{power, signal};
+use crate::sys::{poll, power, signal};
 use crate::text::bytes;
 use crate::text::ip::Ip;
 
 /// No time is before the one when this program was made: file systems, certificates and logs would suffer from it. After the
 /// modules, of which one may be the driver of a clock that knows no better, and before the first file system.
 pub fn advance_clock() {
-    if BUILT > 0 && power::set_time_at_least(BUILT) {
+    if BUILT > 0 && poll::time().0 / 1000 < BUILT as u64 && power::set_time(BUILT) {
         say!(Warning, "clock: it was before {}, when this tinyo was made; set to that", DAY);
     }
 }

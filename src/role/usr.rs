@@ -12,7 +12,7 @@ use crate::say;
 use crate::sys::error::{self, Call, Error};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
-use crate::text::bytes::{Path, terminated};
+use crate::text::bytes::Path;
 use crate::text::duration::Millis;
 use crate::text::{lines, options};
 
@@ -42,7 +42,7 @@ pub fn mount(machine: &Machine, root: &Root) -> Result<(), Stuck> {
 fn open_table() -> error::Result<Fd> {
     let root = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
     let table = fs::open_in(&root, c"/etc/fstab", fs::PLACE)?;
-    fs::open(terminated(&table.name()).unwrap_or_default(), fs::READ | fs::NON_BLOCK)
+    fs::reopen(&table, fs::READ | fs::NON_BLOCK)
 }
 
 /// Of several the first counts. What is longer than a page is no line of it.

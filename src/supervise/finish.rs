@@ -238,7 +238,7 @@ fn release(ending: Ending, signals: &Fd) {
     let mut tried = heapless::Vec::<u32, MOST>::new();
     let mut place = Path::new();
     loop {
-        let data = match last_with_data(&tried, &mut place) {
+        let data = match next_to_go(&tried, &mut place) {
             Ok(Some((id, data))) if tried.push(id).is_ok() => data,
             Ok(Some(_)) => return say!(Failure, "{}: more than {} mounts; the rest stays", ending.name(), MOST),
             Ok(None) => return,
@@ -271,9 +271,9 @@ fn rank(mount: &mountinfo::Mount) -> u8 {
 }
 
 /// The last mount in the table of those whose turn it is, and that were not `tried`: what was mounted last lies on top, or
-/// deepest (the early mounts, which are moved, hold none of the others). Whether it holds data; its place goes to `place`, NUL-terminated. The table is read anew each
-/// time, through a buffer that any line fits into.
-fn last_with_data(tried: &[u32], place: &mut Path) -> Result<Option<(u32, bool)>> {
+/// deepest (the early mounts, which are moved, hold none of the others). Its number, and whether it holds data; its place goes to
+/// `place`, NUL-terminated. The table is read anew each time, through a buffer that any line fits into.
+fn next_to_go(tried: &[u32], place: &mut Path) -> Result<Option<(u32, bool)>> {
     let table = mount_table()?;
     let mut buffer = [0u8; 8192];
     let (mut last, mut best) = (None, 1);

@@ -3,6 +3,7 @@
 use super::error::{Call, Error, Result, check_long, done};
 use super::fd::{Fd, control};
 pub use super::inside::open_in;
+use crate::text::bytes::terminated;
 use core::ffi::CStr;
 
 pub use super::directory::Names;
@@ -53,6 +54,11 @@ pub fn open_at(at: At, path: &CStr, flags: i32) -> Result<Fd> {
 
 pub fn open(path: &CStr, flags: i32) -> Result<Fd> {
     open_at(At::Cwd, path, flags)
+}
+
+/// Opens what `place`, an [O_PATH](PLACE) descriptor, stands for. ENOENT without /proc.
+pub fn reopen(place: &Fd, flags: i32) -> Result<Fd> {
+    open(terminated(&place.name()).unwrap_or_default(), flags)
 }
 
 /// mkdirat(2); a directory that is there already is fine, anything else under that name is EEXIST.

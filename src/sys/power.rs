@@ -31,16 +31,11 @@ pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
     done(Call::Reboot, unsafe { libc::reboot(command) })
 }
 
-/// Sets CLOCK_REALTIME to `seconds` since 1970 if it is before that: whether it was, and could be set.
-pub fn set_time_at_least(seconds: i64) -> bool {
-    let mut time = [0i64; 2];
-    // SAFETY: a timespec is two words on 64-bit machines: room for one, then one to read.
-    unsafe {
-        libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, time.as_mut_ptr());
-        let before = time[0] < seconds;
-        time = [seconds, 0];
-        before && libc::syscall(libc::SYS_clock_settime, libc::CLOCK_REALTIME, time.as_ptr()) == 0
-    }
+/// Sets CLOCK_REALTIME to `seconds` since 1970: whether it could be set.
+pub fn set_time(seconds: i64) -> bool {
+    let time = [seconds, 0];
+    // SAFETY: a timespec is two words on 64-bit machines, to read.
+    unsafe { libc::syscall(libc::SYS_clock_settime, libc::CLOCK_REALTIME, time.as_ptr()) == 0 }
 }
 
 /// sync(2): can take as long as the slowest disk, for ever on a dead one.

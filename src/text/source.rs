@@ -34,6 +34,17 @@ pub enum Source<'a> {
     Wrong,
 }
 
+impl Source<'_> {
+    /// Whether there is something to wait for: a block device, however it is named.
+    pub fn is_device(&self) -> bool {
+        match self {
+            Source::Path(path) => path.starts_with(b"/dev/"),
+            Source::Number(..) | Source::Tag { .. } | Source::Behind(..) => true,
+            _ => false,
+        }
+    }
+}
+
 const TAGS: [(&[u8], &[u8], Tag); 4] = [
     (b"UUID", b"uuid", Tag::Uuid),
     (b"LABEL", b"label", Tag::Label),

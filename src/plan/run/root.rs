@@ -65,12 +65,10 @@ fn lay(read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
 pub fn attach<'n>(place: &Fd, writable: bool, name: &'n mut block::Name) -> Result<(Fd, &'n CStr, &'static CStr)> {
     // Looked at before it is opened: a fifo would block, and opening may start a device.
     let status = fs::file_status(place)?;
-    let own = place.name();
-    let open = |flags| fs::open(terminated(&own).unwrap_or_default(), flags);
     if !status.is_regular() {
         return Err(Error::new(Call::Open, libc::ENOTDIR));
     }
-    let mut file = open(fs::READ)?;
+    let mut file = fs::reopen(place, fs::READ)?;
     let mut head = [0; HEAD_BYTES];
     let length = file.read_to_end(&mut head)?;
     let head = head.get(..length).unwrap_or_default();
@@ -83,7 +81,7 @@ pub fn attach<'n>(place: &Fd, writable: bool, name: &'n mut block::Name) -> Resu
         if fstype != EXT4 {
             return Err(reason(NEVER_WRITTEN));
         }
-        file = open(fs::READ_WRITE)?;
+        file = fs::reopen(place, fs::READ_WRITE)?;
     }
     // Two who write to one file system through a disk each destroy it. The loop device keeps our open file, and with it the
     // lock, for as long as it is mounted.
