@@ -14,7 +14,11 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
+use crate::sys::poll;
 use crate::text::bytes::terminated;
+
+/// How often an image's lock is asked for, 10 ms each: far longer than the kernel takes to close what its last user left.
+const LOCK_TRIES: usize = 50;
 
 /// Takes what lies at `path` as the root.
 pub fn take(path: &CStr, read_only: bool, devices: bool, place: &mut Place) -> Result<()> {
@@ -84,9 +88,11 @@ pub fn attach<'n>(place: &Fd, writable: bool, name: &'n mut block::Name) -> Resu
         file = fs::reopen(place, fs::READ_WRITE)?;
     }
     // Two who write to one file system through a disk each destroy it. The loop device keeps our open file, and with it the
-    // lock, for as long as it is mounted.
-    if !fs::lock(&file, writable) {
-        return Err(reason(libc::EBUSY));
+    // lock, for as long as it is mounted; and a little longer, for when its last user ends, a worker of the kernel closes it.
+    let mut tries = 0..LOCK_TRIES;
+    while !fs::lock(&file, writable) {
+        tries.next().ok_or(reason(libc::EBUSY))?;
+        poll::pause();
     }
     let (disk, name) = block::attach(&file, writable, name)?;
     Ok((disk, name, fstype))
