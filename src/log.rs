@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use crate::limits;
 use crate::sys::fd::{self, Fd};
-use crate::sys::fs;
+use crate::sys::fs::{self, At};
 use crate::sys::poll::{self, Interest};
 use crate::sys::tty;
 use crate::text::duration::Millis;
@@ -29,6 +29,12 @@ const STANDARD_ERROR: i32 = 2;
 
 /// The number of our /dev/kmsg, or [`STANDARD_ERROR`].
 static SINK: AtomicI32 = AtomicI32::new(STANDARD_ERROR);
+
+/// By default the kernel drops what comes faster than ten lines in five seconds from one who opened /dev/kmsg. Whoever says no more
+/// than this, an init that soon hands over, leaves that as it is.
+const FEW: u8 = 4;
+/// How many lines went to /dev/kmsg, up to [`FEW`]. Children count on from ours.
+static LINES: AtomicU8 = AtomicU8::new(0);
 static LIMIT: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
 /// From here on everything goes to `kmsg`, which stays open for good.
@@ -107,6 +113,15 @@ impl Line {
         let (mut sink, mut from) = (SINK.load(Ordering::Relaxed), 0);
         if sink == STANDARD_ERROR {
             (sink, from) = (TERMINAL.load(Ordering::Relaxed), MARK);
+        } else {
+            let lines = LINES.load(Ordering::Relaxed);
+            if lines < FEW {
+                LINES.store(lines + 1, Ordering::Relaxed);
+            }
+            if lines + 1 == FEW {
+                // EINVAL: the command line fixed it (printk.devkmsg=).
+                let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
+            }
         }
         if IMPATIENT.load(Ordering::Relaxed) && from != 0 {
             let mut files = [Interest::writable(sink)];

@@ -60,13 +60,24 @@ pub fn feed() -> Option<Millis> {
     Some(Millis(next))
 }
 
-/// Fed a last time for an init that we become: execve(2) closes it, it runs on, and that init can open it.
+/// Fed a last time for an init that we become, and closed: it runs on, and that init can open it.
 #[inline(never)]
 pub fn hand_over() {
     NEXT.store(0, Relaxed);
     if feed().is_some() {
+        watchdog::close(DEVICE.swap(CLOSED, Relaxed));
         let seconds = TIMEOUT.load(Relaxed) / 1000;
         say!(Info, "watchdog: runs on; the new init has {} s to open it", seconds);
+    }
+}
+
+/// There is no such init after all.
+pub fn take_back() {
+    let timeout = TIMEOUT.load(Relaxed);
+    if timeout != 0
+        && let Err(error) = open(Millis(timeout))
+    {
+        say!(Failure, "watchdog: {}; the machine will be reset", error);
     }
 }
 

@@ -197,7 +197,7 @@ fn tables_of_rubbish_cost_only_the_modules_in_them() {
     });
     let Some(guest) = run.outcome() else { return };
     guest.held("dummy").held("loop").held("veth");
-    guest.says("tinyo: modules: modules.dep has over 8192 modules, or bytes in a line; not all are found");
+    guest.says("tinyo: modules: modules.dep has over 8192 modules, or 4096 bytes in a line; not all are found");
     guest.says("tinyo: a: load module b.ko: no such file").says("tinyo: load module long: no such file");
     each_once(guest, &["dummy", "loop", "veth"]);
     guest.ends(End::PowerOff);

@@ -199,7 +199,7 @@ pub fn send_with_block_devices(mut line: Line) {
 fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(find::CLASS, fs::READ | fs::DIRECTORY) else { return };
     let Ok(place) = fs::open(find::CLASS, fs::PLACE | fs::DIRECTORY) else { return };
-    let mut names = Names::of(directory);
+    let mut names = Names::of(&directory);
     line.write(b"; block devices:");
     let mut before = " ";
     while let Some((name, _)) = names.next_name() {

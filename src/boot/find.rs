@@ -190,7 +190,7 @@ fn search(query: Query, found: &mut Match) {
 
 fn look_everywhere(query: Query, place: &Fd, tell: &mut dyn FnMut(&Record)) {
     let Ok(class) = fs::open(CLASS, fs::READ | fs::DIRECTORY) else { return };
-    let mut names = Names::of(class);
+    let mut names = Names::of(&class);
     while let Some((name, _)) = names.next_name() {
         let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
         let Some(number) = number_of(place, &name) else { continue };

@@ -43,7 +43,8 @@ pub fn configure(ip: Ip, name: &mut Name, events: &Events, signals: &Fd) -> core
 /// and no dummy.
 fn find(all: &Interfaces, wanted: &[u8], name: &mut Name) -> Option<Result<i32>> {
     const KIND: i32 = libc::IFF_BROADCAST | libc::IFF_LOOPBACK | libc::IFF_NOARP;
-    let mut names = Names::of(fs::open(c"/sys/class/net", fs::READ | fs::DIRECTORY).ok()?);
+    let class = fs::open(c"/sys/class/net", fs::READ | fs::DIRECTORY).ok()?;
+    let mut names = Names::of(&class);
     let mut found = None;
     while let Some((other, _)) = names.next_name() {
         let other = named(other.to_bytes());

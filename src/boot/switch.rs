@@ -8,7 +8,8 @@ use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names, Status};
-use crate::sys::{mount, process};
+use crate::sys::mount;
+use crate::sys::process::{self, Forked, Namespaces};
 use crate::text::bytes::{self, Path, terminated};
 use crate::text::show::Show;
 
@@ -56,10 +57,10 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
     Err(Error::new(Call::Execve, libc::ELOOP))
 }
 
-/// Makes the new root the root: the early mounts move on, the initramfs is emptied, and nothing of it is left mounted. When
-/// it fails, all is where it was.
+/// Makes the new root the root: the early mounts move on, and nothing of the initramfs is left mounted. When it fails, all is
+/// where it was.
 #[inline(never)]
-pub fn switch_root() -> Result<()> {
+pub fn switch_root() -> Result<Left> {
     let old = fs::open(c"/", fs::READ | fs::DIRECTORY)?;
     let new = fs::open(PLACE, fs::PLACE | fs::DIRECTORY)?;
     let pivoted = move_all(&new).and_then(|()| take_over(&new)).inspect_err(|_| {
@@ -68,19 +69,17 @@ pub fn switch_root() -> Result<()> {
         let _ = fs::change_directory(c"/");
         move_back(&new);
     })?;
-    if !pivoted {
+    fs::enter(&old)?;
+    if pivoted {
+        mount::unmount(c".", true)?;
+    } else {
         // What the new root had no place for stays in sight of nobody, unless it is let go of.
-        fs::enter(&old)?;
         for path in &MOVED {
             let _ = mount::unmount(relative(path), true);
         }
     }
-    empty(&old, &new);
-    if pivoted {
-        fs::enter(&old)?;
-        mount::unmount(c".", true)?;
-    }
-    fs::change_directory(c"/")
+    fs::change_directory(c"/")?;
+    Ok(Left::behind(old, &new))
 }
 
 /// Whether the old root lies over the new one now; else it is under it.
@@ -140,38 +139,61 @@ fn relative(path: &CStr) -> &CStr {
     path.to_bytes_with_nul().get(1..).and_then(terminated).unwrap_or(path)
 }
 
-/// Gives the initramfs's memory back: only as PID 1, only in memory, only on its own file system, and only if the new
-/// root is another one. Nothing of a real disk can be met on the way. Not in a child beside the new init, which would save a
-/// millisecond: it would hold what we hold (the watchdog, which opens once), and be a child that the init never made.
-fn empty(old: &Fd, new: &Fd) {
-    let (Ok(system), Ok(here), Ok(there)) = (fs::file_system(old), fs::file_status(old), fs::file_status(new)) else {
-        return;
-    };
-    if process::id() != 1 || !system.is_memory() || here.same_file_system(&there) {
-        return;
+/// The initramfs, when it is nobody's root any more. None: it is not to be emptied.
+pub struct Left(Option<(Fd, Status)>);
+
+impl Left {
+    /// Only as PID 1, only in memory, only on its own file system, and only if the new root is another one: nothing of a real
+    /// disk can be met on the way.
+    fn behind(old: Fd, new: &Fd) -> Left {
+        let safe = || {
+            let (system, own, there) = (fs::file_system(&old), fs::file_status(&old), fs::file_status(new));
+            let own = own.ok().filter(|own| there.is_ok_and(|there| !own.same_file_system(&there)));
+            own.filter(|_| process::id() == 1 && system.is_ok_and(|system| system.is_memory()))
+        };
+        Left(safe().map(|own| (old, own)))
     }
-    if let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY) {
-        empty_directory(directory, &here, 0);
+
+    /// Gives its memory back.
+    pub fn empty(&self) {
+        if let Left(Some((old, own))) = self
+            && let Ok(directory) = fs::open_at(At::Dir(old), c".", fs::READ | fs::DIRECTORY)
+        {
+            empty_directory(&directory, own, 0);
+        }
+    }
+
+    /// The same beside the init that we are about to become, which does not wait for it: a millisecond for a small image. That
+    /// init gets a child that it never made, as orphans are, and as it does from switch_root(8). The child holds what we have
+    /// open, so nothing of that may be for one holder only.
+    pub fn empty_beside(&self) {
+        match process::fork(Namespaces::default(), None) {
+            Ok(Forked::Parent(_)) => {}
+            Ok(Forked::Child) => {
+                self.empty();
+                process::exit(0)
+            }
+            Err(_) => self.empty(),
+        }
     }
 }
 
 /// Removes what is in `directory` and on the file system `own`. Best effort: what stays only costs memory.
-fn empty_directory(directory: Fd, own: &Status, depth: usize) {
+fn empty_directory(directory: &Fd, own: &Status, depth: usize) {
     if depth > DEEPEST {
         return;
     }
-    let Ok(handle) = fs::open_at(At::Dir(&directory), c".", fs::PLACE | fs::DIRECTORY) else { return };
     let mut names = Names::of(directory);
     while let Some((name, is_directory)) = names.next_name() {
-        if !is_directory {
-            let _ = fs::remove(At::Dir(&handle), name, false);
+        // Most are empty: mount points, and those from which all was moved.
+        if fs::remove(At::Dir(directory), name, is_directory).is_ok() || !is_directory {
             continue;
         }
         let flags = fs::READ | fs::DIRECTORY | fs::NO_FOLLOW;
-        let Ok(child) = fs::open_at(At::Dir(&handle), name, flags) else { continue };
+        let Ok(child) = fs::open_at(At::Dir(directory), name, flags) else { continue };
         if fs::file_status(&child).is_ok_and(|status| status.same_file_system(own)) {
-            empty_directory(child, own, depth + 1);
-            let _ = fs::remove(At::Dir(&handle), name, true);
+            empty_directory(&child, own, depth + 1);
+            let _ = fs::remove(At::Dir(directory), name, true);
         }
     }
 }

@@ -27,6 +27,11 @@ pub fn is_clone() -> bool {
     }
 }
 
+/// The same for whoever starts: one system call for who was executed by a descriptor, none for everybody else.
+pub fn began_anew(args: &Args) -> bool {
+    args.executed().is_some_and(|path| path.to_bytes().starts_with(b"/dev/fd/")) && is_clone()
+}
+
 /// The script that made the kernel run such a clone: an image's, whose `#!` line leads to the executable of a process of ours.
 /// (Whoever runs that by itself runs it once. /run/tinyo/bin/tinyo does.)
 ///

@@ -75,7 +75,7 @@ pub fn machine(args: Args) -> ! {
     begin_kernel_log();
     let mut room = source::room();
     // Begun anew behind the shield: this part of the boot has been said.
-    log::mute(shield::is_clone());
+    log::mute(shield::began_anew(&machine.args));
     machine.line = read_line(&mut room);
     machine.mark("early mounts");
     set_log_limit(&machine.line);
@@ -254,9 +254,6 @@ fn is_initramfs() -> bool {
 fn begin_kernel_log() {
     match fs::open(c"/dev/kmsg", fs::WRITE) {
         Ok(kmsg) => {
-            // By default the kernel drops what comes faster than ten lines in five seconds. EINVAL: the command line
-            // fixed it (printk.devkmsg=).
-            let _ = fs::write_file(At::Cwd, c"/proc/sys/kernel/printk_devkmsg", b"on\n");
             log::to_kmsg(kmsg);
             if let Ok(null) = fs::open(c"/dev/null", fs::READ_WRITE) {
                 let _ = null.onto_standard();

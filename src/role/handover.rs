@@ -7,7 +7,7 @@ use super::ending::farewell_and_end;
 use super::{fsck, returned, times, usr};
 use crate::boot::device::{self, Absent};
 use crate::boot::modules::Modules;
-use crate::boot::switch;
+use crate::boot::switch::{self, Left};
 use crate::boot::{find, image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
@@ -61,7 +61,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             && let Some(systemd) = has_init(init)
         {
             match switch::switch_root() {
-                Ok(()) => {
+                Ok(left) => {
                     machine.events.modules(&mut Modules::forget);
                     if init.is_some() && config.random_seed.is_some() {
                         say!(Warning, "random-seed: left to the init that is handed over to");
@@ -72,7 +72,11 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
                     {
                         say!(Warning, "root: /run/initramfs/shutdown: {}; the end leaves its layers mounted", error);
                     }
-                    return init.map_or(Ok(()), |init| become_init(machine, init, systemd));
+                    let Some(init) = init else {
+                        left.empty();
+                        return Ok(());
+                    };
+                    return become_init(machine, init, systemd, &left);
                 }
                 Err(error) => {
                     let name = root.image.unwrap_or(root.source);
@@ -183,7 +187,7 @@ fn has_init(init: Option<&CStr>) -> Option<bool> {
 static ROOMS: Static<[Room<{ limits::EXEC_WORDS }>; 2]> = Static::new([const { Room::new() }; 2]);
 
 /// Leaves signals, ctrl-alt-del and standard files as the kernel gives them to an init, and becomes it.
-fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuck> {
+fn become_init(machine: &Machine, name: &CStr, systemd: bool, left: &Left) -> Result<(), Stuck> {
     // Our own file may be gone from every directory by now.
     let path = if name == OWN { c"/proc/self/exe" } else { name };
     say!(Info, "root: handing over to {}", Show(name.to_bytes()));
@@ -202,6 +206,7 @@ fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuc
                 farewell_and_end(machine, End { ending, status: None });
             }
             watchdog::hand_over();
+            left.empty_beside();
             signal::unblock_all();
             process::execute(path, &argv, &environment)
         }
@@ -209,6 +214,7 @@ fn become_init(machine: &Machine, name: &CStr, systemd: bool) -> Result<(), Stuc
     };
     signal::block_all();
     let _ = power::set_ctrl_alt_del(false);
+    watchdog::take_back();
     say!(Failure, "root: init {}: {}", Show(name.to_bytes()), error.errno());
     Err(Stuck)
 }

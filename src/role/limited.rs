@@ -109,7 +109,7 @@ fn step_aside(own: &Fd) -> bool {
 /// Removes what launchers that were killed have left behind. The kernel keeps one that anybody is in.
 fn sweep(parent: &Fd) {
     let Ok(directory) = fs::open_at(At::Dir(parent), c".", fs::READ | fs::DIRECTORY) else { return };
-    let mut names = Names::of(directory);
+    let mut names = Names::of(&directory);
     while let Some((name, _)) = names.next_name() {
         let pid = after(name.to_bytes(), PREFIX).and_then(number::decimal).and_then(Pid::of);
         // Between its mkdir and its clone the cgroup of one that lives is empty too.

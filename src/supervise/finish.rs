@@ -182,7 +182,7 @@ fn free() {
     }
     let mut place = Path::new();
     let Ok(devices) = fs::open(c"/sys/block", fs::READ | fs::DIRECTORY) else { return };
-    let mut names = Names::of(devices);
+    let mut names = Names::of(&devices);
     while let Some((name, _)) = names.next_name() {
         if name.to_bytes().starts_with(b"loop")
             && let Some(path) = bytes::path(&[b"/dev/", name.to_bytes()], &mut place)

@@ -4,20 +4,16 @@ use super::fd::Fd;
 use core::ffi::CStr;
 
 /// The names in a directory, read in pieces of 1 KiB, `.` and `..` left out.
-pub struct Names {
-    directory: Fd,
+pub struct Names<'d> {
+    directory: &'d Fd,
     buffer: [u8; 1024],
     filled: usize,
     next: usize,
 }
 
-impl Names {
-    pub fn of(directory: Fd) -> Self {
+impl<'d> Names<'d> {
+    pub fn of(directory: &'d Fd) -> Self {
         Names { directory, buffer: [0; 1024], filled: 0, next: 0 }
-    }
-
-    pub fn directory(&self) -> &Fd {
-        &self.directory
     }
 
     /// The next name and whether it is a directory (not through a link). Errors end the walk.

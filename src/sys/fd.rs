@@ -225,8 +225,8 @@ fn close_listed(first: i32, end: i32) {
         // Our limit may have been higher: the kernel's is this, until somebody raises it (fs.nr_open).
         return (first..end.min(1 << 20)).for_each(close);
     };
-    let mut names = fs::Names::of(list);
-    let own = names.directory().raw();
+    let mut names = fs::Names::of(&list);
+    let own = list.raw();
     while let Some((name, _)) = names.next_name() {
         match number::decimal(name.to_bytes()).map(|number| number as i32) {
             Some(number) if (first..end).contains(&number) && number != own => close(number),

@@ -43,6 +43,11 @@ pub fn stop(device: i32) {
     const DISABLE: i32 = 1;
     let _ = control(device, SET_OPTIONS, DISABLE);
     let _ = write_to(device, b"V");
+    close(device);
+}
+
+/// Closes it: without the magic byte it runs on.
+pub fn close(device: i32) {
     if device >= 0 {
         drop(Fd::own(device));
     }

@@ -63,16 +63,16 @@ impl Modules {
     /// Asks for each device in a directory of them, or in all directories of devices that are in a directory.
     fn ask(&mut self, at: At, devices: &CStr, last: &[u8], asked: &mut Asked) {
         let Ok(devices) = fs::open_at(at, devices, fs::READ | fs::DIRECTORY) else { return };
-        let mut names = Names::of(devices);
+        let mut names = Names::of(&devices);
         let mut text = Path::new();
         while let Some((name, _)) = names.next_name() {
             let Some(path) = bytes::path(&[name.to_bytes(), last], &mut text) else { continue };
             if last != ONE {
-                self.ask(At::Dir(names.directory()), path, ONE, asked);
+                self.ask(At::Dir(&devices), path, ONE, asked);
                 continue;
             }
             let mut device = [0; EVENT];
-            let read = fs::open_at(At::Dir(names.directory()), path, fs::READ).and_then(|file| file.read(&mut device));
+            let read = fs::open_at(At::Dir(&devices), path, fs::READ).and_then(|file| file.read(&mut device));
             let Some(modalias) = read.ok().and_then(|count| alias::modalias(device.get(..count)?, b'\n')) else {
                 continue;
             };

@@ -15,7 +15,7 @@ use crate::text::lines::{self, Stop};
 use crate::text::show::Show;
 
 /// The longest line of a table that is read. The longest of a Debian 12 distribution kernel is 1,600 bytes.
-pub const LONGEST: usize = 8192;
+pub const LONGEST: usize = 4096;
 
 pub struct Folder {
     pub place: Fd,
@@ -92,7 +92,7 @@ fn open(path: &CStr, index: &mut Index) -> Result<Folder> {
     match read {
         Err(Stop::Read(error)) => return Err(error),
         Ok(()) if whole => {}
-        _ => say!(Failure, "modules: modules.dep has over 8192 modules, or bytes in a line; not all are found"),
+        _ => say!(Failure, "modules: modules.dep has over 8192 modules, or 4096 bytes in a line; not all are found"),
     }
     Ok(Folder { place, dep })
 }

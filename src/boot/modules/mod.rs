@@ -40,6 +40,8 @@ pub struct Modules {
     apart: bool,
     /// There is a modules.softdep. Few images have one.
     soft: bool,
+    /// The kernel had none when the folder was opened: what nobody asked for since is not there.
+    fresh: bool,
     index: Index,
 }
 
@@ -50,6 +52,7 @@ static MODULES: Static<Modules> = Static::new(Modules {
     auto: false,
     apart: false,
     soft: false,
+    fresh: false,
     index: Index::new(),
 });
 
@@ -99,6 +102,7 @@ impl Modules {
             self.folder = Folder::open(&mut self.index);
             self.nothing = self.folder.is_none();
             self.soft = self.folder.as_ref().is_some_and(|folder| folder.table(SOFT).is_some());
+            self.fresh = fs::read_file(c"/proc/modules", &mut [0]).is_ok_and(|text| text.is_empty());
             self.given.refused(&mut |name| _ = self.index.take(name));
         }
         !self.nothing
@@ -149,16 +153,25 @@ impl Modules {
         let mut line = [0; LONGEST];
         let Some(module) = folder.module(at, name, &mut line) else { return false };
         // Without what it needs it would not link.
-        let _ = module.files().all(|file| self.load_file(file, name, depth));
+        let _ = module.files().all(|file| {
+            let first = if file == module.path {
+                first
+            } else {
+                self.index.take(module_name(file)).is_none_or(|(_, first)| first)
+            };
+            self.load_file(file, name, depth, first)
+        });
         true
     }
 
-    /// Loads `file` for module `owner`, unless it is there, between what modules.softdep says that it wants.
+    /// Loads `file` for module `owner`, unless it is there, between what modules.softdep says that it wants. The `first` time
+    /// that it is asked for it may be known not to be there.
     #[inline(never)]
-    fn load_file(&mut self, file: &[u8], owner: &[u8], depth: u8) -> bool {
+    fn load_file(&mut self, file: &[u8], owner: &[u8], depth: u8, first: bool) -> bool {
         let name = module_name(file);
         let mut text = Path::new();
-        let Some(folder) = self.folder.as_ref().filter(|_| !self.nothing && !is_there(name, &mut text)) else {
+        let is_there = |text| !(first && self.fresh) && is_there(name, text);
+        let Some(folder) = self.folder.as_ref().filter(|_| !self.nothing && !is_there(&mut text)) else {
             return true;
         };
         let [mut sooner, mut later] = [Asked::new(), Asked::new()];
