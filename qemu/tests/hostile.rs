@@ -82,9 +82,11 @@ fn random_and_cut_off_superblocks_are_named_and_the_next_root_is_tried() {
             attach(boot, &format!("other{seed}"), &noise_with(seed, marks), "")?;
             others += 1;
         }
-        // A half of a mirror of version 1.0 is a whole file system, but for its end.
+        // A half of a mirror of version 1.0 is a whole file system, but for its end, which that leaves alone.
         let mut half = whole.clone();
         let end = half.len() - (8 << 10);
+        let blocks = u32::from_le_bytes(half[1028..1032].try_into()?) - (64 << 10 >> 10);
+        half[1028..1032].copy_from_slice(&blocks.to_le_bytes());
         half[end..end + 8].copy_from_slice(b"\xfc\x4e\x2b\xa9\x01\0\0\0");
         half[end + 128..end + 136].copy_from_slice(&(end as u64 >> 9).to_le_bytes());
         attach(boot, "half", &half, "")?;

@@ -198,14 +198,13 @@ pub fn send_with_block_devices(mut line: Line) {
 
 fn write_block_devices(line: &mut Line) {
     let Ok(directory) = fs::open(find::CLASS, fs::READ | fs::DIRECTORY) else { return };
-    let Ok(place) = fs::open(find::CLASS, fs::PLACE | fs::DIRECTORY) else { return };
     let mut names = Names::of(&directory);
     line.write(b"; block devices:");
     let mut before = " ";
     while let Some((name, _)) = names.next_name() {
         put!(line, "{}{}", before, Show(name.to_bytes()));
         before = ", ";
-        if find::number_of(&place, name.to_bytes()).is_some_and(apart::is_stuck) {
+        if find::Device::of(&directory, name.to_bytes()).is_some_and(|device| apart::is_stuck(device.number)) {
             put!(line, " (no answer)");
             continue;
         }

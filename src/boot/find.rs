@@ -9,7 +9,7 @@ use crate::probe::volume::{self, Role, Volume};
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At, Names};
-use crate::text::bytes::{self, Path, alike, cut};
+use crate::text::bytes::{self, Path, alike};
 use crate::text::number::decimal;
 use crate::text::show::Show;
 use crate::text::source::{self, Source, Tag};
@@ -34,15 +34,13 @@ enum Query<'q> {
 struct Match {
     first: Option<(u32, Name)>,
     another: Name,
-    /// The first is marked as one that is not written to.
-    read_only: bool,
+    /// What is known of the first.
+    what: u8,
 }
 
 impl Match {
-    /// Of several the first by device number counts: the order of a directory is nobody's. A name that the kernel has no
-    /// device of is none.
-    fn add(&mut self, class: &Fd, name: Name, read_only: bool) {
-        let Some(number) = number_of(class, &name) else { return };
+    /// Of several the first by device number counts: the order of a directory is nobody's.
+    fn add(&mut self, number: u32, name: Name, what: u8) {
         match &mut self.first {
             Some((first, _)) if *first == number => return,
             Some((first, own)) if number < *first => {
@@ -55,8 +53,17 @@ impl Match {
             }
             None => self.first = Some((number, name)),
         }
-        self.read_only = read_only;
+        self.what = what;
     }
+}
+
+/// What is known of a source that is there.
+#[derive(Clone, Copy, Default)]
+pub struct Known {
+    /// It is marked as one that is not to be written to.
+    pub read_only: bool,
+    /// The file system that it was found by.
+    pub fstype: Option<&'static CStr>,
 }
 
 /// Types of the Discoverable Partitions Specification.
@@ -66,10 +73,10 @@ const ROOT: &[u8] = if cfg!(target_arch = "aarch64") {
     b"4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 };
 
-/// `gpt-auto`, the one partition that is marked as the root of this architecture: puts its path into `place`, and answers whether it is read-only: None while there is none. ENOTUNIQ: two
-/// disks have one, both were named, and which is meant nobody can know.
+/// `gpt-auto`, the one partition that is marked as the root of this architecture: puts its path into `place`. None while there is
+/// none. ENOTUNIQ: two disks have one, both were named, and which is meant nobody can know.
 #[inline(never)]
-pub fn root_partition(place: &mut Path) -> Option<Result<bool>> {
+pub fn root_partition(place: &mut Path) -> Option<Result<Known>> {
     let mut found = Match::default();
     search(Query::Partition(Wanted::Type(ROOT), 0), &mut found);
     let (_, name) = found.first?;
@@ -77,17 +84,18 @@ pub fn root_partition(place: &mut Path) -> Option<Result<bool>> {
         say!(Failure, "gpt-auto: both {} and {} are a root", Show(&name), Show(&found.another));
         return Some(Err(Error::new(Call::Mount, libc::ENOTUNIQ)));
     }
-    node(&name, place).then_some(Ok(found.read_only))
+    let known = Known { read_only: found.what == READ_ONLY, fstype: None };
+    node(&name, place).then_some(Ok(known))
 }
 
-/// Puts the path of the device that `source` names into `place`: false while there is none. A path stands for itself, and
+/// Puts the path of the device that `source` names into `place`: None while there is none. A path stands for itself, and
 /// so does what is no device.
 #[inline(never)]
-pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
+pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> Option<Known> {
     place.clear();
     let mut plain = heapless::Vec::<u8, 256>::new();
     let query = match parse(source, fstype) {
-        Source::Number(major, minor) => return numbered(major, minor, place),
+        Source::Number(major, minor) => return numbered(major, minor, place).then(Known::default),
         Source::Tag { tag, value, escaped } => {
             let value = if escaped { unescape(value, &mut plain) } else { Some(value) };
             match (tag, value.unwrap_or_default()) {
@@ -97,16 +105,16 @@ pub fn device(source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> bool {
             }
         }
         Source::Behind(uuid, offset) => Query::Partition(Wanted::Uuid(uuid), offset),
-        _ => return place.extend_from_slice(source.to_bytes_with_nul()).is_ok(),
+        _ => return place.extend_from_slice(source.to_bytes_with_nul()).is_ok().then(Known::default),
     };
     let mut found = Match::default();
     search(query, &mut found);
-    let Some((_, name)) = found.first else { return false };
+    let (_, name) = found.first?;
     if !found.another.is_empty() {
         let (first, second) = (Show(&name), Show(&found.another));
         say!(Warning, "{}: both {} and {} have it; taking {}", Show(source.to_bytes()), first, second, first);
     }
-    node(&name, place)
+    node(&name, place).then_some(Known { read_only: false, fstype: volume::file_system(found.what) })
 }
 
 /// Whether there is something to wait for.
@@ -136,20 +144,20 @@ fn numbered(major: u32, minor: u32, place: &mut Path) -> bool {
     put!(&mut path, "/sys/dev/block/{}:{}/uevent\0", major, minor);
     let mut buffer = [0; 1024];
     let Ok(text) = fs::read_file(bytes::terminated(&path).unwrap_or_default(), &mut buffer) else { return false };
-    let named = text.split(|&byte| byte == b'\n').find_map(|line| bytes::after(line, b"DEVNAME="));
-    named.is_some_and(|name| bytes::path(&[b"/dev/", name], place).is_some())
+    said(text, b"DEVNAME=").is_some_and(|name| bytes::path(&[b"/dev/", name], place).is_some())
 }
 
-/// What a record of a search says: the number of a device that is looked at now, then its name, or that of a match.
-const LOOKING: u8 = 0;
-const MATCH: u8 = 1;
-const READ_ONLY_MATCH: u8 = 2;
+/// What a record of a search says: the number of a device that is looked at now, or that matches, then what it is, and its name.
+const LOOKING: u8 = u8::MAX;
+/// A partition, and one that is marked as not to be written to. A volume has the number of its type.
+const PARTITION: u8 = LOOKING - 1;
+const READ_ONLY: u8 = LOOKING - 2;
 
-fn record(kind: u8, number: u32, name: &[u8]) -> Record {
+fn record(what: u8, number: u32, name: &[u8]) -> Record {
     let mut record = [0; size_of::<Record>()];
     let [a, b, c, d] = number.to_ne_bytes();
     // A name has at most 64 bytes.
-    let head = [a, b, c, d, kind, name.len() as u8];
+    let head = [a, b, c, d, what, name.len() as u8];
     record.iter_mut().zip(head.iter().chain(name)).for_each(|(place, byte)| *place = *byte);
     record
 }
@@ -157,21 +165,21 @@ fn record(kind: u8, number: u32, name: &[u8]) -> Record {
 /// Looks at every block device, or at every disk with partitions. What does not answer is passed over as long as it does not.
 #[inline(never)]
 fn search(query: Query, found: &mut Match) {
-    let Ok(place) = fs::open(CLASS, fs::PLACE | fs::DIRECTORY) else { return };
     apart::forget_ended();
     loop {
         let mut last = (0, Name::new());
         let mut hear = |record: &Record| {
-            let [a, b, c, d, kind, length, rest @ ..] = record;
+            let [a, b, c, d, what, length, rest @ ..] = record;
+            let number = u32::from_ne_bytes([*a, *b, *c, *d]);
             let name =
                 rest.get(..usize::from(*length)).and_then(|name| Name::from_slice(name).ok()).unwrap_or_default();
-            match *kind {
-                LOOKING => last = (u32::from_ne_bytes([*a, *b, *c, *d]), name),
-                kind => found.add(&place, name, kind == READ_ONLY_MATCH),
+            match *what {
+                LOOKING => last = (number, name),
+                what => found.add(number, name, what),
             }
         };
         let mut tell = |out: &Fd| {
-            look_everywhere(query, &place, &mut |record| {
+            look_everywhere(query, &mut |record| {
                 let _ = out.write(record);
             })
         };
@@ -183,17 +191,17 @@ fn search(query: Query, found: &mut Match) {
                     return;
                 }
             }
-            Err(_) => return look_everywhere(query, &place, &mut hear),
+            Err(_) => return look_everywhere(query, &mut hear),
         }
     }
 }
 
-fn look_everywhere(query: Query, place: &Fd, tell: &mut dyn FnMut(&Record)) {
+fn look_everywhere(query: Query, tell: &mut dyn FnMut(&Record)) {
     let Ok(class) = fs::open(CLASS, fs::READ | fs::DIRECTORY) else { return };
     let mut names = Names::of(&class);
     while let Some((name, _)) = names.next_name() {
         let Ok(name) = Name::from_slice(name.to_bytes()) else { continue };
-        let Some(number) = number_of(place, &name) else { continue };
+        let Some(Device { number, is_partition }) = Device::of(&class, &name) else { continue };
         if apart::is_stuck(number) {
             continue;
         }
@@ -205,15 +213,19 @@ fn look_everywhere(query: Query, place: &Fd, tell: &mut dyn FnMut(&Record)) {
                     Tag::Uuid => alike(volume.uuid(), value),
                     _ => volume.label() == value,
                 };
-                if look(&name).as_ref().is_some_and(is) {
-                    tell(&record(MATCH, number, &name));
+                if let Some(volume) = look(&name).filter(is) {
+                    tell(&record(volume.kind(), number, &name));
                 }
             }
-            Query::Partition(wanted, offset) => {
-                if let Some((partition, read_only)) = partition_of(place, &name, wanted, offset) {
-                    tell(&record(if read_only { READ_ONLY_MATCH } else { MATCH }, number, &partition));
+            Query::Partition(wanted, offset) if !is_partition => {
+                // One that the kernel has no device of is none.
+                if let Some((name, read_only)) = partition_of(&name, wanted, offset)
+                    && let Some(Device { number, .. }) = Device::of(&class, &name)
+                {
+                    tell(&record(if read_only { READ_ONLY } else { PARTITION }, number, &name));
                 }
             }
+            Query::Partition(..) => {}
         }
     }
 }
@@ -233,16 +245,22 @@ pub fn can_read(path: &CStr) -> bool {
 /// What lies on the device at `path`.
 pub fn look_at(path: &CStr) -> Option<Volume> {
     let (disk, size) = open(path)?;
+    recognise(&disk, size)
+}
+
+fn recognise(disk: &Fd, size: u64) -> Option<Volume> {
     volume::recognise(&mut |at, buffer| disk.read_at(at, buffer), size)
 }
 
 /// The file system on the device at `path`; None: nothing is there that says so. Err: what says so is none, as a half of a mirror,
-/// which would be mounted as what it mirrors.
-pub fn file_system_on(path: &CStr) -> Result<Option<Volume>> {
-    match look_at(path) {
-        Some(volume) if volume.role() != Role::FileSystem => Err(Error::new(Call::Mount, volume.reason())),
-        volume => Ok(volume),
-    }
+/// which would be mounted as what it mirrors. While it is open, the kernel keeps what was read of it.
+pub fn file_system_on(path: &CStr) -> Result<(Option<&'static CStr>, Option<Fd>)> {
+    let Some((disk, size)) = open(path) else { return Ok((None, None)) };
+    let fstype = match recognise(&disk, size) {
+        Some(volume) if volume.role() != Role::FileSystem => return Err(Error::new(Call::Mount, volume.reason())),
+        volume => volume.map(|volume| volume.type_name()),
+    };
+    Ok((fstype, Some(disk)))
 }
 
 /// Not waiting for a drive to be closed; one without a medium has no size.
@@ -254,19 +272,14 @@ fn open(path: &CStr) -> Option<(Fd, u64)> {
 
 /// The name of the partition that is wanted, or of that which is `offset` behind it, if `disk` has a table with it.
 #[inline(never)]
-fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<(Name, bool)> {
-    let mut text = [0; 32];
-    if said(class, disk, b"/partition", &mut text).is_some() {
-        return None;
-    }
-    let sector = said(class, disk, b"/queue/logical_block_size", &mut text).and_then(decimal)?;
+fn partition_of(disk: &[u8], wanted: Wanted, offset: i32) -> Option<(Name, bool)> {
     let mut place = Path::new();
     if !node(disk, &mut place) {
         return None;
     }
     let (file, size) = open(bytes::terminated(&place)?)?;
     let Partition { number, read_only } =
-        table::find(&mut |at, buffer| file.read_at(at, buffer), sector, size, wanted)?;
+        table::find(&mut |at, buffer| file.read_at(at, buffer), file.sector()?, size, wanted)?;
     let number = number.checked_add_signed(offset)?;
     let mut name = Name::from_slice(disk).ok()?;
     // As the kernel names them: sda1, but nvme0n1p1.
@@ -274,19 +287,29 @@ fn partition_of(class: &Fd, disk: &[u8], wanted: Wanted, offset: i32) -> Option<
     Some((name, read_only))
 }
 
-/// What a short file of sysfs says, without its newline.
-fn said<'b>(class: &Fd, name: &[u8], file: &[u8], text: &'b mut [u8]) -> Option<&'b [u8]> {
-    let mut path = Path::new();
-    let file = fs::open_at(At::Dir(class), bytes::path(&[name, file], &mut path)?, fs::READ).ok()?;
-    let length = file.read(text).ok()?;
-    Some(bytes::before(text.get(..length)?, b'\n'))
+/// What the kernel says of a block device.
+pub struct Device {
+    /// As dev_t in the kernel: 12 and 20 bits.
+    pub number: u32,
+    is_partition: bool,
 }
 
-/// As dev_t in the kernel: 12 and 20 bits.
-pub fn number_of(class: &Fd, name: &[u8]) -> Option<u32> {
-    let mut text = [0; 32];
-    let (major, minor) = cut(said(class, name, b"/dev", &mut text)?, b':');
-    Some((decimal(major)? << 20 | decimal(minor?)?) as u32)
+impl Device {
+    /// By its name below `class`.
+    pub fn of(class: &Fd, name: &[u8]) -> Option<Device> {
+        let (mut path, mut buffer) = (Path::new(), [0; 1024]);
+        let file = fs::open_at(At::Dir(class), bytes::path(&[name, b"/uevent"], &mut path)?, fs::READ).ok()?;
+        let length = file.read(&mut buffer).ok()?;
+        let text = buffer.get(..length)?;
+        let number = |key| decimal(said(text, key)?);
+        let number = (number(b"MAJOR=")? << 20 | number(b"MINOR=")?) as u32;
+        Some(Device { number, is_partition: said(text, b"DEVTYPE=") == Some(b"partition") })
+    }
+}
+
+/// The value of `key` in a text of the kernel's about a device.
+fn said<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
+    text.split(|&byte| byte == b'\n').find_map(|line| bytes::after(line, key))
 }
 
 /// As udev has it in names: `\xNN` is that byte.

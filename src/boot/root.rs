@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::device::{self, Absent, Events};
-use super::find;
+use super::find::{self, Known};
 use crate::config::Root;
 use crate::plan::run::machine::{make_directories, mount_as_any};
 use crate::sys::error::{Call, Error, Result};
@@ -39,14 +39,14 @@ pub fn mount_root(
     let _ = make_directories(target);
     let mut place = Path::new();
     device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
-        let read_only = match locate(wanted, &mut place)? {
-            Ok(read_only) => wanted.read_only || read_only,
+        let known = match locate(wanted, &mut place)? {
+            Ok(known) => known,
             Err(error) => return Some(Err(error)),
         };
-        let wanted = Root { read_only, ..*wanted };
+        let wanted = Root { read_only: wanted.read_only || known.read_only, ..*wanted };
         let source = bytes::terminated(&place).unwrap_or_default();
         let device = source.to_bytes().starts_with(b"/dev/");
-        match mount_as(source, device, &wanted, target, events) {
+        match mount_as(source, device, known.fstype, &wanted, target, events) {
             Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
             // Its node went while it was being mounted: it may come again.
             Err(_) if device && device::look(source).is_none() => None,
@@ -55,22 +55,28 @@ pub fn mount_root(
     })
 }
 
-/// Puts the path of what `wanted` is into `place`, and answers whether it is marked as read-only. None while it is not there.
-pub fn locate(wanted: &Root, place: &mut Path) -> Option<Result<bool>> {
+/// Puts the path of what `wanted` is into `place`. None while it is not there.
+pub fn locate(wanted: &Root, place: &mut Path) -> Option<Result<Known>> {
     let found = match source::parse(wanted.source.to_bytes()) == Source::GptAuto {
         true => find::root_partition(place)?,
-        false if find::device(wanted.source, wanted.fstype, place) => Ok(false),
-        false => return None,
+        false => Ok(find::device(wanted.source, wanted.fstype, place)?),
     };
     let path = bytes::terminated(place).filter(|path| path.to_bytes().starts_with(b"/dev/"));
     match path {
-        Some(path) => device::look(path)?.and(found).into(),
+        Some(path) => Some(device::look(path)?.and(found)),
         None => Some(found),
     }
 }
 
 /// Mounts as the first of the types that were named that it is, else as what it says that it is, else as any.
-fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &Events) -> Result<()> {
+fn mount_as(
+    source: &CStr,
+    device: bool,
+    known: Option<&'static CStr>,
+    wanted: &Root,
+    target: &CStr,
+    events: &Events,
+) -> Result<()> {
     let mut data = options::Data::new();
     let words = wanted.options.unwrap_or_default().to_bytes();
     let parsed = options::parse(words, &mut data).ok_or(Error::new(Call::Mount, libc::E2BIG))?;
@@ -110,8 +116,9 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
         }
         return done;
     }
-    match if device { find::file_system_on(source)? } else { None } {
-        Some(volume) => match once(Some(volume.type_name())) {
+    let (own, _open) = if device && known.is_none() { find::file_system_on(source)? } else { (known, None) };
+    match own {
+        Some(_) => match once(own) {
             // Another driver may take it: ext4 ext3, ntfs3 ntfs.
             Err(error) if error.is(libc::ENODEV) => match once(None) {
                 Err(other) if other.is(libc::EINVAL) => Err(error),

@@ -57,6 +57,15 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
     Err(Error::new(Call::Execve, libc::ELOOP))
 }
 
+/// The program at `init` of the new root is there, and in its /usr.
+pub fn is_in_usr(init: &CStr) -> bool {
+    let own = fs::open(PLACE, fs::PLACE | fs::DIRECTORY).and_then(|root| fs::open_in(&root, init, fs::PLACE));
+    let Ok(file) = own else { return false };
+    let mut path = [0; 256];
+    let path = fs::read_link(At::Cwd, terminated(&file.name()).unwrap_or_default(), &mut path);
+    path.is_ok_and(|path| path.starts_with(b"/newroot/usr/"))
+}
+
 /// Makes the new root the root: the early mounts move on, and nothing of the initramfs is left mounted. When it fails, all is
 /// where it was.
 #[inline(never)]

@@ -28,6 +28,11 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// The number of its type, for [`file_system`].
+    pub fn kind(&self) -> u8 {
+        self.kind as u8
+    }
+
     /// As blkid(8) names it, and mount(2) takes it. The driver of ext4 takes ext2 and ext3 too, where they have none of their own.
     pub fn type_name(&self) -> &'static CStr {
         Words(magic::TYPES).nth(self.kind as usize).and_then(terminated).unwrap_or_default()
@@ -57,17 +62,22 @@ impl Volume {
     }
 }
 
+/// The type of the file system that has this number. None: what has it is not mounted.
+pub fn file_system(kind: u8) -> Option<&'static CStr> {
+    Words(magic::TYPES).nth(kind.into()).and_then(terminated).filter(|_| kind < Kind::Swap as u8)
+}
+
 /// As much as is read of a place: up to the label of md 1.2 at 4 KiB.
 const BLOCK: usize = 4096 + 256;
 
 /// Looks at a disk of `size` bytes: three reads for most file systems, twelve at most, of 4,352 bytes at most.
 ///
 /// None: it is nothing known here, or a read failed. The member of a RAID is recognised before the file system that it
-/// mirrors, wherever its superblock is.
+/// mirrors, wherever its superblock is: behind that file system, so not where this one still has its blocks.
 #[inline(never)]
 pub fn recognise(read: Read, size: u64) -> Option<Volume> {
     let mut block = [0; BLOCK];
-    let mut found = None;
+    let (mut found, mut end) = (None, 0);
     for place in [Place::Head, Place::At64K, Place::At32K, Place::End, Place::OldEnd] {
         let at = match place {
             Place::Head => 0,
@@ -78,7 +88,7 @@ pub fn recognise(read: Read, size: u64) -> Option<Volume> {
             Place::OldEnd => (size & !0xffff).saturating_sub(64 << 10),
         };
         let at_end = matches!(place, Place::End | Place::OldEnd);
-        if found.is_some() && !at_end {
+        if found.is_some() && (!at_end || at < end) {
             continue;
         }
         if !fill(read, size, at, block.get_mut(..if place == Place::Head { BLOCK } else { 1024 })?) {
@@ -87,6 +97,9 @@ pub fn recognise(read: Read, size: u64) -> Option<Volume> {
         if let Some(magic) = magic::find(place, at, &block).filter(|magic| magic.kind <= Kind::Journal) {
             let superblock = block.get(magic.start.into()..).unwrap_or_default();
             found = Some(describe(read, size, magic.kind, superblock));
+            if place == Place::Head {
+                end = superblock::bytes_of(&block);
+            }
         }
     }
     found

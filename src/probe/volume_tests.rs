@@ -127,6 +127,11 @@ fn a_member_of_a_raid_is_no_file_system() {
     assert_eq!(look(&disk).unwrap().role(), Role::FileSystem);
     disk[new + 128..new + 136].copy_from_slice(&(new as u64 >> 9).to_le_bytes());
     assert_eq!(look(&disk).unwrap().role(), Role::Container);
+    // Where the file system has blocks (a file of its own may have these bytes), there is nothing behind it.
+    for (blocks, role) in [(1024u32, Role::FileSystem), (1017, Role::FileSystem), (1016, Role::Container)] {
+        disk[1028..1032].copy_from_slice(&blocks.to_le_bytes());
+        assert_eq!(look(&disk).unwrap().role(), role, "{blocks}");
+    }
     assert!(look(b"").is_none());
 }
 

@@ -214,7 +214,7 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         if let Some(machine) = machine.filter(|_| !optional && device) {
             handover::wait_for_device(machine, table.source, table.fstype, &mut place);
         } else if device {
-            find::device(table.source, table.fstype, &mut place);
+            let _ = find::device(table.source, table.fstype, &mut place);
         }
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };

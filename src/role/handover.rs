@@ -57,7 +57,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
         let init = init_of(root, config);
         let [step, _] = machine::root(root, init);
         if mount(machine, root, &step).is_ok()
-            && usr::mount(machine, root).is_ok()
+            && usr::mount(machine, root, init).is_ok()
             && let Some(systemd) = has_init(init)
         {
             match switch::switch_root() {
@@ -96,7 +96,7 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 /// fails.
 pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, place: &mut Path) {
     let mut there = || {
-        let is = find::device(source, fstype, place) && bytes::terminated(place).is_some_and(fs::exists);
+        let is = find::device(source, fstype, place).is_some() && bytes::terminated(place).is_some_and(fs::exists);
         is.then_some(Ok(()))
     };
     if let Err(Absent::Ended(ending)) =

@@ -5,6 +5,7 @@ use core::ffi::CStr;
 use super::boot::{Machine, Stuck, say_failure};
 use super::handover::mount_source;
 use crate::boot::root::PLACE;
+use crate::boot::switch;
 use crate::config::{Mount, Root, Wait};
 use crate::plan::{Need, Step};
 use crate::probe::fstab::{self, Entry};
@@ -21,10 +22,10 @@ const TARGET: &CStr = c"/newroot/usr";
 const PROGRAMS: &CStr = c"/newroot/usr/bin";
 
 /// Mounts what the new root's fstab has for /usr, as the init there would: not what is `noauto`; and a `bind` is left to it, for
-/// what is bound may come by another mount. For a /usr that has programs nothing is looked up, which leaves one status to ask
-/// for on most boots.
-pub fn mount(machine: &Machine, root: &Root) -> Result<(), Stuck> {
-    if fs::link_status(At::Cwd, PROGRAMS).is_ok() {
+/// what is bound may come by another mount. For a /usr that has programs nothing is looked up; where `init` is one of them, as
+/// where /sbin is a link into it, nothing is read for this that is not read for the init anyway.
+pub fn mount(machine: &Machine, root: &Root, init: Option<&CStr>) -> Result<(), Stuck> {
+    if init.is_some_and(switch::is_in_usr) || fs::link_status(At::Cwd, PROGRAMS).is_ok() {
         return Ok(());
     }
     match open_table() {

@@ -94,6 +94,15 @@ impl Fd {
         u64::try_from(value).unwrap_or(0)
     }
 
+    /// The logical sector of a disk in bytes: BLKSSZGET of ioctl_list(2).
+    pub fn sector(&self) -> Option<u64> {
+        const SECTOR_SIZE: usize = 0x1268;
+        let mut bytes = 0u32;
+        // SAFETY: the request writes an int.
+        let value = unsafe { libc::syscall(libc::SYS_ioctl, self.raw(), SECTOR_SIZE, &raw mut bytes) };
+        (value == 0).then_some(bytes.into())
+    }
+
     /// Reads until the end or until `buffer` is full; a full buffer may mean that there is more.
     pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;

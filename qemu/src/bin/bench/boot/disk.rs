@@ -35,12 +35,15 @@ pub fn make(path: &Path, probe: Vec<u8>) -> Result<()> {
     run(mkfs.arg(path).arg(format!("{}k", SECTORS / 2)), "")
 }
 
-/// What each peer looks for in a root before it goes there.
+/// What each peer looks for in a root before it goes there, laid out as distributions lay it out: all programs are in /usr.
 fn root(probe: Vec<u8>) -> Archive {
     let mut root = Archive::new();
-    root.file("/sbin/init", 0o755, probe);
-    for place in ["dev", "proc", "sys", "run", "tmp", "root", "bin", "lib", "usr/lib"] {
+    root.file("/usr/sbin/init", 0o755, probe);
+    for place in ["dev", "proc", "sys", "run", "tmp", "root", "usr/bin", "usr/lib"] {
         root.dir(place, 0o755);
+    }
+    for link in ["bin", "sbin", "lib"] {
+        root.link(format!("/{link}"), &format!("usr/{link}"));
     }
     let release = "ID=probe\nNAME=probe\nVERSION_ID=1\n";
     root.file("/etc/os-release", 0o644, release).file("/usr/lib/os-release", 0o644, release);
