@@ -89,11 +89,23 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
             done => done,
         }
     };
-    let once = |fstype: Option<&CStr>| match fstype {
+    mount_by_type(wanted.fstype, device.then_some(source), events, &mut |fstype| again(fstype))
+}
+
+/// Mounts by `again`, as the first of `types` that it is; without any, as what `device` says that it is, else as whatever the
+/// kernel has (None). A module may bring the file system.
+#[inline(never)]
+pub fn mount_by_type(
+    types: Option<&CStr>,
+    device: Option<&CStr>,
+    events: &Events,
+    again: &mut dyn FnMut(Option<&CStr>) -> Result<()>,
+) -> Result<()> {
+    let mut once = |fstype: Option<&CStr>| match fstype {
         Some(own) => events.with_file_system(own, &mut || again(fstype)),
         None => again(None),
     };
-    if let Some(types) = wanted.fstype {
+    if let Some(types) = types {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));
         let mut name = heapless::Vec::<u8, 64>::new();
         for fstype in types.to_bytes().split(|&byte| byte == b',') {
@@ -110,7 +122,7 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
         }
         return done;
     }
-    match if device { find::file_system_on(source)? } else { None } {
+    match if let Some(device) = device { find::file_system_on(device)? } else { None } {
         Some(volume) => match once(Some(volume.type_name())) {
             // Another driver may take it: ext4 ext3, ntfs3 ntfs.
             Err(error) if error.is(libc::ENODEV) => match once(None) {
