@@ -7,6 +7,7 @@ use super::{ending, exit, handover, own, supervisor};
 use crate::boot::device::Events;
 use crate::boot::find;
 use crate::boot::modules::Modules;
+use crate::boot::root;
 use crate::config::line::{BootLine, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
@@ -117,7 +118,11 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     }
     let replaced = if in_initramfs { line::apply(line, config) } else { apply_here(line, config) };
     if replaced.roots {
-        say!(Info, "root= on the kernel command line replaces the roots of {}", loaded.name());
+        say!(Info, "root= replaces the roots of {}, all but init, fsck and overlay of the first", loaded.name());
+    }
+    if loaded == Loaded::Default && !config.roots.is_empty() {
+        // The shell is for who has nothing else.
+        config.services.clear();
     }
     if machine.line.command.is_empty() {
         machine.source = supervisor::source_of(loaded);
@@ -206,6 +211,8 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
+    let nobody = Events::none();
+    let events = machine.map_or(&nobody, |machine| &machine.events);
     for step in machine::mounts(config) {
         let Step::Mount(table, need) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
@@ -218,10 +225,13 @@ pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck
         }
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
-        let guessed = device && table.fstype.is_none();
-        let looked = if guessed { find::file_system_on(found.source).map(drop) } else { Ok(()) };
-        let Err(error) = looked.and_then(|()| run::take_alone(&Step::Mount(&found, need))) else { continue };
-        say_failure(&step, error);
+        let done = root::mount_by_type(table.fstype, device.then_some(found.source), events, &mut |fstype| {
+            run::take_alone(&Step::Mount(&Mount { fstype, ..found }, need))
+        });
+        let Err(error) = done else { continue };
+        // Which one the kernel lacks, it does not say itself.
+        let fstype = table.fstype.or_else(|| device.then(|| find::look_at(found.source))?.map(|it| it.type_name()));
+        say_failure(&Step::Mount(&Mount { fstype, ..*table }, need), error);
         if !optional {
             return Err(Stuck);
         }
