@@ -63,8 +63,12 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             match switch::switch_root() {
                 Ok(()) => {
                     machine.events.modules(&mut Modules::forget);
-                    if init.is_some() && config.random_seed.is_some() {
-                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    let rest = config.random_seed.is_some() || !config.mounts.is_empty() || !config.services.is_empty();
+                    if init.is_some() && rest {
+                        say!(
+                            Warning,
+                            "root: services, [[mount]] and random-seed are left to the init that is handed over to"
+                        );
                     }
                     if systemd
                         && (root.overlay.is_some() || root.image.is_some())
@@ -117,7 +121,8 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
         let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
-    let Err(error) = image::mount(root, image, &machine.events) else {
+    let mut check = |device: &CStr, fstype: &CStr| !root.fsck || fsck::check_device(machine, device, fstype).is_ok();
+    let Err(error) = image::mount(root, image, &machine.events, &mut check) else {
         say!(Info, "root: image {} is there", Show(image.to_bytes()));
         return Ok(());
     };
