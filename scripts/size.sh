@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # Bytes, x86_64. It rises only in a commit that says why. (The aim was 65536: docs/ARCHITECTURE.md says what stands in its way.)
 # aarch64's fixed four-byte instructions may take a quarter more.
-budget=233472
+budget=237568
 check() {
     file=target/dist/tinyo-$1
     headers=$(readelf -lW "$file") # also fails when there is no such file

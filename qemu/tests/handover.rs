@@ -183,3 +183,33 @@ fn services_of_the_initramfs_config_run_in_the_new_root() {
     let Some(guest) = run.outcome() else { return };
     guest.held("in-the-new-root").ends(End::PowerOff);
 }
+
+/// The shell on the console is for who has nothing else. (The drivers are loaded by a script: without a config nobody does.)
+#[test]
+fn without_a_config_a_root_of_the_command_line_has_its_own_init() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        boot.disk(&disk)?;
+        let tinyo = std::fs::read(&boot.kit.tinyo)?;
+        let load = "for try in 1 2 3 4; do find /lib/modules -name '*.ko' -exec insmod {} \\; 2>/tmp-errors; done";
+        boot.archive.file("/tinyo", 0o755, tinyo).file("/init", 0o755, format!("#!/bin/sh\n{load}\nexec /tinyo\n"));
+        boot.append("root=/dev/vda").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: no /etc/tinyo.toml: a shell on the console, unless there is a root=");
+    guest.says("tinyo: root: handing over to /sbin/init").held("root-is-the-disk").ends(End::PowerOff);
+}
+
+/// Of a config that was for tinyo as the init there.
+#[test]
+fn what_another_init_leaves_undone_is_said() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        let rest = "[[mount]]\nsource = \"/dev/vdz\"\ntarget = \"/data\"\n[service.x]\nexec = [\"/nowhere\"]\n";
+        boot.config(&format!("{MODULES}[root]\nsource = \"/dev/vda\"\n{rest}")).disk(&disk)?;
+        boot.append("init=/sbin/init").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: root: services, .* and random-seed are left to the init that is handed over to");
+    guest.held("root-is-the-disk").never_says("tinyo: x: ").ends(End::PowerOff);
+}

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 use tinyo_qemu::{
+    cpio::Archive,
     expect::End,
     image,
     kit::{Arch, target},
@@ -118,6 +119,35 @@ fn a_kernel_without_modules_says_so_once() {
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: virtio_pci: load module .*: not in this kernel");
     guest.says("tinyo: mount root /dev/vda .*: it did not come; block devices: none").ends(End::PowerOff);
+    assert_eq!(guest.transcript.matches("load module").count(), 1, "{}", guest.shown());
+}
+
+/// As CONFIG_MODULES=n is: no folder of modules either, and here no /sys.
+#[test]
+fn a_kernel_without_modules_has_no_folder_of_them() {
+    let run = refused("without=finit_module", |boot| {
+        block(boot, &["/sys"]);
+        boot.config(&format!("modules = [\"auto\", \"loop\"]\n{ONE}"));
+        Ok(())
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: modules: /lib/modules/.*: no such file or directory; is it in the image, with a modules.dep\\?");
+    guest.says("one: alive").ends(End::PowerOff);
+    assert_eq!(guest.transcript.matches("tinyo: modules: ").count(), 1, "{}", guest.shown());
+    guest.never_says("load module");
+}
+
+/// What the devices ask for is refused as a whole, in one line.
+#[test]
+fn a_kernel_without_modules_is_asked_for_one_by_auto() {
+    let run = refused("without=finit_module", |boot| {
+        boot.disk(&Archive::new())?;
+        boot.config(&format!("modules = [\"auto\"]\n{ONE}"));
+        Ok(())
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: .*load module .*: not in this kernel; this kernel has no modules \\(CONFIG_MODULES\\)");
+    guest.says("one: alive").ends(End::PowerOff);
     assert_eq!(guest.transcript.matches("load module").count(), 1, "{}", guest.shown());
 }
 

@@ -156,7 +156,7 @@ fn an_interface_that_is_not_there_is_waited_for_and_of_two_none_is_chosen() {
     let hint = "name the right one of /sys/class/net, and its driver among modules";
     guest.says_in_order(&[
         &format!("eth9: configure network 10.0.2.15:::::eth9:off: no such device; {hint}"),
-        "random-seed: left to the init that is handed over to",
+        "root: services, .* and random-seed are left to the init that is handed over to",
         &format!("eth[01]: configure network 10.0.2.15: not the only one; {hint}"),
         "take random seed /etc: is a directory; it must be a regular file of at most 512 bytes",
     ]);

@@ -230,3 +230,22 @@ fn an_upper_disk_that_never_comes_is_not_waited_for_for_ever() {
     guest.says(&format!("tinyo: root: overlay LABEL=state: timed out; {FORGETS}")).held("root-is-the-overlay");
     guest.never_says("case: .* failed").ends(End::PowerOff);
 }
+
+/// Who writes root= at the boot loader means another device, and not that it be written to.
+#[test]
+fn a_root_of_the_command_line_is_under_it_too() {
+    let run = guest(Arch::X86_64, |boot| {
+        let root =
+            "[root]\nsource = \"LABEL=other\"\ntype = \"ext4\"\noptions = \"data=journal\"\noverlay = \"tmpfs\"\n";
+        boot.config(&format!("{MODULES}{root}")).append("root=/dev/vda rw");
+        squashfs(boot, &format!("{CHECKS}\npoweroff -f"))?;
+        boot.run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: root= replaces the roots of /etc/tinyo.toml, all but init, fsck and overlay of the first");
+    guest
+        .held("root-is-the-overlay")
+        .held("lower-is-the-squashfs")
+        .says("case: upper is tmpfs tmpfs")
+        .ends(End::PowerOff);
+}

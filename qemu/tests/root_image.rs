@@ -162,3 +162,34 @@ fn without_the_loop_driver_its_module_is_named() {
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: root: image /live/squashfs: no loop device; is loop among modules\\?").ends(End::PowerOff);
 }
+
+/// By the checker of its type, which its source has had before: what is not written to needs none.
+#[test]
+fn an_image_that_is_written_to_is_checked_before() {
+    let run = guest(Arch::X86_64, |boot| {
+        live(boot)?;
+        let checker = "echo looking at $*; case $2 in /dev/loop*) [ -e /seen ] && exit 1; touch /seen; exit 4 ;; esac";
+        let root = |image: &str, more: &str| {
+            format!("[[root]]\nsource = \"/dev/vda\"\nimage = \"/live/{image}\"\nfsck = true\n{more}\n")
+        };
+        let unchecked =
+            root("ext4", "read-only = true\ninit = \"/nowhere\"") + &root("squashfs", "init = \"/nowhere\"");
+        let roots = root("ext4", "") + &unchecked + &root("ext4", "");
+        boot.script("/sbin/fsck.ext4", checker).config(&format!("{MODULES}{roots}")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&[
+        "fsck: looking at -a /dev/vda",
+        "fsck: looking at -a /dev/loop0",
+        "tinyo: fsck: /dev/loop0: errors are left, exit status 4; run it by hand",
+        "tinyo: root: image /live/ext4: the file system needs checking; is it whole\\?",
+        "tinyo: root: image /live/ext4 is there",
+        "tinyo: root: init /nowhere: no such file",
+        "tinyo: root: image /live/squashfs is there",
+        "fsck: looking at -a /dev/loop[0-9]",
+        "tinyo: fsck: /dev/loop[0-9]: errors are corrected",
+        "case: root /dev/loop[0-9] ext4 rw",
+    ]);
+    assert_eq!(guest.transcript.matches("looking at -a /dev/loop").count(), 2, "{}", guest.shown());
+    guest.held("written-to").ends(End::PowerOff);
+}

@@ -95,11 +95,24 @@ fn mount_as(
             done => done,
         }
     };
-    let once = |fstype: Option<&CStr>| match fstype {
+    mount_by_type(wanted.fstype, known, device.then_some(source), events, &mut |fstype| again(fstype))
+}
+
+/// Mounts by `again`, as the first of `types` that it is; without any, as what it is `known` for, or what `device` says that it is,
+/// else as whatever the kernel has (None). A module may bring the file system.
+#[inline(never)]
+pub fn mount_by_type(
+    types: Option<&CStr>,
+    known: Option<&'static CStr>,
+    device: Option<&CStr>,
+    events: &Events,
+    again: &mut dyn FnMut(Option<&CStr>) -> Result<()>,
+) -> Result<()> {
+    let mut once = |fstype: Option<&CStr>| match fstype {
         Some(own) => events.with_file_system(own, &mut || again(fstype)),
         None => again(None),
     };
-    if let Some(types) = wanted.fstype {
+    if let Some(types) = types {
         let mut done = Err(Error::new(Call::Mount, libc::EINVAL));
         let mut name = heapless::Vec::<u8, 64>::new();
         for fstype in types.to_bytes().split(|&byte| byte == b',') {
@@ -116,7 +129,10 @@ fn mount_as(
         }
         return done;
     }
-    let (own, _open) = if device && known.is_none() { find::file_system_on(source)? } else { (known, None) };
+    let (own, _open) = match device.filter(|_| known.is_none()) {
+        Some(device) => find::file_system_on(device)?,
+        None => (known, None),
+    };
     match own {
         Some(_) => match once(own) {
             // Another driver may take it: ext4 ext3, ntfs3 ntfs.

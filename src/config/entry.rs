@@ -50,11 +50,9 @@ impl<'a> Parser<'a, '_> {
                 return self.wrong(*what, name, service);
             }
         }
-        let mut lists = [table.keys(); 6];
-        for (list, (other, _)) in lists.iter_mut().skip(1).zip(&ORDER) {
-            *list = other.keys();
-        }
-        match names::nearest(name, &lists) {
+        // Of others only those of the same service: `device` is none of a root's, and `devices` would be nothing there.
+        let others = if self.service.is_some() { [Table::Container, Table::Service] } else { [table; 2] };
+        match names::nearest(name, &[table, others[0], others[1]].map(Table::keys)) {
             Some(near) => self.wrong(Wrong::UnknownKeyNear, name, near),
             None => self.wrong(Wrong::UnknownKey, name, table.keys().as_bytes()),
         }

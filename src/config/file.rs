@@ -56,6 +56,7 @@ pub fn parse<'a>(text: &'a mut [u8], config: &mut Config<'a>, report: &mut dyn F
         items: 0,
         links: Vec::new(),
         single_root: false,
+        root: Place::default(),
         declared: Set::EMPTY,
         heads: [Place::default(); limits::SERVICES],
         contained: [0; limits::SERVICES],
@@ -106,6 +107,8 @@ pub(super) struct Parser<'a, 'c> {
     pub(super) links: Vec<Link, { limits::LIST }>,
     /// A root came as `[root]`, so it is the only one.
     single_root: bool,
+    /// Where the last one began.
+    pub(super) root: Place,
     /// The services with a table of their own, not only one of their container.
     declared: Set,
     /// Where the first table of each service began.
@@ -178,6 +181,7 @@ impl<'a> Parser<'a, '_> {
                     self.wrong(Wrong::RootTwice, &[], &[]);
                 }
                 self.section = Some(Table::Root);
+                self.root = self.head;
                 self.limit(self.config.roots.len() < limits::ROOTS);
                 let _ = self.config.roots.push(Root::new(c""));
             }
@@ -298,6 +302,7 @@ impl<'a> Parser<'a, '_> {
         if taken {
             self.wrong(Wrong::ReadyTaken, &[], &[]);
         }
+        self.tell_idle(table);
         for (of, field, name, example) in &NEEDS {
             if *of == table && seen & field.bit() == 0 {
                 self.wrong(Wrong::Missing, name.as_bytes(), example.as_bytes());
@@ -329,6 +334,7 @@ impl<'a> Parser<'a, '_> {
             }
         }
         self.link();
+        self.tell_handed_over();
         for index in 0..self.config.services.len() {
             let shared = self.config.services.get(index).and_then(|service| self.config.shared_setting(service));
             if let Some(word) = shared {

@@ -28,6 +28,8 @@ pub enum Type {
     /// The same, or `gpt-auto`.
     RootSource,
     HostName,
+    /// The names of some, with commas between.
+    FileSystem,
     /// The kernel's `ip=`.
     Ip,
     User,
@@ -132,7 +134,7 @@ keys! {
     }
     Root {
         RootSource "source" Type::RootSource,
-        RootType "type" Type::Text,
+        RootType "type" Type::FileSystem,
         RootOptions "options" Type::Text,
         RootReadOnly "read-only" Type::Boolean,
         RootWait "wait" Type::Wait,
@@ -144,7 +146,7 @@ keys! {
     Mount {
         MountSource "source" Type::Source,
         MountTarget "target" Type::Path,
-        MountType "type" Type::Text,
+        MountType "type" Type::FileSystem,
         MountOptions "options" Type::Text,
     }
     Service {

@@ -275,19 +275,24 @@ fn exit_to(text: &[u8]) -> Option<ExitTo> {
 
 /// Puts what the line says over what the file said.
 ///
-/// A root that the line names is mounted read-only without `ro` or `rw` too, as the kernel does it.
+/// A root that the line names is mounted read-only without `ro` or `rw` too, as the kernel does it. What the
+/// file's first root has that says nothing of its device stays.
+#[inline(never)]
 pub fn apply<'a>(line: &BootLine<'a>, config: &mut Config<'a>) -> Replaced {
     let mut replaced = Replaced::default();
     if let Some(source) = line.root {
         replaced.roots = !config.roots.is_empty();
-        config.roots.clear();
         let mut root = Root::new(source);
         root.read_only = true;
+        if let Some(own) = config.roots.first() {
+            (root.init, root.fsck, root.overlay) = (own.init, own.fsck, own.overlay);
+        }
+        config.roots.clear();
         let _ = config.roots.push(root);
     }
     for root in &mut config.roots {
         replaced.init |= line.init.is_some() && root.init.is_some();
-        root.fstype = line.rootfstype.or(root.fstype);
+        root.fstype = line.rootfstype.or(root.fstype).and_then(value::file_system);
         root.options = line.rootflags.or(root.options);
         root.read_only = line.read_only.unwrap_or(root.read_only);
         root.wait = line.rootwait.unwrap_or(root.wait);

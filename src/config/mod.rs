@@ -18,6 +18,7 @@ mod container;
 mod entry;
 pub mod file;
 pub mod given;
+mod idle;
 pub mod keys;
 pub mod line;
 mod links;

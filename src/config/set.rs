@@ -34,7 +34,7 @@ impl<'a> Config<'a> {
         if let Some(root) = self.roots.last_mut() {
             match field {
                 Field::RootSource => return root.source = text,
-                Field::RootType => return root.fstype = Some(text),
+                Field::RootType => return root.fstype = value::file_system(text),
                 Field::RootOptions => return root.options = Some(text),
                 Field::RootReadOnly => return root.read_only = yes,
                 Field::RootWait if number == u64::MAX => return root.wait = Wait::Forever,
@@ -50,7 +50,7 @@ impl<'a> Config<'a> {
             match field {
                 Field::MountSource => return mount.source = text,
                 Field::MountTarget => return mount.target = text,
-                Field::MountType => return mount.fstype = Some(text),
+                Field::MountType => return mount.fstype = value::file_system(text),
                 Field::MountOptions => return mount.options = Some(text),
                 _ => {}
             }

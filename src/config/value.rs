@@ -29,6 +29,7 @@ pub fn check(kind: Type, text: &[u8]) -> Result<u64, Wrong> {
         Type::RootSource => (source::parse(text) == Source::GptAuto || is_source(text), Wrong::Source),
         Type::Overlay => (is_path(text) || tmpfs_size(text).is_some(), Wrong::Overlay),
         Type::RootOverlay => (tmpfs_size(text).is_some() || source::parse(text).is_device(), Wrong::RootOverlay),
+        Type::FileSystem => (is_file_system(text), Wrong::FileSystem),
         Type::HostName => (is_host_name(text), Wrong::HostName),
         Type::Ip => (ip(text).is_ok(), Wrong::Ip),
         Type::User => (is_user(text), Wrong::User),
@@ -290,6 +291,17 @@ pub fn is_source(text: &[u8]) -> bool {
         Source::Other(text) => !has(text, b'='),
         _ => true,
     }
+}
+
+/// The type that `text` says; `auto` is fstab(5)'s word for none.
+pub fn file_system(text: &CStr) -> Option<&CStr> {
+    Some(text).filter(|text| *text != c"auto")
+}
+
+/// What may be behind `type =`. What is swapped to is none, though fstab(5) has it there.
+fn is_file_system(text: &[u8]) -> bool {
+    let is = |name: &[u8]| !name.is_empty() && all(name, is_name) && name != b"swap";
+    text.split(|&byte| byte == b',').all(is)
 }
 
 /// `USER[:GROUP]`, names or numbers.

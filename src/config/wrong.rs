@@ -35,6 +35,15 @@ texts!(Wrong {
     Missing = "%1 is missing here; write %1 = %2",
     MissingService = "there is no [service.%1]; write that too, with its exec",
 
+    OfSource = "%1 is about a device, and this root has none; remove it",
+    UnderOverlay = "read-only does nothing beside an overlay, which takes what is written; remove it",
+    SourceFile = "\"%2\" is no device; write /dev/NAME, or for a file of the initramfs image = \"%2\"",
+    SourceWithoutType = "\"%2\" is no device; write /dev/NAME, or what it is, as type = \"tmpfs\"",
+    FileSystem = "\"%2\" is no file system; write %1 = \"ext4\", or several as \"ext4,xfs\"",
+    IdleOption = "%2 does nothing in options here; remove it",
+    MountOnRoot = "target = \"/\" is the root; write [root]",
+    HandedOver = "%1 does nothing, for each [root] hands over to its init; remove one of them",
+
     WantBoolean = "%1 is true or false; write %1 = %2",
     WantList = "%1 is a list of strings; write %1 = [%2]",
     WantString = "%1 is a string; write %1 = \"%2\"",

@@ -5,8 +5,9 @@ use core::ffi::CStr;
 use super::source::{self, Loaded};
 use super::{ending, exit, handover, own, supervisor};
 use crate::boot::device::Events;
-use crate::boot::find;
+use crate::boot::find::{self, Known};
 use crate::boot::modules::Modules;
+use crate::boot::root;
 use crate::config::line::{BootLine, Verbosity};
 use crate::config::{Config, Kind, Mount, OnExit, OnFailure, Restart, Service, WatchdogStop, line};
 use crate::container::shield;
@@ -117,7 +118,11 @@ fn prepare(machine: &mut Machine, room: &'static mut [u8], config: &mut Config<'
     }
     let replaced = if in_initramfs { line::apply(line, config) } else { apply_here(line, config) };
     if replaced.roots {
-        say!(Info, "root= on the kernel command line replaces the roots of {}", loaded.name());
+        say!(Info, "root= replaces the roots of {}, all but init, fsck and overlay of the first", loaded.name());
+    }
+    if loaded == Loaded::Default && !config.roots.is_empty() {
+        // The shell is for who has nothing else.
+        config.services.clear();
     }
     if machine.line.command.is_empty() {
         machine.source = supervisor::source_of(loaded);
@@ -206,22 +211,28 @@ fn set_up(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 ///
 /// On the machine a disk that the boot cannot do without is waited for, as the root is.
 pub fn mount_all(machine: Option<&Machine>, config: &Config) -> Result<(), Stuck> {
+    let nobody = Events::none();
+    let events = machine.map_or(&nobody, |machine| &machine.events);
     for step in machine::mounts(config) {
         let Step::Mount(table, need) = step else { continue };
         let optional = options::has(table.options.unwrap_or_default().to_bytes(), b"nofail");
         let mut place = Path::new();
         let device = find::is_device(table.source, table.fstype);
-        if let Some(machine) = machine.filter(|_| !optional && device) {
-            handover::wait_for_device(machine, table.source, table.fstype, &mut place);
-        } else if device {
-            let _ = find::device(table.source, table.fstype, &mut place);
-        }
+        let Known { fstype: known, .. } = match machine.filter(|_| !optional) {
+            _ if !device => Known::default(),
+            Some(machine) => handover::wait_for_device(machine, table.source, table.fstype, &mut place),
+            None => find::device(table.source, table.fstype, &mut place).unwrap_or_default(),
+        };
         watchdog::feed();
         let found = Mount { source: bytes::terminated(&place).unwrap_or(table.source), ..*table };
-        let guessed = device && table.fstype.is_none();
-        let looked = if guessed { find::file_system_on(found.source).map(drop) } else { Ok(()) };
-        let Err(error) = looked.and_then(|()| run::take_alone(&Step::Mount(&found, need))) else { continue };
-        say_failure(&step, error);
+        let source = device.then_some(found.source);
+        let done = root::mount_by_type(table.fstype, known, source, events, &mut |fstype| {
+            run::take_alone(&Step::Mount(&Mount { fstype, ..found }, need))
+        });
+        let Err(error) = done else { continue };
+        // Which one the kernel lacks, it does not say itself.
+        let fstype = table.fstype.or_else(|| device.then(|| find::look_at(found.source))?.map(|it| it.type_name()));
+        say_failure(&Step::Mount(&Mount { fstype, ..*table }, need), error);
         if !optional {
             return Err(Stuck);
         }

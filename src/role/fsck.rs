@@ -72,6 +72,12 @@ pub fn check(machine: &Machine, root: &Root) -> Result<(), Stuck> {
     let volume = find::look_at(device);
     let single = root.fstype.filter(|types| !bytes::has(types.to_bytes(), b','));
     let Some(fstype) = single.or(volume.as_ref().map(|volume| volume.type_name())) else { return Ok(()) };
+    check_device(machine, device, fstype)
+}
+
+/// Has a device checked, by the checker of `fstype`.
+#[inline(never)]
+pub fn check_device(machine: &Machine, device: &CStr, fstype: &CStr) -> Result<(), Stuck> {
     let mut path = Path::new();
     let there = |place: &&&[u8]| bytes::path(&[place, fstype.to_bytes()], &mut path).is_some_and(fs::exists);
     if PLACES.iter().find(there).is_none() {

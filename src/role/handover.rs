@@ -6,9 +6,10 @@ use super::boot::{Machine, Stuck, say_failure};
 use super::ending::farewell_and_end;
 use super::{fsck, returned, times, usr};
 use crate::boot::device::{self, Absent};
+use crate::boot::find::{self, Known};
 use crate::boot::modules::Modules;
 use crate::boot::switch::{self, Left};
-use crate::boot::{find, image, overlay, root};
+use crate::boot::{image, overlay, root};
 use crate::config::{Config, Root, Wait};
 use crate::limits;
 use crate::log::{Level, Line};
@@ -63,8 +64,12 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
             match switch::switch_root() {
                 Ok(left) => {
                     machine.events.modules(&mut Modules::forget);
-                    if init.is_some() && config.random_seed.is_some() {
-                        say!(Warning, "random-seed: left to the init that is handed over to");
+                    let rest = config.random_seed.is_some() || !config.mounts.is_empty() || !config.services.is_empty();
+                    if init.is_some() && rest {
+                        say!(
+                            Warning,
+                            "root: services, [[mount]] and random-seed are left to the init that is handed over to"
+                        );
                     }
                     if systemd
                         && (root.overlay.is_some() || root.image.is_some())
@@ -94,16 +99,18 @@ pub fn find_and_enter(machine: &Machine, config: &Config) -> Result<(), Stuck> {
 
 /// Waits for a device that a `[[mount]]` needs, whose path goes to `place`. When it does not come, the mount says why it
 /// fails.
-pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, place: &mut Path) {
+pub fn wait_for_device(machine: &Machine, source: &CStr, fstype: Option<&CStr>, place: &mut Path) -> Known {
+    let mut known = Known::default();
     let mut there = || {
-        let is = find::device(source, fstype, place).is_some() && bytes::terminated(place).is_some_and(fs::exists);
-        is.then_some(Ok(()))
+        known = find::device(source, fstype, place)?;
+        bytes::terminated(place).is_some_and(fs::exists).then_some(Ok(()))
     };
     if let Err(Absent::Ended(ending)) =
         device::wait_for(source, Wait::Default, &machine.events, &machine.signals, &mut there)
     {
         farewell_and_end(machine, End { ending, status: None });
     }
+    known
 }
 
 /// All of it, with what is laid over it.
@@ -121,7 +128,8 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
         let _ = root::make_places(&[image::SOURCE]);
         mount_source(machine, root, image::SOURCE, step)?;
     }
-    let Err(error) = image::mount(root, image, &machine.events) else {
+    let mut check = |device: &CStr, fstype: &CStr| !root.fsck || fsck::check_device(machine, device, fstype).is_ok();
+    let Err(error) = image::mount(root, image, &machine.events, &mut check) else {
         say!(Info, "root: image {} is there", Show(image.to_bytes()));
         return Ok(());
     };

@@ -68,7 +68,7 @@ pub fn load(
         Err(refused) if is_missing(refused) && named.is_none() => match baked::CONFIG {
             Some(text) => (Loaded::Baked, fill(buffer, text)),
             None => {
-                say!(Info, "no {}: starting a shell on the console", Word(USUAL.to_bytes()));
+                say!(Info, "no {}: a shell on the console, unless there is a root=", Word(USUAL.to_bytes()));
                 (Loaded::Default, fill(buffer, DEFAULT))
             }
         },

@@ -6,7 +6,7 @@ use super::boot::{Machine, Stuck, say_failure};
 use super::handover::mount_source;
 use crate::boot::root::PLACE;
 use crate::boot::switch;
-use crate::config::{Mount, Root, Wait};
+use crate::config::{Mount, Root, Wait, value};
 use crate::plan::{Need, Step};
 use crate::probe::fstab::{self, Entry};
 use crate::say;
@@ -66,7 +66,7 @@ fn mount_entry(machine: &Machine, root: &Root, entry: &Entry) -> Result<(), Stuc
         return Ok(());
     }
     let optional = has(b"nofail");
-    let fstype = Some(entry.fstype).filter(|fstype| *fstype != c"auto");
+    let fstype = value::file_system(entry.fstype);
     let options = Some(entry.options);
     // Read-only as the root: the init looks at both, and makes both writable.
     let wait = if optional { Wait::For(Millis(0)) } else { root.wait };

@@ -21,6 +21,13 @@ pub struct Options {
     pub nofail: bool,
 }
 
+impl Options {
+    /// Whether what is mounted already is meant: `bind`, `remount`.
+    pub const fn is_of_another(&self) -> bool {
+        self.flags & (32 | 1 << 12) != 0
+    }
+}
+
 /// The options that are flags; `FLAGS` has what each sets, with `CLEAR` on top for what each takes back.
 const NAMES: &str = "ro rw nosuid suid nodev dev noexec exec sync async remount dirsync nosymfollow noatime atime nodiratime \
                      diratime bind rbind silent loud relatime norelatime strictatime nostrictatime lazytime nolazytime";

@@ -41,7 +41,8 @@ fn the_machine() {
         options = "noatime,nofail"
         [[mount]]
         source = "tag"
-        target = "/"
+        target = "/tag"
+        type = "9p"
         "#,
     );
     assert_eq!(config.hostname, Some(c"gateway"));
@@ -63,7 +64,7 @@ fn the_machine() {
     };
     assert_eq!(config.roots, [first, Root::new(c"/dev/sda1")]);
     let data = Mount { source: c"/dev/sdb", target: c"/data", fstype: Some(c"ext4"), options: Some(c"noatime,nofail") };
-    assert_eq!(config.mounts, [data, Mount::new(c"tag", c"/")]);
+    assert_eq!(config.mounts, [data, Mount { fstype: Some(c"9p"), ..Mount::new(c"tag", c"/tag") }]);
     assert!(config.services.is_empty());
 }
 
@@ -92,7 +93,7 @@ fn waits() {
 #[test]
 fn sources() {
     for source in ["/dev/vda", "/dev/disk/a=b", "rootfs", "10.0.0.1:/x"] {
-        let config = accept(&std::format!("[root]\nsource = \"{source}\"\n"));
+        let config = accept(&std::format!("[root]\nsource = \"{source}\"\ntype = \"9p\"\n"));
         assert_eq!(config.roots[0].source.to_str(), Ok(source));
     }
 }
@@ -332,10 +333,10 @@ fn as_much_as_fits() {
         );
     }
     for _ in 0..32 {
-        text += "[[mount]]\nsource = 'x'\ntarget = '/x'\n";
+        text += "[[mount]]\nsource = '/dev/x'\ntarget = '/x'\n";
     }
     for _ in 0..4 {
-        text += "[[root]]\nsource = 'x'\n";
+        text += "[[root]]\nsource = '/dev/x'\n";
     }
     let config = accept(&text);
     assert_eq!((config.services.len(), config.mounts.len(), config.roots.len()), (64, 32, 4));

@@ -42,7 +42,7 @@ pub fn told_of_container(table: &[(&str, &str)]) {
 #[test]
 fn tables() {
     told(&[
-        ("[rot]\nsource = 'x'", &["1:1 unknown table [rot]; did you mean [root]"]),
+        ("[rot]\nsource = '/dev/x'", &["1:1 unknown table [rot]; did you mean [root]"]),
         ("[mounts]", &["1:1 unknown table [mounts]; did you mean [[mount]]"]),
         ("[servcie.x]", &["1:1 unknown table [servcie.x]; did you mean [service.NAME]"]),
         ("[service]", &["1:1 [service] has no name; write [service.NAME]"]),
@@ -61,22 +61,22 @@ fn tables() {
             "[service._a]",
             &["1:1 _a is no service name; write at most 32 letters, digits, - and _, a letter or digit first"],
         ),
-        ("[mount]\nsource = 'x'\ntarget = '/x'", &["1:1 [mount] is one of several; write [[mount]]"]),
+        ("[mount]\nsource = '/dev/x'\ntarget = '/x'", &["1:1 [mount] is one of several; write [[mount]]"]),
         ("[[service.a]]\nexec = ['a']", &["1:1 in a [[service.a]] is only one; write [service.a]"]),
         (
             "[service.a]\nexec = ['a']\n[service.a]\nexec = ['a']",
             &["3:1 in a [service.a] is there twice; write its keys in one table"],
         ),
         (
-            "[root]\nsource = 'x'\n[root]\nsource = 'y'",
+            "[root]\nsource = '/dev/x'\n[root]\nsource = '/dev/y'",
             &["3:1 [root] is there twice; write [[root]] for each of several"],
         ),
         (
-            "[root]\nsource = 'x'\n[[root]]\nsource = 'y'",
+            "[root]\nsource = '/dev/x'\n[[root]]\nsource = '/dev/y'",
             &["3:1 [root] is there twice; write [[root]] for each of several"],
         ),
         (
-            "[[root]]\nsource = 'x'\n[root]\nsource = 'y'",
+            "[[root]]\nsource = '/dev/x'\n[root]\nsource = '/dev/y'",
             &["3:1 [root] is there twice; write [[root]] for each of several"],
         ),
         ("[root]", &["1:1 source is missing here; write source = \"/dev/...\""]),
@@ -142,10 +142,13 @@ fn keys() {
         ("watchdog = 'on'", &["1:12 \"on\" is no duration; write a number with ms, s, m or h, as watchdog = \"5s\""]),
         ("watchdog-stop = 'off'", &["1:17 watchdog-stop cannot be \"off\"; write one of poweroff always never"]),
         (
-            "[root]\nsource = 'x'\nwatchdog = 15",
+            "[root]\nsource = '/dev/x'\nwatchdog = 15",
             &["3:1 watchdog does not belong here; move it above the first [table]"],
         ),
-        ("[root]\nsource = 'x'\nsysctl = []", &["3:1 sysctl does not belong here; move it above the first [table]"]),
+        (
+            "[root]\nsource = '/dev/x'\nsysctl = []",
+            &["3:1 sysctl does not belong here; move it above the first [table]"],
+        ),
     ]);
     told_of_service(&[
         ("modules = ['x']", "@1 modules does not belong here; move it above the first [table]"),
@@ -297,8 +300,8 @@ fn too_much() {
     let service = |index: usize| format!("[service.s{index}]\nexec = ['x']\n");
     let many = "too many tables like this; write at most 64 services, 32 mounts and 4 roots";
     assert_eq!(problems(&(0..65).map(service).collect::<String>()), [format!("129:1 {many}")]);
-    assert_eq!(problems(&"[[mount]]\nsource = 'x'\ntarget = '/'\n".repeat(33)), [format!("97:1 {many}")]);
-    assert_eq!(problems(&"[[root]]\nsource = 'x'\n".repeat(5)), [format!("9:1 {many}")]);
+    assert_eq!(problems(&"[[mount]]\nsource = '/dev/x'\ntarget = '/x'\n".repeat(33)), [format!("97:1 {many}")]);
+    assert_eq!(problems(&"[[root]]\nsource = '/dev/x'\n".repeat(5)), [format!("9:1 {many}")]);
 
     let words = "too many items; write at most 256 in a list, 1024 in a file";
     let list = format!("[{}]", "'x',".repeat(257));

@@ -152,7 +152,7 @@ fn configs() -> impl Strategy<Value = String> {
     let top =
         prop::sample::subsequence(std::vec!["hostname = 'h'", "sysctl = ['a=b',\n'c=\\']", "hostname = \"h\""], 0..3);
     let root = prop::sample::subsequence(
-        std::vec!["[root]\nsource = 'x'", "[[root]]\nsource = 'x'", "[[root]]\nsource = 'y'"],
+        std::vec!["[root]\nsource = '/dev/x'", "[[root]]\nsource = '/dev/x'", "[[root]]\nsource = '/dev/y'"],
         0..3,
     );
     (top, root, service("a"), service("b"), prop::option::of(service("a"))).prop_map(|(top, root, a, b, again)| {

@@ -171,11 +171,23 @@ fn the_line_wins() {
         assert_eq!(*root, expected);
     }
 
+    // What the file said of its own device goes with that, and only that.
+    for root in &mut config.roots {
+        (root.image, root.overlay, root.fsck) = (Some(c"/image"), Some(c"tmpfs"), true);
+    }
+    config.roots[1].overlay = None;
+    let kept = |source| Root { init: Some(c"/new"), fsck: true, overlay: Some(c"tmpfs"), ..Root::new(source) };
     let replaced = apply(&accept("root=/dev/c rw"), &mut config);
     assert_eq!(replaced, Replaced { roots: true, hostname: false, init: false });
-    assert_eq!(config.roots, [Root::new(c"/dev/c")]);
-    apply(&accept("root=/dev/d"), &mut config);
-    assert_eq!(config.roots, [Root { read_only: true, ..Root::new(c"/dev/d") }]);
+    assert_eq!(config.roots, [kept(c"/dev/c")]);
+    apply(&accept("root=/dev/d rootwait=2"), &mut config);
+    assert_eq!(config.roots, [Root { read_only: true, wait: Wait::For(Millis(2000)), ..kept(c"/dev/d") }]);
+    apply(&accept("root=/dev/e init=/line"), &mut config);
+    assert_eq!(config.roots, [Root { read_only: true, init: Some(c"/line"), ..kept(c"/dev/e") }]);
+
+    config.roots.clear();
+    assert_eq!(apply(&accept("root=/dev/f"), &mut config), Replaced::default());
+    assert_eq!(config.roots, [Root { read_only: true, ..Root::new(c"/dev/f") }]);
 }
 
 proptest! {
