@@ -206,7 +206,7 @@ fn an_interface_that_is_not_there_is_waited_for_and_of_two_none_is_chosen() {
 #[test]
 fn a_card_that_comes_late_gets_its_address() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.modules(&["virtio_pci", "virtio_net", "virtio_blk"])?.append("tinyo.log=debug");
+        boot.modules(&["virtio_pci", "virtio_net", "virtio_blk"])?.append("tinyo.log=debug loglevel=8");
         boot.hardware(&["-device", "pcie-root-port,id=hole,chassis=1", "-netdev", "user,id=net,restrict=on"]);
         boot.config(&format!("{MODULES}ip = \"10.0.2.15::10.0.2.2:255.255.255.0::eth0:off\"\n{END}"));
         boot.script("/check", "check address sh -c \"ip -4 addr show eth0 | grep -q 'inet 10.0.2.15/24'\"");
