@@ -241,6 +241,7 @@ fn names_are_where_they_are() {
         let volume = look(&disk).unwrap();
         let shown = (String::from_utf8_lossy(volume.uuid()), String::from_utf8_lossy(volume.label()));
         assert_eq!(shown, (uuid.into(), label.into()), "{:?}", volume.type_name());
+        assert_eq!(volume.role() == Role::FileSystem, uuid != "uuid", "{:?}", volume.type_name());
     }
     // A packed file is no disk with something on it.
     assert!(look(&disk(1 << 17, &[(0, b"\x1f\x8b\x08")])).is_none());
