@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tinyo::probe::table::{Wanted, find};
+use tinyo::probe::table::{Partition, Wanted, find};
 
 /// CRC-32, a bit at a time: not the twin's way.
 fn crc(bytes: &[u8]) -> u32 {
@@ -31,6 +31,42 @@ fn repair(disk: &mut [u8], at: usize, sector: usize) -> Option<()> {
     Some(())
 }
 
+/// As the UEFI specification has it, on a disk that is all in memory. None: no whole GPT is at sector `at`.
+fn twin(disk: &[u8], sector: usize, at: usize, wanted: Wanted) -> Option<Option<Partition>> {
+    let mut header = disk.get(at * sector..)?.get(..sector)?.to_vec();
+    let (length, sum) = (number(&header, 12, 4)?, number(&header, 16, 4)?);
+    header[16..20].fill(0);
+    let whole = header.starts_with(b"EFI PART") && (92..=512).contains(&length) && number(&header, 24, 8)? == at;
+    if !whole || crc(&header[..length]) as usize != sum {
+        return None;
+    }
+    let (from, count, width) = (number(&header, 72, 8)?, number(&header, 80, 4)?, number(&header, 84, 4)?);
+    if !width.is_power_of_two() || !(128..=4096).contains(&width) || count * width > 4 << 20 {
+        return None;
+    }
+    let entries = disk.get(from.checked_mul(sector)?..)?.get(..count * width)?;
+    if crc(entries) as usize != number(&header, 88, 4)? {
+        return None;
+    }
+    let shown = |guid: &[u8]| {
+        let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+        let dash = |at: usize| if [4, 6, 8, 10].contains(&at) { "-" } else { "" };
+        order.iter().enumerate().map(|(at, index)| format!("{}{:02x}", dash(at), guid[*index])).collect::<String>()
+    };
+    let is = |entry: &[u8]| match wanted {
+        _ if entry[..16] == [0; 16] => false,
+        Wanted::Uuid(uuid) => shown(&entry[16..32]).as_bytes() == uuid.to_ascii_lowercase(),
+        Wanted::Type(kind) => shown(&entry[..16]).as_bytes() == kind.to_ascii_lowercase() && entry[55] >> 7 == 0,
+        Wanted::Label(label) => {
+            let units = entry[56..128].chunks(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+            let units: Vec<_> = units.take_while(|unit| *unit != 0).collect();
+            !label.is_empty() && String::from_utf16_lossy(&units).as_bytes() == label
+        }
+    };
+    let found = entries.chunks(width).zip(1..=255).find(|(entry, _)| is(entry));
+    Some(found.map(|(entry, number)| Partition { number, read_only: entry[55] >> 4 & 1 == 1 }))
+}
+
 fuzz_target!(|input: (u8, &[u8], &[u8])| {
     let (how, name, disk) = input;
     let sector = 512 << (how & 3);
@@ -54,9 +90,13 @@ fuzz_target!(|input: (u8, &[u8], &[u8])| {
         let there = usize::try_from(at).ok().and_then(|at| disk.get(at..at.checked_add(buffer.len())?));
         there.map(|bytes| buffer.copy_from_slice(bytes)).is_some()
     };
-    if let Some(found) = find(&mut read, sector as u64, size as u64, wanted) {
-        assert!((1..=255).contains(&found.number));
+    let found = find(&mut read, sector as u64, size as u64, wanted);
+    if disk.get(510..512) == Some(b"\x55\xaa") && [450, 466, 482, 498].iter().any(|&at| disk[at] == 0xee) {
+        let last = (size / sector).saturating_sub(1);
+        let twin = twin(&disk, sector, 1, wanted).or_else(|| twin(&disk, sector, last, wanted)).flatten();
+        assert_eq!(found, twin);
     }
+    assert!(found.is_none_or(|found| (1..=255).contains(&found.number)));
     // Both headers, and twice the 4 MiB that the entries may have.
     assert!(bytes <= 9 << 20);
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tinyo::probe::volume::recognise;
+use tinyo::probe::volume::{Role, recognise};
 
 fuzz_target!(|input: (u64, &[u8])| {
     let (claimed, disk) = input;
@@ -15,7 +15,14 @@ fuzz_target!(|input: (u64, &[u8])| {
             there.map(|bytes| buffer.copy_from_slice(bytes)).is_some()
         };
         if let Some(volume) = recognise(&mut read, size) {
-            assert!(!volume.type_name().is_empty() && volume.uuid().len() <= 40);
+            let name = volume.type_name().to_str().unwrap();
+            assert!(!name.is_empty() && volume.uuid().len() <= 40 && volume.label().len() <= 256 + 40);
+            let held = ["swap", "crypto_LUKS", "LVM2_member", "linux_raid_member", "jbd"].contains(&name);
+            assert_eq!(volume.role() == Role::FileSystem, !held);
+            // A label is bytes of the disk, or was UTF-16 there.
+            let label = volume.label();
+            let there = label.is_empty() || disk.windows(label.len()).any(|bytes| bytes == label);
+            assert!(there || ["exfat", "ntfs", "f2fs"].contains(&name) && std::str::from_utf8(label).is_ok());
         }
         assert!(reads <= 12);
     }

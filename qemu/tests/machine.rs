@@ -9,7 +9,7 @@ use tinyo_qemu::{
     guest::Outcome,
     image,
     kit::Arch,
-    suite::{Boot, Shared, guest, script},
+    suite::{Boot, Shared, converse, guest, script},
 };
 
 const END: &str = "\n[service.end]\nexec = [\"/check\"]\ntype = \"oneshot\"\non-exit = \"poweroff\"\n";
@@ -32,6 +32,7 @@ const ADDRESS: &str = r#"
 ip -4 addr; ip route; cat /run/tinyo/resolv.conf
 for i in lo eth0; do check $i-is-up sh -c "ip link show $i | grep -q '[<,]UP[,>]'"; done
 check address sh -c "ip -4 addr show eth0 | grep -q 'inet 10.0.2.15/24 brd 10.0.2.255'"
+check multicast sh -c "ip link show eth0 | grep -q MULTICAST"
 check way-out test "$(ip route | grep '^default')" = "default via 10.0.2.2 dev eth0 "
 check the-host-answers ping -c 1 -W 5 10.0.2.2
 check lo-answers ping -c 1 -W 5 127.0.0.1
@@ -52,7 +53,10 @@ static FROM_THE_LINE: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
         cards(boot)?;
         let own = "ip = \"10.9.9.9\"\nrandom-seed = \"/seed\"\n";
-        boot.config(&format!("{MODULES}{own}{END}")).script("/check", &format!("{ADDRESS}\n{SHOW_TRACE}"));
+        // It takes no address from anybody, and is no card.
+        boot.modules(&["dummy"])?;
+        let modules = MODULES.replace('[', "[\"dummy\", ");
+        boot.config(&format!("{modules}{own}{END}")).script("/check", &format!("{ADDRESS}\n{SHOW_TRACE}"));
         boot.archive.file("/seed", 0o600, [7; 512]);
         boot.hardware(&["-rtc", "base=1999-12-31"]).append(TRACED);
         boot.append("ip=dhcp ip=10.0.2.15::10.0.2.2:255.255.255.0:fromip.example.org::off:10.0.2.3").run()
@@ -63,7 +67,14 @@ static FROM_THE_LINE: Shared = LazyLock::new(|| {
 fn the_only_card_gets_the_address_of_the_line() {
     let Some(guest) = FROM_THE_LINE.outcome() else { return };
     guest.says("kernel command line: ip cannot be \"dhcp\" and is passed over; write ip=10.0.0.2::");
-    guest.held("lo-is-up").held("eth0-is-up").held("address").held("way-out").held("name").held("name-servers");
+    guest
+        .held("lo-is-up")
+        .held("eth0-is-up")
+        .held("address")
+        .held("multicast")
+        .held("way-out")
+        .held("name")
+        .held("name-servers");
     guest.held("the-host-answers").held("lo-answers").ends(End::PowerOff);
 }
 
@@ -90,9 +101,11 @@ fn debugfs(request: &str, disk: &Path) -> Result<Vec<u8>> {
 
 /// A boot on `disk` with `seed` of it taken, and what the disk has of it then.
 fn seeded(boot: &mut Boot, more: &str) -> Result<(Outcome, Vec<u8>)> {
-    let config = format!("{MODULES}random-seed = \"/data/seed\"\n{more}{END}");
-    let check =
-        format!("{SEEDED}\n{SHOW_TRACE}\nsay seed $(od -An -tx1 /data/seed | tr -d ' \\n') $(stat -c %a /data/seed)\n");
+    // Not for its address: that `off` brings `lo` up, and asks no card for anything.
+    let config = format!("{MODULES}ip = \"off\"\nrandom-seed = \"/data/seed\"\n{more}{END}");
+    let check = format!(
+        "check lo-alone sh -c 'ip link show lo | grep -q \"[<,]UP[,>]\"'\n{SEEDED}\n{SHOW_TRACE}\nsay seed $(od -An -tx1 /data/seed | tr -d ' \\n') $(stat -c %a /data/seed)\n"
+    );
     boot.config(&config).script("/check", &check);
     let outcome = boot.run()?;
     let left = debugfs("cat /seed", &boot.dir.path().join("disk.img"))?;
@@ -122,11 +135,37 @@ fn a_seed_counts_once_and_is_gone_before() {
         "sys_fsync",
     ]);
     guest.says("case: seed [0-9a-f]{64} 600").never_says("tinyo: .*seed").ends(End::PowerOff);
+    guest.held("lo-alone").never_says("tinyo: .*network");
     // Another year than that of the build, and later: nothing was set.
     guest.never_says("tinyo: clock:");
     let then = guest.find("case: seed ([0-9a-f]{64})").unwrap();
     let left: String = first.iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(left.len() == 64 && left != then && !left.contains("070707"), "{left} {then}\n{}", guest.shown());
+}
+
+/// Zeros are what a disk may have kept of a file after the power went, and what is shorter than a key is nobody's seed.
+#[test]
+fn what_is_no_seed_does_not_count_and_is_replaced() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.append(TRACED);
+        let mut whole = None;
+        for content in [vec![0; 512], vec![7; 31]] {
+            let mut disk = Archive::new();
+            disk.file("/seed", 0o600, content.as_slice());
+            boot.disk(&disk)?;
+            let (outcome, left) = seeded(boot, DATA)?;
+            ensure!(left.len() == 32 && !left.starts_with(&content[..4]), "{left:?}");
+            ensure!(
+                outcome.find(&format!("counted: .* bits=0 bytes={}", content.len())).is_some(),
+                "{}",
+                outcome.shown()
+            );
+            whole = Some(outcome);
+        }
+        whole.context("two boots")
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.never_says("counted: .*bits=[1-9]").never_says("tinyo: .*seed").ends(End::PowerOff);
 }
 
 /// tinyo in the initramfs with one config hands over to tinyo on the disk with another, whose service runs `check`.
@@ -161,6 +200,25 @@ fn an_interface_that_is_not_there_is_waited_for_and_of_two_none_is_chosen() {
         "take random seed /etc: is a directory; it must be a regular file of at most 512 bytes",
     ]);
     guest.held("none-has-it").ends(End::PowerOff);
+}
+
+/// A card on a USB comes a second or two behind its driver.
+#[test]
+fn a_card_that_comes_late_gets_its_address() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.modules(&["virtio_pci", "virtio_net", "virtio_blk"])?.append("tinyo.log=debug loglevel=8");
+        boot.hardware(&["-device", "pcie-root-port,id=hole,chassis=1", "-netdev", "user,id=net,restrict=on"]);
+        boot.config(&format!("{MODULES}ip = \"10.0.2.15::10.0.2.2:255.255.255.0::eth0:off\"\n{END}"));
+        boot.script("/check", "check address sh -c \"ip -4 addr show eth0 | grep -q 'inet 10.0.2.15/24'\"");
+        converse(boot.start()?, |guest| {
+            guest.expect("module virtio_blk: loaded")?;
+            let said = guest.monitor("device_add virtio-net-pci,netdev=net,bus=hole")?;
+            ensure!(said.is_empty(), "device_add: {said}");
+            Ok(())
+        })
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.never_says("configure network").held("address").ends(End::PowerOff);
 }
 
 #[test]

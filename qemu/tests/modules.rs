@@ -127,6 +127,8 @@ fn a_module_that_is_not_loaded_says_why_and_the_others_are() {
         .says(&format!("tinyo: zram: load module kernel/drivers/block/zram/zram.ko: invalid argument; {packed}"))
         .says("tinyo: veth: load module kernel/drivers/net/veth.ko: operation not permitted; is it on module_blacklist")
         .says("module zsmalloc: loaded");
+    // Without what it needs it is not even asked for.
+    guest.never_says("load module needy.ko");
     for module in ["veth", "zram", "half"] {
         guest.held(&format!("no-{module}"));
     }
@@ -136,9 +138,10 @@ fn a_module_that_is_not_loaded_says_why_and_the_others_are() {
 #[test]
 fn soft_dependencies_come_before_and_behind() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.modules(&["dummy", "veth", "loop", "brd", "zram", "virtio_rng"])?;
+        // The last one finds no device, which is no news of what nobody named.
+        boot.modules(&["dummy", "veth", "loop", "brd", "zram", "virtio_rng", "acpi_cpufreq"])?;
         let soft = "# comment\nsoftdep dummy pre: nosuch veth post: loop\nsoftdep veth pre: crypto-zram\nsoftdep loop post: brd dummy\n\
-                    softdep zsmalloc pre: virtio-rng\n";
+                    softdep zsmalloc pre: acpi-cpufreq virtio-rng\n";
         put(boot, "modules.softdep", soft);
         put(boot, "modules.alias", "alias crypto-z* zram\nalias crypto-zram nosuch\n");
         boot.script("/look", "");
@@ -177,18 +180,32 @@ fn tables_of_rubbish_cost_only_the_modules_in_them() {
             (0..length).map(|_| next()).collect()
         };
         let circle = b"a.ko: b.ko\nb.ko: a.ko\n\n:\n: :\nkernel/x.ko\n\0\n".as_slice();
+        // Each wants another one, deeper than there is stack for.
+        let chain = |line: fn(u32) -> String| (0..3000).map(line).collect::<String>().into_bytes();
+        let links = chain(|n| format!("l{n}.ko:\n"));
         let dep = original(boot, "modules.dep")?;
-        put(boot, "modules.dep", [&dep, circle, &random(100_000), b"\nlong.ko:", &b" c.ko".repeat(50_000)].concat());
+        put(
+            boot,
+            "modules.dep",
+            [&dep, circle, &links, &random(100_000), b"\nlong.ko:", &b" c.ko".repeat(50_000)].concat(),
+        );
         let many = (0..2000)
             .map(|n| format!("softdep loop pre: w{n} post: dummy\nsoftdep w{n} pre: loop\n"))
             .collect::<String>();
         let soft =
-            b"softdep dummy pre: loop dummy post: veth\nsoftdep veth pre: dummy loop veth\nsoftdep\nsoftdep veth\n"
+            b"softdep dummy pre: loop dummy l0 post: veth\nsoftdep veth pre: dummy loop veth\nsoftdep\nsoftdep veth\n"
                 .as_slice();
         put(
             boot,
             "modules.softdep",
-            [soft, many.as_bytes(), &random(50_000), &b"softdep veth pre:".repeat(9000)].concat(),
+            [
+                soft,
+                &chain(|n| format!("softdep l{n} pre: l{}\n", n + 1)),
+                many.as_bytes(),
+                &random(50_000),
+                &b"softdep veth pre:".repeat(9000),
+            ]
+            .concat(),
         );
         let stars = ["alias ".as_bytes(), &b"*a".repeat(3000), b"[ loop\nalias p* a\nalias\nalias * \n"].concat();
         put(boot, "modules.alias", [stars.as_slice(), &random(100_000), &b"alias [".repeat(5000)].concat());

@@ -49,11 +49,13 @@ fn with_checker(text: &'static str) -> Run {
     })
 }
 
+/// Of the checker's own end: what it leaves behind ends sooner, and is PID 1's to wait for as well.
 #[test]
 fn each_exit_code_has_its_consequence() {
     let run = with_checker(
         "echo looking at $*; echo and about $2 >&2
-         case $2 in /dev/vda) exit 4 ;; /dev/vdb) exit 8 ;; /dev/vdc) kill -SEGV $$ ;; esac; exit 1",
+         (true &)
+         case $2 in /dev/vda) sleep 1; exit 4 ;; /dev/vdb) exit 8 ;; /dev/vdc) kill -SEGV $$ ;; esac; exit 1",
     );
     let Some(guest) = run.outcome() else { return };
     guest.says_in_order(&[
@@ -84,7 +86,9 @@ fn without_a_checker_that_runs_the_boot_goes_on() {
         for (index, mkfs) in ["mkfs.ext2", "mkfs.ext3", "mkfs.ext4"].into_iter().enumerate() {
             disk(boot, index, mkfs, index == 2)?;
         }
-        boot.archive.file("/sbin/fsck.ext2", 0o755, "#!/nowhere\n").file("/bin/fsck.ext4", 0o755, script("exit 0"));
+        boot.archive.file("/sbin/fsck.ext2", 0o755, "#!/nowhere\n");
+        // /sbin is no link to it here.
+        boot.archive.file("/usr/bin/fsck.ext4", 0o755, script("echo looking at $2; exit 0"));
         boot.config(&roots(3)).run()
     });
     let Some(guest) = run.outcome() else { return };
@@ -93,6 +97,7 @@ fn without_a_checker_that_runs_the_boot_goes_on() {
         "tinyo: root: /dev/vda is there",
         "tinyo: fsck: no fsck.ext3 in /sbin, /usr/sbin, /bin or /usr/bin; /dev/vdb is not checked",
         "tinyo: root: /dev/vdb is there",
+        "fsck: looking at /dev/vdc",
         "case: root /dev/vdc",
     ]);
     guest.ends(End::PowerOff);

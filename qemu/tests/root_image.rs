@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tinyo_qemu::{
     cpio::Archive,
     expect::End,
@@ -80,6 +80,8 @@ fn with_auto_it_brings_its_drivers_along() {
         image::squashfs(&tree(boot, "")?, &place)?;
         boot.archive.file("/root.squashfs", 0o644, fs::read(&place)?);
         boot.modules(&["loop", "squashfs"])?;
+        // The kernel would ask it.
+        ensure!(boot.archive.remove("/bin/modprobe"), "busybox without a modprobe");
         boot.config("on-failure = \"poweroff\"\nmodules = [\"auto\"]\n[root]\nimage = \"/root.squashfs\"\n").run()
     });
     let Some(guest) = run.outcome() else { return };
@@ -143,6 +145,22 @@ fn an_image_on_a_read_only_source_is_read_only() {
         .says("case: written-to failed")
         .held("the-source-is-there")
         .ends(End::PowerOff);
+}
+
+/// Where its source can never be written, no more can the image; nobody has to say so.
+#[test]
+fn an_image_on_a_squashfs_is_read_only() {
+    let run = guest(Arch::X86_64, |boot| {
+        let (inner, outer) = (boot.dir.path().join("inner"), boot.dir.path().join("outer"));
+        image::ext4(&tree(boot, "")?, &inner, 16, "inner")?;
+        let mut disk = Archive::new();
+        disk.file("/live/ext4", 0o644, fs::read(&inner)?);
+        image::squashfs(&disk, &outer)?;
+        boot.modules(&["loop", "squashfs", "erofs", "virtio_pci", "virtio_blk"])?.image(outer)?;
+        boot.config(&format!("{MODULES}[root]\nsource = \"/dev/vda\"\nimage = \"/live/ext4\"\n")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: root /dev/loop0 ext4 ro").ends(End::PowerOff);
 }
 
 #[test]

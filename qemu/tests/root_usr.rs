@@ -12,6 +12,8 @@ use tinyo_qemu::{
 const RC: &str = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\n\
                   say usr $(sed -n 's, /usr ext4 \\([a-z,]*\\) .*, \\1,p' /proc/mounts)\npoweroff -f\n";
 
+const CHECKER: &str = "echo looking at $2";
+
 /// A root whose programs are all in /usr, which is empty, and what its fstab says.
 fn merged(fstab: &str) -> Archive {
     let mut files = Archive::new();
@@ -70,33 +72,41 @@ fn the_init_is_found_in_a_usr_of_its_own_and_what_stands_in_its_way_is_named() {
         disks(boot, &all)?;
         let roots =
             ["/dev/vda", "/dev/vdb", "/dev/vdc"].map(|disk| format!("[[root]]\nsource = \"{disk}\"\nwait = \"1s\"\n"));
+        // Both are checked, the root first.
+        let roots = [&roots[0], &roots[1], &format!("{}fsck = true\n", roots[2])].map(String::clone);
+        boot.script("/sbin/fsck.ext4", CHECKER);
         boot.config(&format!("{ON_VIRTIO}{}", roots.concat())).run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says_in_order(&[
         "tinyo: mount LABEL=no on /usr \\(ext4, defaults\\): it did not come; block devices:.* vdd \\(ext4, LABEL=usr disk",
         "tinyo: mount /dev/vdd on /usr \\(ext4, defaults\\): a symbolic link",
+        "fsck: looking at /dev/vdc",
+        "fsck: looking at /dev/vdd",
         "case: root /dev/vdc",
         "case: usr /dev/vdd rw,noatime",
     ]);
-    guest.ends(End::PowerOff);
+    guest.never_says("looking at /dev/vd[ab]").ends(End::PowerOff);
 }
 
 /// As the root: who checks them both then makes them writable.
 #[test]
 fn it_is_read_only_where_the_root_is() {
     let run = guest(Arch::X86_64, |boot| {
-        let all = [(merged("/dev/vdb /usr auto rw 0 2"), "a"), (image::busybox_root(&boot.kit)?, "b")];
+        // Nor is it checked when the sixth field says that it is not to be.
+        let all = [(merged("/dev/vdb /usr auto rw 1 0"), "a"), (image::busybox_root(&boot.kit)?, "b")];
         disks(boot, &all)?;
-        boot.config(ON_VIRTIO).append("root=/dev/vda ro").run()
+        boot.script("/sbin/fsck.ext4", CHECKER);
+        boot.config(&format!("{ON_VIRTIO}[root]\nsource = \"/dev/vda\"\nfsck = true\n")).append("ro").run()
     });
     let Some(guest) = run.outcome() else { return };
+    guest.says("fsck: looking at /dev/vda").never_says("looking at /dev/vdb");
     guest.says("case: usr /dev/vdb ro,relatime").ends(End::PowerOff);
 }
 
 #[test]
 fn one_that_may_fail_or_is_nobodys_to_mount_is_no_hindrance() {
-    for (options, said) in [("noauto", false), ("bind", false), ("nofail", true)] {
+    for (options, said) in [("noauto", false), ("bind", false), ("rbind", false), ("nofail", true)] {
         let run = guest(Arch::X86_64, |boot| {
             let all = [(whole(boot, &format!("LABEL=no /usr ext4 {options}\n"))?, "a")];
             disks(boot, &all)?;
@@ -105,7 +115,8 @@ fn one_that_may_fail_or_is_nobodys_to_mount_is_no_hindrance() {
         let Some(guest) = run.outcome() else { return };
         let message = "tinyo: mount LABEL=no on /usr .*: it did not come";
         if said {
-            guest.says(message)
+            // Nobody waits for what may be missing.
+            guest.says(message).never_says("waiting for LABEL=no")
         } else {
             guest.never_says("/usr")
         };

@@ -88,7 +88,7 @@ mod tests {
     use std::ffi::CString;
     use std::format;
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::process::Command;
 
     /// Neither is opened, and nothing becomes of it: opening the fifo would block, and the kernel's random numbers are root's.
@@ -100,12 +100,24 @@ mod tests {
         fs::write(place.join("others"), [7; 32]).unwrap();
         fs::set_permissions(place.join("huge"), Permissions::from_mode(0o600)).unwrap();
         fs::set_permissions(place.join("others"), Permissions::from_mode(0o640)).unwrap();
+        for (name, mode) in [("group", 0o620), ("world", 0o604), ("written", 0o602)] {
+            fs::write(place.join(name), [7; 32]).unwrap();
+            fs::set_permissions(place.join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        fs::write(place.join("anothers"), [7; 32]).unwrap();
+        fs::set_permissions(place.join("anothers"), Permissions::from_mode(0o600)).unwrap();
+        // Who is not root has none that is root's.
+        let _ = chown(place.join("anothers"), Some(1), None);
         symlink("others", place.join("link")).unwrap();
         assert!(Command::new("mkfifo").arg("-m600").arg(place.join("fifo")).status().unwrap().success());
         for (name, errno) in [
             ("directory", libc::EISDIR),
             ("huge", libc::EFBIG),
             ("others", libc::EPERM),
+            ("group", libc::EPERM),
+            ("world", libc::EPERM),
+            ("written", libc::EPERM),
+            ("anothers", libc::EPERM),
             ("link", libc::EINVAL),
             ("fifo", libc::EINVAL),
             ("/dev/zero", libc::EINVAL),
@@ -118,6 +130,11 @@ mod tests {
         }
         assert_eq!(fs::read(place.join("huge")).unwrap(), [7; 513]);
         assert_eq!(fs::read(place.join("others")).unwrap(), [7; 32]);
+        // One that is missing is made, for nobody but its owner, whatever the umask.
+        let path = CString::new(place.join("new").to_str().unwrap()).unwrap();
+        let _ = find(&path);
+        let made = fs::metadata(place.join("new")).unwrap();
+        assert_eq!((made.permissions().mode() & 0o7777, made.len()), (0o600, 0));
         fs::remove_dir_all(place).unwrap();
     }
 }

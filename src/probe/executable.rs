@@ -130,7 +130,17 @@ mod tests {
         assert_eq!(interpreter(&head), Some(&b""[..]));
         assert_eq!(interpreter(&elf(OWN, true, b"/lib/ld.so")), None);
         assert_eq!(interpreter(&elf(OWN, true, b"\0\0")), None);
+        assert_eq!(interpreter(&elf(OWN, true, b"\0")), None);
         assert_eq!(interpreter(&elf(OWN, true, &[b'x'; 4097])), None);
+        // As long as a path may be (PATH_MAX), and a byte longer.
+        for (length, is) in [(4096, true), (4097, false)] {
+            let mut loader = std::vec![b'x'; length];
+            loader[length - 1] = 0;
+            assert_eq!(interpreter(&elf(OWN, true, &loader)).is_some(), is, "{length}");
+        }
+        // Its name is not among the bytes that were read: that is no reason to refuse it.
+        let whole = elf(OWN, true, b"/lib/ld.so\0");
+        assert_eq!(interpreter(&whole[..whole.len() - 1]), Some(&b""[..]));
     }
 
     #[test]

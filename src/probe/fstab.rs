@@ -67,6 +67,8 @@ mod tests {
             ("\t LABEL=a\\040b\t/mnt\\134x  auto\t", Some(("LABEL=a b", "/mnt\\x", "auto", "defaults", false))),
             ("/dev/vdb /usr ext4", Some(("/dev/vdb", "/usr", "ext4", "defaults", false))),
             ("/dev/vdb /usr ext4 nofail 0 0 # twice", Some(("/dev/vdb", "/usr", "ext4", "nofail", false))),
+            ("a b c d 0 1", Some(("a", "b", "c", "d", true))),
+            ("a b c d 1 0", Some(("a", "b", "c", "d", false))),
             ("a b c d 1 01", Some(("a", "b", "c", "d", false))),
             ("a b c d", Some(("a", "b", "c", "d", false))),
             ("# UUID=5d7e /usr ext4", None),

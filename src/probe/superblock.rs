@@ -140,6 +140,29 @@ mod tests {
         assert_eq!(is(&both), "ext4");
     }
 
+    /// Few bytes, or somebody's text, alone are no file system: the kernel would not mount it, and something else may be there.
+    #[test]
+    fn a_magic_alone_is_not_enough() {
+        // Blocks of 64 KiB, and larger.
+        let mut ext4 = head(1080, b"\x53\xef");
+        for (logarithm, name) in [(6, "ext4"), (7, "no file system known here")] {
+            ext4[1024 + 24] = logarithm;
+            assert_eq!(is(&ext4), name, "{logarithm}");
+        }
+        for (at, text) in [(54, &b"FAT16   "[..]), (54, b"FAT12   "), (54, b"FAT     "), (82, b"FAT32   ")] {
+            let mut vfat = head(at, text);
+            assert_eq!(is(&vfat), "no file system known here");
+            // 512 bytes a sector, 4 sectors a cluster, 1 reserved, 2 tables.
+            vfat[11..17].copy_from_slice(&[0, 2, 4, 1, 0, 2]);
+            assert_eq!(is(&vfat), "a vfat file system");
+            for (at, byte) in [(11, 1), (12, 1), (12, 3), (12, 32), (13, 0), (13, 3), (14, 0), (16, 0)] {
+                let mut other = vfat.clone();
+                other[at] = byte;
+                assert_eq!(is(&other), "no file system known here", "{at} {byte}");
+            }
+        }
+    }
+
     /// Cut anywhere, it is never what lies behind the cut.
     #[test]
     fn what_is_cut_off_is_not_there() {
@@ -147,6 +170,24 @@ mod tests {
         for end in 0..whole.len() {
             assert_eq!(recognise(&whole[..end]).is_ok(), end >= 1082, "{end}");
         }
+    }
+
+    #[test]
+    fn its_length_is_what_it_says() {
+        let of = |magic: (usize, &[u8]), numbers: &[(usize, u8)]| {
+            let mut head = head(magic.0, magic.1);
+            numbers.iter().for_each(|(at, byte)| head[*at] = *byte);
+            bytes_of(&head)
+        };
+        let erofs = (1024, &b"\xe2\xe1\xf5\xe0"[..]);
+        for (logarithm, bytes) in
+            [(9, 3 << 9), (12, 3 << 12), (16, 3 << 16), (17, u64::MAX), (64, u64::MAX), (255, u64::MAX)]
+        {
+            assert_eq!(of(erofs, &[(1024 + 36, 3), (1024 + 12, logarithm)]), bytes, "{logarithm}");
+        }
+        assert_eq!(of((1080, b"\x53\xef"), &[(1024 + 4, 3), (1024 + 24, 2)]), 3 << 12);
+        assert_eq!(of((0, b"hsqs"), &[(40, 7), (47, 1)]), 7 | 1 << 56);
+        assert_eq!(of((0, b"XFSB"), &[(40, 7)]), 0);
     }
 
     /// As those programs make them that make such images, as far as they are here.

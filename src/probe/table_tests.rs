@@ -81,6 +81,93 @@ fn a_gpt_is_searched_by_both_names() {
     }
 }
 
+/// A disk of 64 KiB with a GPT in its second sector: what `change` makes of header and entries has the right sums.
+fn small(count: u32, width: u32, change: impl Fn(&mut [u8], &mut [u8])) -> Vec<u8> {
+    let mut disk = std::vec![0; 64 << 10];
+    disk[510..512].copy_from_slice(b"\x55\xaa");
+    disk[450] = 0xee;
+    let mut header = std::vec![0; 512];
+    let mut entries = std::vec![0; (count * width) as usize];
+    header[..8].copy_from_slice(b"EFI PART");
+    for (at, value) in [(12, 92u32), (24, 1), (72, 2), (80, count), (84, width)] {
+        header[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    change(&mut header, &mut entries);
+    let sum = !crc(!0, &entries);
+    header[88..92].copy_from_slice(&sum.to_le_bytes());
+    let length = header[12] as usize | (header[13] as usize) << 8;
+    let sum = !crc(!0, &header[..length]);
+    header[16..20].copy_from_slice(&sum.to_le_bytes());
+    disk[512..1024].copy_from_slice(&header);
+    let there = entries.len().min(disk.len() - 1024);
+    disk[1024..1024 + there].copy_from_slice(&entries[..there]);
+    disk
+}
+
+/// The name of the partition at `index`, whose type is not zeros.
+fn name(entries: &mut [u8], at: usize, name: &str) {
+    entries[at + 15] = 1;
+    for (unit, place) in name.encode_utf16().zip(entries[at + 56..at + 128].chunks_mut(2)) {
+        place.copy_from_slice(&unit.to_le_bytes());
+    }
+}
+
+/// What the kernel's efi_partition() would not take either, and what it does take.
+#[test]
+fn a_header_must_be_sound() {
+    let longest = "x".repeat(36);
+    let found = |disk: &[u8], label: &str| look(disk, 512, Wanted::Label(label.as_bytes()));
+    let named = |_: &mut [u8], entries: &mut [u8]| name(entries, 128, &longest);
+    let whole = small(4, 128, named);
+    assert_eq!(found(&whole, &longest), Some(2), "a type whose first half is zeros is one");
+    assert_eq!(found(&small(33, 128, named), &longest), Some(2), "no more entries than there are count");
+    for (change, what) in [
+        (&(|header: &mut [u8]| header[..8].copy_from_slice(b"EFI PARK")) as &dyn Fn(&mut [u8]), "signature"),
+        (&|header: &mut [u8]| header[12] = 88, "too short"),
+        (&|header: &mut [u8]| header[24] = 2, "it is elsewhere"),
+    ] {
+        let disk = small(4, 128, |header, entries| {
+            named(header, entries);
+            change(header);
+        });
+        assert_eq!(found(&disk, &longest), None, "{what}");
+    }
+    assert_eq!(found(&small(4, 256, |_, entries| name(entries, 256, "a")), "a"), Some(2));
+    assert_eq!(found(&small(4, 192, |_, entries| name(entries, 192, "a")), "a"), None, "no power of two");
+    // One without a name is not what a name that is empty asks for.
+    assert_eq!(found(&small(4, 128, |_, entries| entries[15] = 1), ""), None);
+    // No table without the mark of one, whichever of its four entries says that there is a GPT.
+    for at in [450, 466, 482, 498] {
+        let mut disk = whole.clone();
+        disk[450] = 0;
+        disk[at] = 0xee;
+        assert_eq!(found(&disk, &longest), Some(2), "{at}");
+        disk[511] = 0;
+        assert_eq!(found(&disk, &longest), None, "{at}");
+    }
+    // The kernel has no partition of a number above that (DISK_MAX_PARTS).
+    for (index, number) in [(254, Some(255)), (255, None)] {
+        assert_eq!(found(&small(300, 128, |_, entries| name(entries, index * 128, "a")), "a"), number);
+    }
+    for sector in [0, 256, 520, 1000, 8192, u64::MAX] {
+        assert_eq!(look(&whole, sector, Wanted::Label(longest.as_bytes())), None, "{sector}");
+    }
+}
+
+/// However many entries a header claims, no more than 4 MiB of them are read.
+#[test]
+fn a_table_without_end_is_not_read() {
+    let disk = small(8, 128, |header, _| header[80..84].copy_from_slice(&u32::MAX.to_le_bytes()));
+    let (mut bytes, mut there) = (0, reader(&disk));
+    let mut read = |at: u64, buffer: &mut [u8]| {
+        bytes += buffer.len();
+        buffer.fill(0);
+        at > 1024 || there(at, buffer)
+    };
+    assert_eq!(find(&mut read, 512, 1 << 40, Wanted::Label(b"a")), None);
+    assert!(bytes < 9 << 20, "{bytes}");
+}
+
 /// By its type, but for what is not to be taken by itself; and what it says of being written to.
 #[test]
 fn a_root_partition_is_known_by_its_type() {

@@ -135,6 +135,202 @@ fn a_member_of_a_raid_is_no_file_system() {
     assert!(look(b"").is_none());
 }
 
+/// Bytes at their places on a disk of that size.
+fn disk(size: usize, parts: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut disk = std::vec![0; size];
+    for (at, bytes) in parts {
+        disk[*at..*at + bytes.len()].copy_from_slice(bytes);
+    }
+    disk
+}
+
+/// md(4): where each version has its superblock, on disks whose size is no round number; its array's UUID and name.
+#[test]
+fn every_version_of_md_is_found_where_it_lies() {
+    const ID: [u8; 16] = *b"\x01\x23\x45\x67\x89\xab\xcd\xef0123abcd";
+    let sizes = [256 << 10, (256 << 10) + 512, (320 << 10) - 512, (259 << 10) + 1024];
+    for size in sizes {
+        let end = (size / 512 - 16) / 8 * 8 * 512;
+        for (at, version) in [(end, "1.0"), (0, "1.1"), (4096, "1.2")] {
+            let place = (at as u64 >> 9).to_le_bytes();
+            let mut parts = std::vec![
+                (at, &b"\xfc\x4e\x2b\xa9\x01\0\0\0"[..]),
+                (at + 16, &ID),
+                (at + 32, b"host:0"),
+                (at + 128, &place),
+            ];
+            // Behind it, what it mirrors, or what was there before.
+            parts.push((if at == 0 { 8192 } else { 1080 }, b"\x53\xef"));
+            let whole = disk(size, &parts);
+            let volume = look(&whole).unwrap();
+            assert_eq!(volume.type_name(), c"linux_raid_member", "{version} of {size}");
+            assert_eq!(volume.uuid(), b"01234567-89ab-cdef-3031-323361626364", "{version}");
+            assert_eq!(volume.label(), b"host:0", "{version}");
+            // One that was copied elsewhere, with the beginning of a larger disk.
+            let mut moved = whole.clone();
+            moved[at + 128] ^= 1;
+            assert!(look(&moved).is_none_or(|volume| volume.role() == Role::FileSystem), "{version}");
+        }
+        let old = size / (64 << 10) * (64 << 10) - (64 << 10);
+        let mirror = disk(size, &[(old, b"\xfc\x4e\x2b\xa9\0\0\0\0"), (1080, b"\x53\xef")]);
+        assert_eq!(look(&mirror).unwrap().type_name(), c"linux_raid_member", "0.90 of {size}");
+    }
+}
+
+/// pvcreate(8) may put its label into any of the first four sectors.
+#[test]
+fn a_physical_volume_is_known_by_any_of_four_sectors() {
+    for sector in 0..5 {
+        let at = sector * 512 + 24;
+        let volume = look(&disk(1 << 17, &[(at, b"LVM2 001VFYMRXs5cSWTOxlKbEpWcyp0YcsZOtqk")]));
+        let expected = (sector < 4).then_some(&b"VFYMRX-s5cS-WTOx-lKbE-pWcy-p0Yc-sZOtqk"[..]);
+        assert_eq!(volume.as_ref().map(Volume::uuid), expected, "{sector}");
+        assert!(volume.is_none_or(|volume| volume.role() == Role::Container));
+    }
+}
+
+/// The features of mke2fs(8) by generation, and a journal that is a disk of its own.
+#[test]
+fn an_ext_is_told_by_its_features() {
+    for (compatible, incompatible, read_only, name) in [
+        (0, 0, 0, "ext2"),
+        // filetype, sparse_super and large_file, meta_bg.
+        (0x38, 0x12, 3, "ext2"),
+        (0x3c, 2, 3, "ext3"),
+        // To be replayed.
+        (4, 6, 7, "ext3"),
+        // extents, 64bit, flex_bg; huge_file, metadata_csum.
+        (0x3c, 0x42, 3, "ext4"),
+        (0, 0x80, 0, "ext4"),
+        (0x3c, 2, 8, "ext4"),
+        (0, 2, 0x400, "ext4"),
+        (0, 8, 0, "jbd"),
+        (4, 0x4a, 0x40, "jbd"),
+    ] {
+        let numbers = [compatible, incompatible, read_only].map(u32::to_le_bytes).concat();
+        let volume = look(&disk(1 << 17, &[(1080, b"\x53\xef"), (1024 + 92, &numbers)])).unwrap();
+        assert_eq!(volume.type_name().to_str().unwrap(), name);
+        assert_eq!(volume.role(), if name == "jbd" { Role::Container } else { Role::FileSystem }, "{name}");
+    }
+}
+
+/// What is in its superblock, to the letter.
+#[test]
+fn names_are_where_they_are() {
+    let fat =
+        |at: usize, magic: &'static [u8]| -> [(usize, &'static [u8]); 2] { [(at, magic), (11, &[0, 2, 4, 1, 0, 2])] };
+    let big = [fat(82, b"FAT32   ").as_slice(), &[(67, b"\x78\x56\x34\x12GROSS      "), (43, b"nowhere")]].concat();
+    let small = [fat(54, b"FAT16   ").as_slice(), &[(39, b"\x78\x56\x34\x12KLEIN  X   ")]].concat();
+    let nameless = [fat(54, b"FAT12   ").as_slice(), &[(39, b"\x78\x56\x34\x12NO NAME    ")]].concat();
+    let luks = |version: u8| disk(1 << 17, &[(0, b"LUKS\xba\xbe\0"), (7, &[version]), (24, b"kiste"), (168, b"uuid")]);
+    // Made, and modified or not.
+    let iso = |modified: &[u8]| {
+        let at = 32 << 10;
+        disk(
+            1 << 17,
+            &[(at + 1, b"CD001"), (at + 40, b"Scheibe "), (at + 813, b"2024010203040506"), (at + 830, modified)],
+        )
+    };
+    let unpaired = disk(1 << 17, &[(1024, b"\x10\x20\xf5\xf2"), (1024 + 124, b"a\0\x00\xd8b\0\0\0c\0")]);
+    for (disk, uuid, label) in [
+        (disk(1 << 17, &big), "1234-5678", "GROSS"),
+        (disk(1 << 17, &small), "1234-5678", "KLEIN  X"),
+        (disk(1 << 17, &nameless), "1234-5678", ""),
+        // The first version has its cipher where the second has a label.
+        (luks(1), "uuid", ""),
+        (luks(2), "uuid", "kiste"),
+        (iso(b"2025020304050607"), "2025-02-03-04-05-06-07", "Scheibe"),
+        (iso(b"0000000000000000"), "2024-01-02-03-04-05-06", "Scheibe"),
+        (unpaired, "00000000-0000-0000-0000-000000000000", "a\u{fffd}b"),
+    ] {
+        let volume = look(&disk).unwrap();
+        let shown = (String::from_utf8_lossy(volume.uuid()), String::from_utf8_lossy(volume.label()));
+        assert_eq!(shown, (uuid.into(), label.into()), "{:?}", volume.type_name());
+        assert_eq!(volume.role() == Role::FileSystem, uuid != "uuid", "{:?}", volume.type_name());
+    }
+    // A packed file is no disk with something on it.
+    assert!(look(&disk(1 << 17, &[(0, b"\x1f\x8b\x08")])).is_none());
+}
+
+/// An exfat with sectors of 512 bytes and clusters of one, whose root directory, at cluster 4, has these entries.
+fn exfat(entries: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut disk = disk(1 << 17, &[(3, b"EXFAT   "), (88, &[16]), (96, &[4]), (108, &[9, 0])]);
+    for (index, (kind, bytes)) in entries.iter().enumerate() {
+        let at = (16 + 2) * 512 + index * 32;
+        disk[at] = *kind;
+        disk[at + 1..at + 1 + bytes.len()].copy_from_slice(bytes);
+    }
+    disk
+}
+
+/// exFAT specification, 7.3: the label is an entry of the root directory, and the first that is 0 is the end.
+#[test]
+fn an_exfat_has_its_label_in_the_root_directory() {
+    let label = |disk: &[u8]| String::from_utf8_lossy(look(disk).unwrap().label()).into_owned();
+    let (bitmap, named) = ((0x81, &b""[..]), (0x83, &b"\x02h\0i\0x\0"[..]));
+    assert_eq!(label(&exfat(&[named])), "hi");
+    assert_eq!(label(&exfat(&[bitmap, (0x82, b""), named])), "hi");
+    assert_eq!(label(&exfat(&[bitmap, (0, b""), named])), "");
+    assert_eq!(label(&exfat(&[bitmap, (0x03, b"\x02h\0i\0")])), "", "not in use");
+    // No more than the one cluster is its own.
+    let mut long = [bitmap; 17];
+    long[16] = named;
+    assert_eq!(label(&exfat(&long)), "");
+    // Longer than an entry, and a root before the first cluster.
+    assert_eq!(label(&exfat(&[(0x83, b"\x40h\0")])), "");
+    for root in [0, 1] {
+        let mut disk = exfat(&[named]);
+        disk[96] = root;
+        assert_eq!(label(&disk), "", "{root}");
+    }
+    for at in [108, 109] {
+        let mut disk = exfat(&[named]);
+        disk[at] = 200;
+        assert_eq!(label(&disk), "");
+    }
+}
+
+/// An ntfs whose records, of 1 KiB, begin in its fourth cluster; its third has these attributes, at 56.
+fn ntfs(mark: &[u8], attributes: &[u8]) -> Vec<u8> {
+    let record = 4 * 512 + 3 * 1024;
+    let boot: [(usize, &[u8]); 4] = [(3, b"NTFS    "), (11, &[0, 2, 1]), (48, &[4]), (64, &[0xf6])];
+    let file: [(usize, &[u8]); 3] = [(record, mark), (record + 20, &[56]), (record + 56, attributes)];
+    disk(1 << 17, &[&boot[..], &file].concat())
+}
+
+#[test]
+fn an_ntfs_has_its_label_in_a_file() {
+    let label = |disk: &[u8]| String::from_utf8_lossy(look(disk).unwrap().label()).into_owned();
+    let attribute = |kind: u8, elsewhere: u8, length: u8, value: &[u8]| {
+        let mut bytes = std::vec![0; 24];
+        (bytes[0], bytes[4], bytes[8], bytes[16], bytes[20]) = (kind, length, elsewhere, value.len() as u8, 24);
+        bytes.extend_from_slice(value);
+        bytes.resize(32, 0);
+        bytes
+    };
+    let named = attribute(0x60, 0, 32, b"h\0i\0");
+    let other = attribute(0x10, 0, 32, b"n\0o\0");
+    assert_eq!(label(&ntfs(b"FILE", &named)), "hi");
+    assert_eq!(label(&ntfs(b"FILE", &[other.clone(), named.clone()].concat())), "hi");
+    assert_eq!(label(&ntfs(b"BAAD", &named)), "");
+    assert_eq!(label(&ntfs(b"FILE", &attribute(0x60, 1, 32, b"h\0i\0"))), "", "elsewhere");
+    assert_eq!(label(&ntfs(b"FILE", &attribute(0x70, 0, 32, b"h\0i\0"))), "", "another attribute");
+    // One of no length leads nowhere, for ever.
+    assert_eq!(label(&ntfs(b"FILE", &[attribute(0x10, 0, 0, b""), named].concat())), "");
+    assert_eq!(label(&ntfs(b"FILE", &[])), "");
+}
+
+/// A disk that ends before a superblock would is none, and what is read of it is only what it has.
+#[test]
+fn what_is_cut_off_is_not_there() {
+    let whole = disk(1 << 17, &[(0, b"hsqs"), (1080, b"\x53\xef")]);
+    for size in [0, 1, 3, 4, 512, 4096, 4351, 4352, 65536, 66000] {
+        assert_eq!(look(&whole[..size]).is_some(), size >= 4, "{size}");
+    }
+    let swap = disk(1 << 17, &[(4086, b"SWAPSPACE2")]);
+    assert!(look(&swap[..4093]).is_none() && look(&swap[..4094]).unwrap().role() == Role::Swap);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
