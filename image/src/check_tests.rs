@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::{
     config::Source,
@@ -24,9 +22,9 @@ fn errors(archive: &Archive, config: &str) -> Vec<String> {
 
 fn findings(archive: &Archive, config: &str) -> Findings {
     let mut findings = Findings::default();
-    let source = Source { text: config.into() };
+    let source = Source { name: "c".into(), text: config.into() };
     let machine = Machine::of(&elf(X86_64, None, &[], None)).unwrap();
-    source.parse(Path::new("c"), &mut findings, |config, findings| super::config(config, archive, machine, findings));
+    source.parse(&mut findings, |config, findings| super::config(config, archive, machine, findings));
     layout(archive, "", &mut findings);
     findings
 }
@@ -180,6 +178,7 @@ fn a_containers_names_are_its_roots() {
         ),
         ("exec = ['x']", "root = '/none'", "a: root: /none is not in the image; add it with --add"),
         ("exec = ['x']", "root = '/dev/../dev/x'", ""),
+        ("exec = ['/bin/sh']", "root = '/'", ""),
         (
             "exec = ['/app/run']",
             "root = '/srv/web'",

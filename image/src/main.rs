@@ -13,7 +13,14 @@ use clap::{
     error::ErrorKind,
 };
 use tinyo_image::{
-    additions::Addition, compress::Compress, findings::Findings, kernel::Kernel, list, make, modules::Auto, output,
+    additions::Addition,
+    compress::Compress,
+    findings::Findings,
+    kernel::Kernel,
+    list,
+    make::{self, Ground},
+    modules::Auto,
+    output,
     tree::Owner,
 };
 
@@ -129,14 +136,15 @@ fn run(arguments: &Arguments, findings: &mut Findings) -> Result<Option<String>>
     }
     let order = make::Order {
         tinyo: arguments.tinyo.clone(),
-        config: arguments.config.clone(),
-        modules: arguments.modules.clone(),
-        auto: arguments.auto,
-        from: arguments.from.clone(),
-        owners: match arguments.owners {
-            Owners::Root => Owner::ROOT,
-            Owners::Keep => Owner::Kept,
+        config: Some(arguments.config.clone()),
+        ground: match (&arguments.from, arguments.owners) {
+            (None, _) => Ground::Nothing,
+            (Some(root), Owners::Root) => Ground::Directory(root.clone(), Owner::ROOT),
+            (Some(root), Owners::Keep) => Ground::Directory(root.clone(), Owner::Kept),
         },
+        modules: arguments.modules.clone(),
+        auto: Some(arguments.auto),
+        beside: Vec::new(),
         additions: arguments.add.clone(),
         firmware: arguments.firmware.clone(),
         strip_signatures: arguments.strip_signatures,

@@ -34,7 +34,13 @@ impl Desk {
     fn order(&self, config: &str) -> Order {
         self.write("c.toml", config);
         let modules = Some(self.path("lib/modules/6.1"));
-        Order { tinyo: self.path("tinyo"), config: self.path("c.toml"), modules, ..Order::default() }
+        Order {
+            tinyo: self.path("tinyo"),
+            config: Some(self.path("c.toml")),
+            modules,
+            auto: Some(Auto::default()),
+            ..Order::default()
+        }
     }
 
     fn make(&self, order: &Order) -> (Archive, Findings) {
@@ -103,7 +109,7 @@ fn a_root_file_system_is_the_ground_and_what_is_asked_for_lies_on_it() {
     let source = desk.path("mine");
     let add = |target: &str| Addition::parse(format!("{}:{target}:640", source.display()).into()).unwrap();
     let mut order = desk.order("modules = ['virtio']\non-failure = 'none'");
-    order.from = Some(desk.path("root"));
+    order.ground = Ground::Directory(desk.path("root"), Owner::ROOT);
     order.additions = vec![add("/etc/motd"), add("/lib/mine")];
     let (archive, findings) = desk.make(&order);
     assert!(findings.errors.is_empty() && findings.notes.len() == 2, "{findings:?}");
@@ -126,7 +132,9 @@ fn modules_that_a_root_file_system_brings_are_looked_at() {
     desk.write(&format!("{folder}/k/a.ko"), elf(X86_64, None, &[], None));
     let with = |modules: &str| {
         let config = desk.order(&format!("modules = [{modules}]\non-failure = 'none'"));
-        desk.make(&Order { modules: None, from: Some(desk.path("root")), ..config }).1.errors
+        desk.make(&Order { modules: None, ground: Ground::Directory(desk.path("root"), Owner::ROOT), ..config })
+            .1
+            .errors
     };
     let lacks = "/lib/modules/6.1/k/b.ko is not in the image, and its modules.dep names it; add it, or run depmod anew";
     assert_eq!(with("'a', 'ext4'"), [format!("modules: b: {lacks}")]);
@@ -205,7 +213,7 @@ fn what_goes_in_is_in_the_same_place_whatever_the_order_of_the_disk() {
     let desk = Desk::new();
     let order = |root: &str, names: &[&str]| {
         names.iter().for_each(|name| desk.write(&format!("{root}/{name}"), name));
-        Order { from: Some(desk.path(root)), ..desk.order("modules = ['virtio', 'xfs']\n") }
+        Order { ground: Ground::Directory(desk.path(root), Owner::ROOT), ..desk.order("modules = ['virtio', 'xfs']\n") }
     };
     let bytes = |order: &Order| {
         let mut bytes = Vec::new();

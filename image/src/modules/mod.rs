@@ -34,22 +34,27 @@ pub struct Way {
     pub firmware: Option<PathBuf>,
 }
 
-/// The modules `names` with what they need, and the indices, without a question: for images put together by a program.
+/// The modules `names` with what they need, and the indices, without a question: for what is no image of ours.
 pub fn add(archive: &mut Archive, folder: &Path, names: &[&str]) -> Result<()> {
     let folder = Folder::open(folder)?;
     let mut wanted = Wanted::new();
-    // What came before stays in the indices.
+    beside(archive, &folder, names, &mut wanted)?;
+    put(archive, &folder, &wanted, &Way::default(), None, &mut Findings::default())
+}
+
+/// `names`, whoever loads them, and those that the image has already: the indices are of all that is there.
+pub fn beside(archive: &Archive, folder: &Folder, names: &[impl AsRef<str>], wanted: &mut Wanted) -> Result<()> {
     let there = archive.below(format!("lib/modules/{}", folder.version).as_bytes());
     for name in there.map(|path| folder::name_of(&String::from_utf8_lossy(path))) {
-        folder.close(&name, "there already", &mut wanted);
+        folder.close(&name, "there already", wanted);
     }
-    for name in names {
+    for name in names.iter().map(AsRef::as_ref) {
         if !folder.has(name) {
             bail!("{name}: not in {}", folder.path.join("modules.dep").display());
         }
-        folder.close(&name.replace('-', "_"), NAMED, &mut wanted);
+        folder.close(&name.replace('-', "_"), NAMED, wanted);
     }
-    put(archive, &folder, &wanted, &Way::default(), None, &mut Findings::default())
+    Ok(())
 }
 
 /// Puts the modules `wanted`, each with the reason, into the archive: unpacked, so that no kernel has to be able to and the
