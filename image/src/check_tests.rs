@@ -100,7 +100,10 @@ fn programs_must_be_able_to_run() {
         .file("usr/bin/env", 0o755, elf(X86_64, None, &[], None));
     let table = [
         ("/other", "a: exec: /other is for aarch64, and tinyo for x86_64"),
-        ("/linked", "a: exec: /linked lacks its interpreter /lib/ld.so in the image; add it with --add"),
+        (
+            "/linked",
+            "a: exec: /linked lacks its interpreter /lib/ld.so, and the library libx.so, which linked needs in the image; add it with --add",
+        ),
         ("/text", "a: exec: /text is no program: neither ELF nor a script that begins with #!"),
         ("/lost", "a: exec: /lost is a script for /bin/none, which is not in the image; add it with --add"),
         ("/dos", "a: exec: /dos has a carriage return behind its interpreter; write it with Unix line ends"),

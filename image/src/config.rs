@@ -43,6 +43,7 @@ impl Source {
     /// Gives what it says to `look`, unless it has errors: then `findings` has each with its place, as `tinyo check` says it.
     pub fn parse<T>(&self, findings: &mut Findings, look: impl FnOnce(&Config, &mut Findings) -> T) -> Option<T> {
         let shown = self.name.display();
+        let before = findings.errors.len();
         if self.text.len() > limits::CONFIG_BYTES {
             findings.error(format!("{shown}: too large; write at most {} bytes", limits::CONFIG_BYTES));
             return None;
@@ -61,7 +62,7 @@ impl Source {
                 String::from_utf8_lossy(&message)
             ));
         });
-        findings.errors.is_empty().then(|| look(&config, findings))
+        (findings.errors.len() == before).then(|| look(&config, findings))
     }
 }
 
@@ -80,6 +81,8 @@ mod tests {
         let good = Source { name: "a".into(), text: b"modules = [\"x\"]\n".to_vec() };
         let count = good.parse(&mut Findings::default(), |config, _| config.list(config.modules).len());
         assert_eq!(count, Some(1));
+        // What was wrong before hides nothing.
+        assert!(good.parse(&mut findings, |_, _| ()).is_some());
         let large = Source { name: "a".into(), text: vec![b'#'; limits::CONFIG_BYTES + 1] };
         assert!(large.parse(&mut findings, |_, _| ()).is_none());
         assert!(findings.errors.last().unwrap().contains("too large"));

@@ -53,6 +53,7 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
     let tinyo = std::fs::read(&order.tinyo)
         .with_context(|| format!("{}: read tinyo's binary (scripts/build.sh makes it)", order.tinyo.display()))?;
     let machine = Machine::of(&tinyo).with_context(|| format!("{}: no ELF file", order.tinyo.display()))?;
+    kernel.check(machine, findings);
     let mut archive = Archive::new();
     archive.because(FROM);
     match &order.ground {
@@ -71,7 +72,7 @@ pub fn image(order: &Order, kernel: &Kernel, findings: &mut Findings) -> Result<
         archive.because("--config").file("/etc/tinyo.toml", 0o644, source.text.clone());
     }
     for addition in &order.additions {
-        addition.add(&mut archive)?;
+        addition.add(&mut archive, findings)?;
     }
     if archive.get("dev/console").is_none_or(|entry| !entry.is(CHAR)) {
         archive.because("the kernel opens it for /init").character("/dev/console", 0o600, 5, 1);
@@ -127,6 +128,7 @@ fn add_modules(
         kernel.may_strip(findings);
     }
     let way = Way { strip: order.strip_signatures, firmware: firmware(order, &folder)? };
+    modules::strangers(archive, &folder, FROM, findings);
     modules::put(archive, &folder, &wanted, &way, Some(machine), findings)
 }
 

@@ -224,3 +224,40 @@ fn what_goes_in_is_in_the_same_place_whatever_the_order_of_the_disk() {
     let (one, other) = (order("one", &["a", "b/c", "d"]), order("other", &["d", "b/c", "a"]));
     assert_eq!(bytes(&one), bytes(&other));
 }
+
+#[test]
+fn modules_that_the_ground_has_stay_in_the_tables_beside_those_of_the_config() {
+    let desk = Desk::new();
+    for name in ["k/crc.ko", "modules.dep", "k/own.ko"] {
+        let from = fs::read(desk.path(&format!("lib/modules/6.1/{name}"))).unwrap_or_else(|_| b"mine".to_vec());
+        desk.write(&format!("root/lib/modules/6.1/{name}"), from);
+    }
+    let ground = Ground::Directory(desk.path("root"), Owner::ROOT);
+    let (archive, findings) = desk.make(&Order { ground, ..desk.order("on-failure = 'none'\nmodules = ['virtio']") });
+    let dep = archive.get("lib/modules/6.1/modules.dep").unwrap().data.read().unwrap();
+    assert_eq!(String::from_utf8(dep).unwrap(), "k/crc.ko:\nk/virtio.ko:\n");
+    let own = "/lib/modules/6.1/k/own.ko of --from: not in the modules.dep of --modules, and so never found; run depmod there";
+    assert_eq!(findings.warnings, [own]);
+}
+
+#[test]
+fn a_ground_that_is_held_brings_its_own_config_and_what_is_built_of_it_is_checked() {
+    let desk = Desk::new();
+    let with = |ground: &Archive| {
+        let ground = Ground::Held(ground.clone());
+        let beside = vec!["xfs".to_owned()];
+        desk.make(&Order { config: None, ground, beside, auto: None, ..desk.order("") })
+    };
+    let mut ground = Archive::new();
+    ground.file("/init", 0o755, "another").character("/dev/console", 0o600, 5, 1);
+    let (archive, findings) = with(&ground);
+    let no_config = ["dev/console", "init", "lib/modules/6.1/k/crc.ko", "lib/modules/6.1/k/xfs.ko"];
+    assert_eq!(names(&archive)[..4], no_config);
+    assert!(findings.errors.is_empty() && archive.get("init").unwrap().data.len() > 100, "{findings:?}");
+    ground.file("/etc/tinyo.toml", 0o644, "modules = ['virtio', 'auto']\n[service.a]\nexec = ['/none']\n");
+    let (archive, findings) = with(&ground);
+    assert!(archive.get("lib/modules/6.1/k/virtio.ko").is_some());
+    assert_eq!(findings.errors, ["a: exec: /none is not in the image; add it with --add FILE:PATH"]);
+    ground.file("/etc/tinyo.toml", 0o644, "hostnam = 'x'\n");
+    assert_eq!(with(&ground).1.errors, ["/etc/tinyo.toml:1:1: unknown key hostnam; did you mean hostname"]);
+}

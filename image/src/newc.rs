@@ -17,6 +17,9 @@ const BLOCK: u64 = 512;
 /// `PATH_MAX`: what has a longer name, or is a link to one, the kernel passes over without a word (init/initramfs.c).
 const LONGEST: usize = 4096;
 
+/// Bytes of a file that are copied at a time.
+const PIECE: usize = 1 << 16;
+
 /// The name that ends an archive.
 const TRAILER: &[u8] = b"TRAILER!!!";
 
@@ -59,7 +62,7 @@ impl Archive {
             let header = Header { inode, mode: entry.mode, owner: entry.owner, links, size, device: entry.device };
             header.write(&mut out, name)?;
             if inode == index {
-                contents(&mut out, &entry.data).with_context(|| format!("{}: write it", shown()))?;
+                contents(&mut out, &entry.data, &shown())?;
             }
             out.pad(4)?;
         }
@@ -105,13 +108,24 @@ impl Header {
     }
 }
 
-fn contents(out: &mut Counted, data: &Data) -> Result<()> {
+/// What `shown` holds. What cannot be read is named; whoever made `out` names that.
+fn contents(out: &mut Counted, data: &Data, shown: &str) -> Result<()> {
     match data {
         Data::Held(bytes) => out.write_all(bytes)?,
         Data::Lies(path, size) => {
-            let file = File::open(path).with_context(|| path.display().to_string())?;
-            let copied = io::copy(&mut file.take(size + 1), out).with_context(|| path.display().to_string())?;
-            ensure!(copied == *size, "{}: it changed while it was read; try again", path.display());
+            let unread = || format!("{shown}: read {}", path.display());
+            let mut file = File::open(path).with_context(unread)?.take(size + 1);
+            let mut buffer = vec![0; PIECE];
+            let mut copied = 0;
+            loop {
+                let length = file.read(&mut buffer).with_context(unread)?;
+                copied += length as u64;
+                if length == 0 || copied > *size {
+                    break;
+                }
+                out.write_all(&buffer[..length])?;
+            }
+            ensure!(copied == *size, "{shown}: {} changed while it was read; try again", path.display());
         }
     }
     Ok(())
