@@ -1,7 +1,8 @@
 //! The config, read by tinyo's own reader.
 
 use std::{
-    fs,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -28,7 +29,11 @@ pub struct Source {
 
 impl Source {
     pub fn read(path: &Path) -> Result<Source> {
-        let text = fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
+        let mut text = Vec::new();
+        // One that has no end, as a device, ends where it is too large.
+        File::open(path)
+            .and_then(|file| file.take(limits::CONFIG_BYTES as u64 + 1).read_to_end(&mut text))
+            .with_context(|| format!("{}: read the config", path.display()))?;
         Ok(Source { name: path.to_owned(), text })
     }
 
@@ -83,6 +88,7 @@ mod tests {
         assert_eq!(count, Some(1));
         // What was wrong before hides nothing.
         assert!(good.parse(&mut findings, |_, _| ()).is_some());
+        assert_eq!(Source::read(Path::new("/dev/zero")).unwrap().text.len(), limits::CONFIG_BYTES + 1);
         let large = Source { name: "a".into(), text: vec![b'#'; limits::CONFIG_BYTES + 1] };
         assert!(large.parse(&mut findings, |_, _| ()).is_none());
         assert!(findings.errors.last().unwrap().contains("too large"));

@@ -17,6 +17,9 @@ const BLOCK: u64 = 512;
 /// `PATH_MAX`: what has a longer name, or is a link to one, the kernel passes over without a word (init/initramfs.c).
 const LONGEST: usize = 4096;
 
+/// What a name between two slashes may have at most: of one that is longer the kernel makes no file, without a word too.
+const NAME_MAX: usize = 255;
+
 /// Bytes of a file that are copied at a time.
 const PIECE: usize = 1 << 16;
 
@@ -51,6 +54,8 @@ impl Archive {
             let shown = || format!("/{}", String::from_utf8_lossy(name));
             let target = if entry.is(LINK) { entry.data.len() } else { 0 };
             ensure!(name.len() < LONGEST && target < LONGEST as u64, "{}: a path of more than 4095 bytes", shown());
+            let longest = name.split(|&byte| byte == b'/').map(<[u8]>::len).max();
+            ensure!(longest <= Some(NAME_MAX), "{}: a name of more than 255 bytes", shown());
             ensure!(name != TRAILER, "{}: this name ends an archive; rename it", shown());
             let Ok(size) = u32::try_from(entry.data.len()) else {
                 bail!("{}: {} bytes; the format holds files of less than 4 GiB", shown(), entry.data.len());
