@@ -131,8 +131,23 @@ kernel() {
     lib_modules "$new"
     depmod -b "$new" "$(ls "$new/lib/modules")"
     mkdir -p "$vm/$1"
+    mv "$new"/boot/config-* "$new"/lib/modules/*/config
     mv "$new"/boot/vmlinuz-* "$vm/$1/vmlinuz"
     mv "$new/lib/modules" "$vm/$1/modules"
+}
+
+# kernel_config DIR ARCH: the kernel's own config beside its modules, where scripts/mkinitramfs.sh looks for it, of a kernel that
+# an older setup.sh fetched without. What apt has no more cannot be asked for: that costs a note, and no run.
+kernel_config() {
+    local modules package new=$work/config-${1##*/}
+    modules=$(echo "$1"/modules/*)
+    [ -z "${KERNEL:-}${MODULES:-}" ] && [ -e "$modules" ] && [ ! -e "$modules/config" ] && [ -e "$apt/ready" ] || return 0
+    private_apt
+    package=linux-image-${modules##*/}:$2
+    apt-cache show "$package" >/dev/null 2>&1 || return 0
+    (fetch "$new" "$package") || { say "going on without that kernel's config"; return 0; }
+    dpkg-deb --fsys-tarfile "$new.deb"/*.deb | tar -C "$new" -x --wildcards './boot/config-*'
+    mv "$new"/boot/config-* "$modules/config"
 }
 
 # Debian's usual kernel, for disks on AHCI, USB and SD; of its 4,000 modules those that such a disk and its root can want.
@@ -145,11 +160,12 @@ full_kernel() {
     [ -n "$package" ] || die "linux-image-$2: not among apt's packages"
     version=${package#linux-image-}
     fetch "$new" "$package:$2"
-    dpkg-deb --fsys-tarfile "$new.deb"/*.deb | tar -C "$new" -x --wildcards './boot/vmlinuz-*' '*/modules.*' \
+    dpkg-deb --fsys-tarfile "$new.deb"/*.deb | tar -C "$new" -x --wildcards './boot/vmlinuz-*' './boot/config-*' '*/modules.*' \
         '*/kernel/arch/*' '*/kernel/crypto/*' '*/kernel/drivers/'{ata,block,mmc,nvme,scsi,usb/{common,core,host,storage},virtio}'/*' \
         '*/kernel/fs/'{mbcache.ko,ext4,jbd2,erofs,overlayfs,squashfs}'*' '*/kernel/lib/*' '*/kernel/block/*'
     lib_modules "$new"
     depmod -b "$new" "$version"
+    mv "$new"/boot/config-* "$new/lib/modules/$version/config"
     mv "$new"/boot/vmlinuz-* "$new/vmlinuz"
     mv "$new/lib/modules" "$new/modules"
     rm -rf "$new/boot" "$new/lib" "$new/usr"
@@ -230,9 +246,11 @@ for arch; do
     [ -n "${QEMU:-}" ] || host_packages "$qemu"
     host_packages mkfs.ext4:e2fsprogs mksquashfs:squashfs-tools mkfs.erofs:erofs-utils
     kernel "$arch" "$deb"
+    kernel_config "$vm/$arch" "$deb"
     busybox "$arch" "$deb"
     [ -n "$tests" ] && [ "$arch" = x86_64 ] || continue
     full_kernel "$arch" "$deb"
+    kernel_config "$vm/$arch-full" "$deb"
     debian "$arch" "$deb"
 done
 say "all there: $*"

@@ -7,10 +7,11 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::{
-    cpio::{Archive, DIR, trimmed},
+    cpio::{Archive, DIR},
+    findings::Findings,
     tree::Owner,
 };
 
@@ -57,16 +58,18 @@ impl Addition {
     }
 
     /// Puts it in. A source that is a link is followed, as it is somebody's name for a file; links in a directory are kept.
-    pub fn add(&self, archive: &mut Archive) -> Result<()> {
+    pub fn add(&self, archive: &mut Archive, findings: &mut Findings) -> Result<()> {
         let shown = self.source.display();
         let metadata = fs::metadata(&self.source).with_context(|| format!("--add {shown}: look at it"))?;
         archive.because(&format!("--add {shown}"));
         let there = archive.resolve(b"", &self.target, false).and_then(|real| archive.get(real));
-        ensure!(
-            metadata.is_dir() || there.is_none_or(|entry| !entry.is(DIR)) && !trimmed(&self.target).is_empty(),
-            "--add {shown}: {} is a directory in the image; write the whole path of the file",
-            String::from_utf8_lossy(&self.target)
-        );
+        if !metadata.is_dir() && there.is_some_and(|entry| entry.is(DIR)) {
+            let target = String::from_utf8_lossy(&self.target);
+            findings.error(format!(
+                "--add {shown}: {target} is a directory in the image; write the whole path of the file, or {target}/"
+            ));
+            return Ok(());
+        }
         archive.take(&self.source, &metadata, &self.target, self.owner)?;
         if let Some(mode) = self.mode {
             archive.allow(&self.target, mode);
@@ -135,19 +138,25 @@ mod tests {
         for (source, target, mode) in
             [("d", "/x", None), ("d/l", "/followed", Some(0o4711)), ("d", "/", None), ("d/f", "/x/f", Some(0o600))]
         {
-            addition(path(source), target, mode).add(&mut archive).unwrap();
+            addition(path(source), target, mode).add(&mut archive, &mut Findings::default()).unwrap();
         }
         assert_eq!(archive.get("followed").unwrap().mode, 0o104_711);
         assert_eq!(archive.get("x/f").unwrap().mode, 0o100_600);
         assert!(archive.get("x/l").unwrap().is(crate::cpio::LINK) && archive.get("f").is_some());
         let error = |source, target| {
-            format!("{:#}", addition(path(source), target, None).add(&mut Archive::clone(&archive)).unwrap_err())
+            let mut findings = Findings::default();
+            match addition(path(source), target, None).add(&mut Archive::clone(&archive), &mut findings) {
+                Ok(()) => findings.errors.concat(),
+                Err(error) => format!("{error:#}"),
+            }
         };
-        assert!(error("d/f", "/x").ends_with("/x is a directory in the image; write the whole path of the file"));
+        assert!(
+            error("d/f", "/x").ends_with("/x is a directory in the image; write the whole path of the file, or /x/")
+        );
         assert!(error("d/f", "/").contains("/ is a directory in the image"));
         assert!(error("none", "/x").contains("none: look at it: No such file"));
         let whose = Addition { owner: Owner::Id(7, 8), ..addition(path("d"), "/a/b", None) };
-        whose.add(&mut archive).unwrap();
+        whose.add(&mut archive, &mut Findings::default()).unwrap();
         let owners = ["a", "a/b", "a/b/f", "a/b/l"].map(|path| archive.get(path).unwrap().owner);
         assert_eq!(owners, [(0, 0), (7, 8), (7, 8), (7, 8)]);
     }

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::{
     config::Source,
@@ -24,9 +22,9 @@ fn errors(archive: &Archive, config: &str) -> Vec<String> {
 
 fn findings(archive: &Archive, config: &str) -> Findings {
     let mut findings = Findings::default();
-    let source = Source { text: config.into() };
+    let source = Source { name: "c".into(), text: config.into() };
     let machine = Machine::of(&elf(X86_64, None, &[], None)).unwrap();
-    source.parse(Path::new("c"), &mut findings, |config, findings| super::config(config, archive, machine, findings));
+    source.parse(&mut findings, |config, findings| super::config(config, archive, machine, findings));
     layout(archive, "", &mut findings);
     findings
 }
@@ -102,7 +100,10 @@ fn programs_must_be_able_to_run() {
         .file("usr/bin/env", 0o755, elf(X86_64, None, &[], None));
     let table = [
         ("/other", "a: exec: /other is for aarch64, and tinyo for x86_64"),
-        ("/linked", "a: exec: /linked lacks its interpreter /lib/ld.so in the image; add it with --add"),
+        (
+            "/linked",
+            "a: exec: /linked lacks its interpreter /lib/ld.so, and the library libx.so, which linked needs in the image; add it with --add",
+        ),
         ("/text", "a: exec: /text is no program: neither ELF nor a script that begins with #!"),
         ("/lost", "a: exec: /lost is a script for /bin/none, which is not in the image; add it with --add"),
         ("/dos", "a: exec: /dos has a carriage return behind its interpreter; write it with Unix line ends"),
@@ -180,6 +181,7 @@ fn a_containers_names_are_its_roots() {
         ),
         ("exec = ['x']", "root = '/none'", "a: root: /none is not in the image; add it with --add"),
         ("exec = ['x']", "root = '/dev/../dev/x'", ""),
+        ("exec = ['/bin/sh']", "root = '/'", ""),
         (
             "exec = ['/app/run']",
             "root = '/srv/web'",

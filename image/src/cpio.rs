@@ -1,7 +1,11 @@
 //! An archive for the kernel to boot from, as it is put together: paths lead where they will lead there, and device nodes
 //! and owners need no root. `newc` writes it.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use anyhow::{Context, Result};
 
@@ -72,6 +76,9 @@ impl Entry {
     }
 }
 
+/// The directory that is always there, and in no archive.
+static ROOT: LazyLock<Entry> = LazyLock::new(|| Archive::new().entry(DIR | 0o755, Data::default()));
+
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
     /// By path without the first slash. Ordered, which puts every directory before what it holds: the kernel creates no
@@ -91,6 +98,14 @@ impl Archive {
     /// What is added from now on comes because of `why`.
     pub fn because(&mut self, why: &str) -> &mut Archive {
         self.why = why.into();
+        self
+    }
+
+    /// The same, as what `why` brought in: a ground that is built on, whatever it was put together of.
+    pub fn brought_by(mut self, why: &str) -> Archive {
+        self.because(why).replaced.clear();
+        let why = self.why.clone();
+        self.entries.values_mut().for_each(|entry| entry.why = why.clone());
         self
     }
 
@@ -136,7 +151,10 @@ impl Archive {
 
     /// What lies at `path`; links on the way to it are not followed.
     pub fn get(&self, path: impl AsRef<[u8]>) -> Option<&Entry> {
-        self.entries.get(trimmed(path.as_ref()))
+        match trimmed(path.as_ref()) {
+            b"" => Some(&ROOT),
+            path => self.entries.get(path),
+        }
     }
 
     /// All of it, in the order of the archive.

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{compress, findings::Findings};
+use crate::{compress, elf::Machine, findings::Findings};
 
 /// The switches that are `=y` in a kernel's config.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,9 @@ const ENFORCING: [&str; 3] = [
     "CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY",
     "CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
 ];
+
+/// What says which processor a kernel is for.
+const PROCESSORS: [&str; 5] = ["CONFIG_X86_64", "CONFIG_X86_32", "CONFIG_ARM64", "CONFIG_ARM", "CONFIG_RISCV"];
 
 impl Kernel {
     /// The config in `file`; without one, of the kernel whose modules are in `modules`, where distributions and builds
@@ -60,6 +63,25 @@ impl Kernel {
     pub fn parse(text: &str) -> Kernel {
         let switches = text.lines().filter_map(|line| line.strip_suffix("=y")).map(str::to_owned).collect();
         Kernel { switches: Some(switches), file: PathBuf::new() }
+    }
+
+    /// Whether it can be the config of a kernel that boots this image.
+    pub fn check(&self, machine: Machine, findings: &mut Findings) {
+        let file = self.file.display();
+        let own = match machine.to_string().as_str() {
+            "x86_64" => "CONFIG_X86_64",
+            "aarch64" => "CONFIG_ARM64",
+            _ => return,
+        };
+        if let Some(other) = PROCESSORS.into_iter().find(|switch| *switch != own && self.has(switch)) {
+            findings.error(format!(
+                "--kernel-config: {file} is of a kernel for another processor ({other}); tinyo is for {machine}"
+            ));
+        } else if self.has(own) && !self.has("CONFIG_BLK_DEV_INITRD") {
+            findings.error(format!(
+                "--kernel-config: the kernel boots no initramfs (CONFIG_BLK_DEV_INITRD is not set in {file})"
+            ));
+        }
     }
 
     pub fn is_known(&self) -> bool {
@@ -126,6 +148,20 @@ mod tests {
             assert_eq!(Kernel::parse(&format!("{switch}=y\n")).enforces_signatures(), Some(switch));
         }
         assert_eq!(Kernel::parse("CONFIG_MODULE_SIG=y\n").enforces_signatures(), None);
+    }
+
+    #[test]
+    fn a_config_of_another_processor_or_without_an_initramfs_is_an_error() {
+        let x86 = Machine::of(&crate::specimen::elf(crate::specimen::X86_64, None, &[], None)).unwrap();
+        let errors = |kernel: &Kernel| {
+            let mut findings = Findings::default();
+            kernel.check(x86, &mut findings);
+            findings.errors.concat()
+        };
+        assert_eq!(errors(&Kernel::default()), "");
+        assert_eq!(errors(&Kernel::parse("CONFIG_X86_64=y\nCONFIG_BLK_DEV_INITRD=y\n")), "");
+        assert!(errors(&Kernel::parse("CONFIG_ARM64=y\nCONFIG_BLK_DEV_INITRD=y\n")).contains("for another processor"));
+        assert!(errors(&Kernel::parse("CONFIG_X86_64=y\n")).contains("CONFIG_BLK_DEV_INITRD is not set"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod config;
 pub mod cpio;
 mod elf;
 pub mod findings;
+pub mod interrupt;
 pub mod kernel;
 mod libraries;
 pub mod list;

@@ -33,6 +33,7 @@ impl Search<'_, '_> {
         };
         // Static, or static-pie: it needs nobody.
         let Some(interpreter) = &program.interpreter else { return Vec::new() };
+        let mut missing = Vec::new();
         match self.view.find(interpreter.as_bytes()) {
             Found::Mounted => return Vec::new(),
             Found::Entry(_, entry) if entry.is(FILE) => {
@@ -44,11 +45,11 @@ impl Search<'_, '_> {
                     return vec![format!("its interpreter {interpreter} as an executable file (chmod +x)")];
                 }
             }
-            _ => return vec![format!("its interpreter {interpreter}")],
+            // And all at once what else it lacks.
+            _ => missing.push(format!("its interpreter {interpreter}")),
         }
         let musl = interpreter.contains("/ld-musl-");
         let system = if musl { self.musl_path(interpreter) } else { self.glibc_path(interpreter) };
-        let mut missing = Vec::new();
         let mut seen = BTreeSet::new();
         let mut rest = vec![(path.to_vec(), program, Vec::new())];
         while let Some((path, object, from)) = rest.pop() {

@@ -13,7 +13,15 @@ use clap::{
     error::ErrorKind,
 };
 use tinyo_image::{
-    additions::Addition, compress::Compress, findings::Findings, kernel::Kernel, list, make, modules::Auto, output,
+    additions::Addition,
+    compress::Compress,
+    findings::Findings,
+    interrupt,
+    kernel::Kernel,
+    list,
+    make::{self, Ground},
+    modules::Auto,
+    output,
     tree::Owner,
 };
 
@@ -95,6 +103,10 @@ fn main() -> ExitCode {
             return ExitCode::from(if asked { 0 } else { USAGE });
         }
     };
+    if let Err(error) = interrupt::leave_nothing() {
+        eprintln!("mkinitramfs: take signals: {error}");
+        return ExitCode::from(SYSTEM);
+    }
     let mut findings = Findings::default();
     let made = run(&arguments, &mut findings);
     for (kind, texts) in [("note: ", &findings.notes), ("warning: ", &findings.warnings), ("", &findings.errors)] {
@@ -119,24 +131,28 @@ fn run(arguments: &Arguments, findings: &mut Findings) -> Result<Option<String>>
     if let Some(why) = arguments.compress.refused(&kernel) {
         findings.error(why);
     }
-    for folder in arguments.from.iter().chain(arguments.add.iter().map(|addition| &addition.source)) {
-        if let Some(output) = arguments.output.as_deref().filter(|output| output::is_below(output, folder)) {
-            let (output, folder) = (output.display(), folder.display());
+    let read =
+        [&arguments.from, &arguments.modules, &arguments.firmware, &arguments.kernel_config].into_iter().flatten();
+    let read = read.chain([&arguments.config, &arguments.tinyo]);
+    for source in read.chain(arguments.add.iter().map(|addition| &addition.source)) {
+        if let Some(output) = arguments.output.as_deref().filter(|output| output::is_below(output, source)) {
+            let (output, source) = (output.display(), source.display());
             findings.error(format!(
-                "--output {output}: it is in {folder}, and would be part of the next image; write another place"
+                "--output {output}: it is {source} or in it, which the image is made of; write another place"
             ));
         }
     }
     let order = make::Order {
         tinyo: arguments.tinyo.clone(),
-        config: arguments.config.clone(),
-        modules: arguments.modules.clone(),
-        auto: arguments.auto,
-        from: arguments.from.clone(),
-        owners: match arguments.owners {
-            Owners::Root => Owner::ROOT,
-            Owners::Keep => Owner::Kept,
+        config: Some(arguments.config.clone()),
+        ground: match (&arguments.from, arguments.owners) {
+            (None, _) => Ground::Nothing,
+            (Some(root), Owners::Root) => Ground::Directory(root.clone(), Owner::ROOT),
+            (Some(root), Owners::Keep) => Ground::Directory(root.clone(), Owner::Kept),
         },
+        modules: arguments.modules.clone(),
+        auto: Some(arguments.auto),
+        beside: Vec::new(),
         additions: arguments.add.clone(),
         firmware: arguments.firmware.clone(),
         strip_signatures: arguments.strip_signatures,

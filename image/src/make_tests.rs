@@ -34,7 +34,13 @@ impl Desk {
     fn order(&self, config: &str) -> Order {
         self.write("c.toml", config);
         let modules = Some(self.path("lib/modules/6.1"));
-        Order { tinyo: self.path("tinyo"), config: self.path("c.toml"), modules, ..Order::default() }
+        Order {
+            tinyo: self.path("tinyo"),
+            config: Some(self.path("c.toml")),
+            modules,
+            auto: Some(Auto::default()),
+            ..Order::default()
+        }
     }
 
     fn make(&self, order: &Order) -> (Archive, Findings) {
@@ -103,7 +109,7 @@ fn a_root_file_system_is_the_ground_and_what_is_asked_for_lies_on_it() {
     let source = desk.path("mine");
     let add = |target: &str| Addition::parse(format!("{}:{target}:640", source.display()).into()).unwrap();
     let mut order = desk.order("modules = ['virtio']\non-failure = 'none'");
-    order.from = Some(desk.path("root"));
+    order.ground = Ground::Directory(desk.path("root"), Owner::ROOT);
     order.additions = vec![add("/etc/motd"), add("/lib/mine")];
     let (archive, findings) = desk.make(&order);
     assert!(findings.errors.is_empty() && findings.notes.len() == 2, "{findings:?}");
@@ -126,7 +132,9 @@ fn modules_that_a_root_file_system_brings_are_looked_at() {
     desk.write(&format!("{folder}/k/a.ko"), elf(X86_64, None, &[], None));
     let with = |modules: &str| {
         let config = desk.order(&format!("modules = [{modules}]\non-failure = 'none'"));
-        desk.make(&Order { modules: None, from: Some(desk.path("root")), ..config }).1.errors
+        desk.make(&Order { modules: None, ground: Ground::Directory(desk.path("root"), Owner::ROOT), ..config })
+            .1
+            .errors
     };
     let lacks = "/lib/modules/6.1/k/b.ko is not in the image, and its modules.dep names it; add it, or run depmod anew";
     assert_eq!(with("'a', 'ext4'"), [format!("modules: b: {lacks}")]);
@@ -205,7 +213,7 @@ fn what_goes_in_is_in_the_same_place_whatever_the_order_of_the_disk() {
     let desk = Desk::new();
     let order = |root: &str, names: &[&str]| {
         names.iter().for_each(|name| desk.write(&format!("{root}/{name}"), name));
-        Order { from: Some(desk.path(root)), ..desk.order("modules = ['virtio', 'xfs']\n") }
+        Order { ground: Ground::Directory(desk.path(root), Owner::ROOT), ..desk.order("modules = ['virtio', 'xfs']\n") }
     };
     let bytes = |order: &Order| {
         let mut bytes = Vec::new();
@@ -215,4 +223,41 @@ fn what_goes_in_is_in_the_same_place_whatever_the_order_of_the_disk() {
     };
     let (one, other) = (order("one", &["a", "b/c", "d"]), order("other", &["d", "b/c", "a"]));
     assert_eq!(bytes(&one), bytes(&other));
+}
+
+#[test]
+fn modules_that_the_ground_has_stay_in_the_tables_beside_those_of_the_config() {
+    let desk = Desk::new();
+    for name in ["k/crc.ko", "modules.dep", "k/own.ko"] {
+        let from = fs::read(desk.path(&format!("lib/modules/6.1/{name}"))).unwrap_or_else(|_| b"mine".to_vec());
+        desk.write(&format!("root/lib/modules/6.1/{name}"), from);
+    }
+    let ground = Ground::Directory(desk.path("root"), Owner::ROOT);
+    let (archive, findings) = desk.make(&Order { ground, ..desk.order("on-failure = 'none'\nmodules = ['virtio']") });
+    let dep = archive.get("lib/modules/6.1/modules.dep").unwrap().data.read().unwrap();
+    assert_eq!(String::from_utf8(dep).unwrap(), "k/crc.ko:\nk/virtio.ko:\n");
+    let own = "/lib/modules/6.1/k/own.ko of --from: not in the modules.dep of --modules, and so never found; run depmod there";
+    assert_eq!(findings.warnings, [own]);
+}
+
+#[test]
+fn a_ground_that_is_held_brings_its_own_config_and_what_is_built_of_it_is_checked() {
+    let desk = Desk::new();
+    let with = |ground: &Archive| {
+        let ground = Ground::Held(ground.clone());
+        let beside = vec!["xfs".to_owned()];
+        desk.make(&Order { config: None, ground, beside, auto: None, ..desk.order("") })
+    };
+    let mut ground = Archive::new();
+    ground.file("/init", 0o755, "another").character("/dev/console", 0o600, 5, 1);
+    let (archive, findings) = with(&ground);
+    let no_config = ["dev/console", "init", "lib/modules/6.1/k/crc.ko", "lib/modules/6.1/k/xfs.ko"];
+    assert_eq!(names(&archive)[..4], no_config);
+    assert!(findings.errors.is_empty() && archive.get("init").unwrap().data.len() > 100, "{findings:?}");
+    ground.file("/etc/tinyo.toml", 0o644, "modules = ['virtio', 'auto']\n[service.a]\nexec = ['/none']\n");
+    let (archive, findings) = with(&ground);
+    assert!(archive.get("lib/modules/6.1/k/virtio.ko").is_some());
+    assert_eq!(findings.errors, ["a: exec: /none is not in the image; add it with --add FILE:PATH"]);
+    ground.file("/etc/tinyo.toml", 0o644, "hostnam = 'x'\n");
+    assert_eq!(with(&ground).1.errors, ["/etc/tinyo.toml:1:1: unknown key hostnam; did you mean hostname"]);
 }

@@ -17,6 +17,12 @@ const BLOCK: u64 = 512;
 /// `PATH_MAX`: what has a longer name, or is a link to one, the kernel passes over without a word (init/initramfs.c).
 const LONGEST: usize = 4096;
 
+/// What a name between two slashes may have at most: of one that is longer the kernel makes no file, without a word too.
+const NAME_MAX: usize = 255;
+
+/// Bytes of a file that are copied at a time.
+const PIECE: usize = 1 << 16;
+
 /// The name that ends an archive.
 const TRAILER: &[u8] = b"TRAILER!!!";
 
@@ -48,6 +54,8 @@ impl Archive {
             let shown = || format!("/{}", String::from_utf8_lossy(name));
             let target = if entry.is(LINK) { entry.data.len() } else { 0 };
             ensure!(name.len() < LONGEST && target < LONGEST as u64, "{}: a path of more than 4095 bytes", shown());
+            let longest = name.split(|&byte| byte == b'/').map(<[u8]>::len).max();
+            ensure!(longest <= Some(NAME_MAX), "{}: a name of more than 255 bytes", shown());
             ensure!(name != TRAILER, "{}: this name ends an archive; rename it", shown());
             let Ok(size) = u32::try_from(entry.data.len()) else {
                 bail!("{}: {} bytes; the format holds files of less than 4 GiB", shown(), entry.data.len());
@@ -59,7 +67,7 @@ impl Archive {
             let header = Header { inode, mode: entry.mode, owner: entry.owner, links, size, device: entry.device };
             header.write(&mut out, name)?;
             if inode == index {
-                contents(&mut out, &entry.data).with_context(|| format!("{}: write it", shown()))?;
+                contents(&mut out, &entry.data, &shown())?;
             }
             out.pad(4)?;
         }
@@ -105,13 +113,24 @@ impl Header {
     }
 }
 
-fn contents(out: &mut Counted, data: &Data) -> Result<()> {
+/// What `shown` holds. What cannot be read is named; whoever made `out` names that.
+fn contents(out: &mut Counted, data: &Data, shown: &str) -> Result<()> {
     match data {
         Data::Held(bytes) => out.write_all(bytes)?,
         Data::Lies(path, size) => {
-            let file = File::open(path).with_context(|| path.display().to_string())?;
-            let copied = io::copy(&mut file.take(size + 1), out).with_context(|| path.display().to_string())?;
-            ensure!(copied == *size, "{}: it changed while it was read; try again", path.display());
+            let unread = || format!("{shown}: read {}", path.display());
+            let mut file = File::open(path).with_context(unread)?.take(size + 1);
+            let mut buffer = vec![0; PIECE];
+            let mut copied = 0;
+            loop {
+                let length = file.read(&mut buffer).with_context(unread)?;
+                copied += length as u64;
+                if length == 0 || copied > *size {
+                    break;
+                }
+                out.write_all(&buffer[..length])?;
+            }
+            ensure!(copied == *size, "{shown}: {} changed while it was read; try again", path.display());
         }
     }
     Ok(())

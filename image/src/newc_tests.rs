@@ -91,25 +91,27 @@ fn what_has_no_place_in_the_format_is_refused_by_name() {
     let host = tempfile::tempdir().unwrap();
     let large = host.path().join("large");
     fs::File::create(&large).unwrap().set_len(1 << 32).unwrap();
-    let mut archives = [(); 5].map(|()| Archive::new());
+    let mut archives = [(); 6].map(|()| Archive::new());
     archives[0].tree(host.path(), "/x").unwrap();
     archives[1].file("n".repeat(4096), 0o644, *b"");
     archives[2].link("l", "n".repeat(4096));
     archives[3].file("TRAILER!!!", 0o644, *b"");
     archives[4].insert(b"/changed", Archive::new().entry(FILE | 0o644, Data::Lies(large, 5)));
+    archives[5].file(format!("a/{}/b", "n".repeat(256)), 0o644, *b"");
     let expected = [
         "/x/large: 4294967296 bytes; the format holds",
         "/nnnn",
         "/l: a path of more than 4095 bytes",
         "/TRAILER!!!: this name ends an archive",
-        "/changed: write it",
+        "/changed: /",
+        "/a/nnnn",
     ];
     for (archive, expected) in archives.iter().zip(expected) {
         let error = format!("{:#}", archive.write_to(&mut std::io::sink()).unwrap_err());
         assert!(error.starts_with(expected), "{error}");
     }
     let error = format!("{:#}", archives[4].write_to(&mut std::io::sink()).unwrap_err());
-    assert!(error.ends_with("it changed while it was read; try again"), "{error}");
+    assert!(error.ends_with("/large changed while it was read; try again"), "{error}");
 }
 
 proptest! {

@@ -3,11 +3,16 @@
 use std::{
     fs::{self, File, Permissions},
     io::{self, BufWriter, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
+
+use crate::interrupt;
+
+/// Links that are followed on the way to one file, as the kernel does.
+const LINKS: usize = 40;
 
 /// Makes the file `path` of what `write` writes: under another name beside it, on the disk, and then renamed. Links to it are
 /// followed: what they lead to is replaced.
@@ -16,27 +21,23 @@ use anyhow::{Context, Result, ensure};
 /// Whatever goes wrong, `path` is as it was, and the other name is gone.
 pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
     let shown = path.display();
-    let path = match fs::metadata(path) {
-        Ok(there) => {
-            ensure!(there.is_file(), "{shown}: not a regular file; write the name of one");
-            fs::canonicalize(path)?
-        }
-        Err(_) => path.to_owned(),
-    };
-    ensure!(path.file_name().is_some(), "{shown}: no name of a file");
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let path = followed(path);
+    if let Ok(there) = fs::symlink_metadata(&path) {
+        ensure!(there.is_file(), "{shown}: not a regular file; write the name of one");
+    }
+    ensure!(path.file_name().is_some() && !path.as_os_str().as_bytes().ends_with(b"/"), "{shown}: no name of a file");
+    let folder = folder(&path);
+    ensure!(folder.is_dir(), "{shown}: {} is no directory; make it first", folder.display());
     // As open(2) would make it: the umask applies.
-    let file = tempfile::Builder::new()
-        .prefix(".mkinitramfs-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(&folder)
+    let mut place = tempfile::Builder::new();
+    place.prefix(".mkinitramfs-").permissions(Permissions::from_mode(0o666));
+    let file = interrupt::unfinished(|| place.tempfile_in(&folder))
+        // Its own words name the other name, which says nothing to anybody.
+        .map_err(|error| io::Error::from(error.kind()))
         .with_context(|| format!("{}: make a file there", folder.display()))?;
-    let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file());
+    let mut buffer = BufWriter::with_capacity(1 << 20, Named { file: file.as_file(), shown: shown.to_string() });
     let written = write(&mut buffer)?;
-    buffer.flush().with_context(|| format!("{shown}: write it"))?;
+    buffer.flush()?;
     drop(buffer);
     file.as_file().sync_all().with_context(|| format!("{shown}: write it"))?;
     file.persist(&path).map_err(|failed| failed.error).with_context(|| format!("{shown}: rename it into place"))?;
@@ -45,10 +46,52 @@ pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) ->
     Ok(written)
 }
 
+/// What a name stands for: links are followed, to what is not there too.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder(&path).join(target),
+            Err(_) => break,
+        }
+    }
+    path
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A file that is named when it cannot be written: what is copied into it is named when that cannot be read.
+struct Named<'a> {
+    file: &'a File,
+    shown: String,
+}
+
+impl Named<'_> {
+    fn error(&self, why: &io::Error) -> io::Error {
+        io::Error::new(why.kind(), format!("{}: write it: {why}", self.shown))
+    }
+}
+
+impl Write for Named<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|why| self.error(&why))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|why| self.error(&why))
+    }
+}
+
 /// Whether the file `path`, which need not be there yet, is `folder` or lies below it.
 pub fn is_below(path: &Path, folder: &Path) -> bool {
-    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let whole = fs::canonicalize(path).or_else(|_| Ok::<_, io::Error>(fs::canonicalize(parent)?.join("new")));
+    let path = followed(path);
+    let parent = self::folder(&path);
+    let whole = fs::canonicalize(&path).or_else(|_| Ok::<_, io::Error>(fs::canonicalize(parent)?.join("new")));
     whole.is_ok_and(|whole| fs::canonicalize(folder).is_ok_and(|folder| whole.starts_with(folder)))
 }
 
@@ -95,7 +138,14 @@ mod tests {
             assert!(error.contains("not a regular file"), "{error}");
         }
         let error = whole(&folder.path().join("none/image"), |_| Ok(())).unwrap_err().to_string();
-        assert!(error.contains("none: make a file there"), "{error}");
+        assert!(error.ends_with("none is no directory; make it first"), "{error}");
+        // A link to what is not there yet stays one, too.
+        symlink("none", path.with_file_name("to-none")).unwrap();
+        whole(&path.with_file_name("to-none"), |out| Ok(out.write_all(b"new")?)).unwrap();
+        assert_eq!(names(folder.path()), ["image", "link", "none", "to-none"]);
+        assert_eq!(fs::read_link(path.with_file_name("to-none")).unwrap(), Path::new("none"));
+        let error = whole(&folder.path().join("name/"), |_| Ok(())).unwrap_err().to_string();
+        assert!(error.ends_with("name/: no name of a file"), "{error}");
     }
 
     #[test]

@@ -11,20 +11,20 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{cpio::Archive, kit::Kit};
+use tinyo_image::{
+    findings::Findings,
+    kernel::Kernel,
+    make::{self, Order},
+};
 
-/// Only /init and nothing else, not even /dev/console: the kernel then starts it without a console.
-pub fn bare(kit: &Kit) -> Result<Archive> {
-    let mut archive = Archive::new();
-    archive.file("/init", 0o755, read(&kit.tinyo)?);
-    Ok(archive)
-}
+use crate::{cpio::Archive, kit::Kit};
 
 /// tinyo as /init and as the command `tinyo`, busybox with its applets, and the console the kernel opens for /init.
 /// No mount point is made: that is tinyo's work.
 pub fn busybox(kit: &Kit) -> Result<Archive> {
-    let mut archive = bare(kit)?;
+    let mut archive = Archive::new();
     archive
+        .file("/init", 0o755, read(&kit.tinyo)?)
         .character("/dev/console", 0o600, 5, 1)
         .link("/bin/tinyo", "/init")
         .link("/sbin", "bin")
@@ -71,9 +71,19 @@ fn applets(binary: &[u8]) -> Result<BTreeSet<String>> {
     Ok(applets)
 }
 
-/// The kernel modules `names` with all they depend on, and the modules.dep that says so.
+/// The kernel modules `names` with all they depend on, and the modules.dep that says so: for what is no initramfs of ours, as
+/// the root on a disk.
 pub fn add_modules(archive: &mut Archive, modules: &Path, names: &[&str]) -> Result<()> {
     tinyo_image::modules::add(archive, modules, names)
+}
+
+/// The initramfs that scripts/mkinitramfs.sh would make with the kit's tinyo, and what is found wrong with it. Its config is the
+/// ground's /etc/tinyo.toml, where the order names no other.
+pub fn make(kit: &Kit, order: Order) -> Result<(Archive, Findings)> {
+    let order = Order { tinyo: kit.tinyo.clone(), ..order };
+    let kernel = Kernel::find(None, order.modules.as_deref())?;
+    let mut findings = Findings::default();
+    Ok((make::image(&order, &kernel, &mut findings)?, findings))
 }
 
 /// Has scripts/mkinitramfs.sh make the initramfs `path` of this config, with the kit's modules and these words more. Returns

@@ -13,8 +13,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use tempfile::TempDir;
+use tinyo_image::{
+    make::{Ground, Order},
+    modules::Folder,
+};
 
 use crate::{
     bus::Bus,
@@ -39,10 +43,22 @@ check() { name=$1; shift; if "$@"; then say "$name held"; else say "$name failed
 soon() { tries=0; until eval "$1"; do tries=$((tries+1)); [ $tries -lt 100 ] || return 1; usleep 100000; done; }
 "#;
 
+/// How a guest's initramfs is made of its files.
+enum Making {
+    /// As scripts/mkinitramfs.sh does it, which finds no error.
+    Checked,
+    /// The same, and it would have been refused, for each of these reasons and no other.
+    Refused(&'static [&'static str]),
+    /// The files, and the modules that were asked for, are all of it.
+    ByHand,
+}
+
 /// A guest being put together. Starts as busybox with tinyo as /init and no config.
 pub struct Boot {
     pub kit: Kit,
+    /// What the initramfs is made of. Modules in it are those that it has; else they are what the config names.
     pub archive: Archive,
+    making: Making,
     words: Vec<String>,
     disk: Option<PathBuf>,
     bus: Bus,
@@ -109,12 +125,55 @@ impl Boot {
         self.modules(self.bus.modules())
     }
 
-    /// More modules with all that they need, for the config to load.
+    /// Modules that come along with all that they need, whether or not the config names them.
     pub fn modules(&mut self, names: &[&str]) -> Result<&mut Boot> {
-        self.modules.extend(names.iter().map(ToString::to_string));
-        let all: Vec<&str> = self.modules.iter().map(String::as_str).collect();
-        image::add_modules(&mut self.archive, &self.kit.modules, &all)?;
+        let folder = Folder::open(&self.kit.modules)?;
+        for name in names {
+            ensure!(folder.has(name), "{name}: not among {}", folder.path.display());
+            self.modules.push(name.to_string());
+        }
         Ok(self)
+    }
+
+    /// The initramfs is one that the tool refuses, for each of these reasons and no other: what is booted is broken on purpose.
+    pub fn refused(&mut self, reasons: &'static [&'static str]) -> &mut Boot {
+        self.making = Making::Refused(reasons);
+        self
+    }
+
+    /// The initramfs is the archive as it is, made without the tool: what is booted is none that it could make.
+    pub fn by_hand(&mut self) -> &mut Boot {
+        self.making = Making::ByHand;
+        self
+    }
+
+    fn made(&self) -> Result<Archive> {
+        let reasons = match self.making {
+            Making::ByHand if self.modules.is_empty() => return Ok(self.archive.clone()),
+            Making::ByHand => {
+                let mut archive = self.archive.clone();
+                let names: Vec<&str> = self.modules.iter().map(String::as_str).collect();
+                image::add_modules(&mut archive, &self.kit.modules, &names)?;
+                return Ok(archive);
+            }
+            Making::Refused(reasons) => reasons,
+            Making::Checked => &[],
+        };
+        let own = self.modules.is_empty() && self.archive.get("/lib/modules").is_some();
+        let order = Order {
+            ground: Ground::Held(self.archive.clone()),
+            modules: (!own).then(|| self.kit.modules.clone()),
+            beside: self.modules.clone(),
+            ..Order::default()
+        };
+        let (archive, found) = image::make(&self.kit, order)?;
+        let errors = found.errors;
+        ensure!(
+            errors.len() == reasons.len()
+                && reasons.iter().all(|reason| errors.iter().any(|error| error.contains(reason))),
+            "the initramfs is refused for {errors:?}, and was to be for {reasons:?}"
+        );
+        Ok(archive)
     }
 
     /// Boots this file, whatever the archive has.
@@ -126,7 +185,8 @@ impl Boot {
     pub fn start(&self) -> Result<Guest> {
         let archive = || {
             let path = self.dir.path().join("initramfs.cpio");
-            std::fs::write(&path, self.archive.to_bytes()).map(|()| path)
+            std::fs::write(&path, self.made()?.to_bytes())?;
+            anyhow::Ok(path)
         };
         let initrd = self.initramfs.clone().map_or_else(archive, Ok)?;
         let mut machine = Machine::new(&self.kit, &initrd).disk(self.disk.clone()).bus(self.bus);
@@ -180,6 +240,7 @@ fn prepare(kit: Kit) -> Result<Boot> {
     Ok(Boot {
         archive: image::busybox(&kit)?,
         kit,
+        making: Making::Checked,
         words: Vec::new(),
         disk: None,
         bus: Bus::default(),

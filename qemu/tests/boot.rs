@@ -193,7 +193,7 @@ fn without_dev_console_it_boots_and_speaks() {
         boot.config(&one_service("said without a console node"));
         // The kernel's built-in initramfs has a node there already: what is of another kind replaces it.
         boot.archive.link("/dev/console", "/nowhere");
-        boot.run()
+        boot.by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("unable to open an initial console");
@@ -227,7 +227,7 @@ fn a_baked_in_config_needs_no_file_but_init() {
         let tinyo = baked(boot.kit.arch, BAKED)?;
         boot.archive = Archive::new();
         boot.archive.file("/init", 0o755, fs::read(tinyo)?);
-        boot.run()
+        boot.by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says(r"version: tinyo [0-9]+\.[0-9]+").says("tinyo: version: done").ends(End::PowerOff);
@@ -267,9 +267,8 @@ fn a_directory_of_the_host_boots_as_it_is() {
         let dir = boot.dir.path().join("rootfs");
         let mut files = image::busybox(&boot.kit)?;
         files.file("/etc/tinyo.toml", 0o644, one_service("from a directory"));
-        files.remove("/init");
         files.unpack(&dir)?;
-        boot.archive = image::bare(&boot.kit)?;
+        boot.archive = Archive::new();
         boot.archive.tree(&dir, "")?;
         boot.run()
     });

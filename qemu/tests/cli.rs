@@ -124,12 +124,33 @@ fn a_rootfs_directory_is_the_initramfs() {
     assert!(!said.contains("srv"), "the demo's files are there too\n{said}");
 }
 
+/// It is the image tool that looks, before there is a guest.
+#[test]
+fn an_image_with_errors_is_not_booted_unless_it_is_meant_to_be() {
+    if skip(Arch::X86_64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("c.toml");
+    fs::write(&config, "[service.a]\nexec = [\"/none\"]\non-exit = \"poweroff\"\nrestart = \"never\"\n").unwrap();
+    let arguments = ["--config", config.to_str().unwrap()];
+    let Some(run) = run_qemu(Arch::X86_64, &arguments) else { return };
+    let said = exits(&run, 2);
+    assert!(
+        said.contains("run-qemu: a: exec: /none is not in the image; add it") && !said.contains("tinyo: "),
+        "{said}"
+    );
+    let Some(run) = run_qemu(Arch::X86_64, &[&arguments[..], &["--unchecked"]].concat()) else { return };
+    let said = exits(&run, 0);
+    assert!(said.contains("tinyo: a: run /none: no such file"), "{said}");
+}
+
 /// The driver itself, against an /init that is a shell script: what a broken machine looks like.
 #[test]
 fn a_panic_is_no_clean_end() {
     let run = guest(Arch::X86_64, |boot| {
         boot.archive.file("/init", 0o755, script("echo leaving; exit 1"));
-        boot.run()
+        boot.by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     assert!(matches!(&guest.end, End::Broken(line) if line.contains("Attempted to kill init")), "{guest}");

@@ -211,7 +211,9 @@ say over
 
 #[test]
 fn a_reload_changes_what_has_changed_and_nothing_else() {
-    let run = guest(Arch::X86_64, |boot| boot.config(BEFORE).script("/check", RELOAD).run());
+    let run = guest(Arch::X86_64, |boot| {
+        boot.refused(&["broken: exec: /bin/no-such-program"]).config(BEFORE).script("/check", RELOAD).run()
+    });
     let Some(guest) = run.outcome() else { return };
     guest.says("case: over").ends(End::PowerOff);
     guest.says(

@@ -17,7 +17,10 @@ tipe = \"tmpfs\"
 [service.never]
 exec = [\"/bin/sh\", \"-c\", \"echo half-parsed >/dev/kmsg\"]
 ";
-    let run = guest(Arch::X86_64, |boot| boot.config(config).append("quiet").run());
+    let run = guest(Arch::X86_64, |boot| {
+        boot.refused(&[":2:1: unknown key hostnam", ":3:11: modules is a list", ":8:1: unknown key tipe"]);
+        boot.config(config).append("quiet").run()
+    });
     let Some(guest) = run.outcome() else { return };
     guest.says(r"tinyo.toml:2:1: .*hostnam.*hostname");
     guest.says(r"tinyo.toml:3:\d+: ");
@@ -36,7 +39,7 @@ exec = [\"/bin/sh\", \"-c\", \"echo '<3>case: good held' >/dev/kmsg\"]
 type = \"oneshot\"
 on-exit = \"poweroff\"
 ";
-    let run = guest(Arch::X86_64, |boot| boot.config(config).run());
+    let run = guest(Arch::X86_64, |boot| boot.refused(&["/etc/tinyo.toml:2:8: exec is a list"]).config(config).run());
     let Some(guest) = run.outcome() else { return };
     guest.says(r"tinyo.toml:2:\d+: ").says("tinyo: .*bad").held("good").ends(End::PowerOff);
 }
@@ -45,7 +48,7 @@ on-exit = \"poweroff\"
 fn a_config_that_is_a_directory_or_empty_or_binary_ends_no_boot_in_a_panic() {
     let run = guest(Arch::X86_64, |boot| {
         boot.archive.dir("/etc/tinyo.toml", 0o755);
-        boot.append("panic=1").run()
+        boot.by_hand().append("panic=1").run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: .*/etc/tinyo.toml: not a regular file").ends(End::Reboot);
@@ -58,7 +61,7 @@ fn a_config_that_is_a_directory_or_empty_or_binary_ends_no_boot_in_a_panic() {
 fn guest_with_config(bytes: &'static [u8]) -> tinyo_qemu::suite::Run {
     guest(Arch::X86_64, |boot| {
         boot.archive.file("/etc/tinyo.toml", 0o644, bytes);
-        boot.append("panic=1").run()
+        boot.refused(&["/etc/tinyo.toml:1:14: ", "/etc/tinyo.toml:1:17: "]).append("panic=1").run()
     })
 }
 
@@ -73,7 +76,7 @@ fn an_unknown_tinyo_word_is_a_warning_with_the_nearest() {
 #[test]
 fn the_rescue_shell_waits_for_enter_and_helps() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.config("hostname = 3\n");
+        boot.refused(&["/etc/tinyo.toml:1:12: hostname is a string"]).config("hostname = 3\n");
         boot.append("panic=60");
         tinyo_qemu::suite::converse(boot.start()?, |guest| {
             guest.expect(r"tinyo.toml:1:\d+: ")?;

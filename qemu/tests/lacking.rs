@@ -22,14 +22,15 @@ poweroff -f";
 
 /// Files are where the mount points would be: nothing can be mounted there. (Not /dev: the kernel's own initramfs has a
 /// directory there, with a node in it.)
-fn block(boot: &mut Boot, places: &[&str]) {
+fn block(boot: &mut Boot, places: &'static [&str]) {
     for place in places {
         boot.archive.file(place, 0o644, "in the way\n");
     }
+    boot.refused(places);
 }
 
 /// A root by what is on the disk, and one by its node.
-fn without(places: &[&str]) -> Run {
+fn without(places: &'static [&str]) -> Run {
     guest(Arch::X86_64, |boot| {
         let mut disk = image::busybox_root(&boot.kit)?;
         disk.file("/etc/rc", 0o755, script(ON_DISK));
@@ -107,7 +108,7 @@ fn refused(word: &str, play: impl FnOnce(&mut Boot) -> Result<()>) -> Run {
         boot.archive.file("/attacker", 0o755, attacker).file("/tinyo", 0o755, fs::read(&boot.kit.tinyo)?);
         boot.archive.file("/init", 0o755, format!("#!/bin/sh\nexec /attacker caller {word} -- /tinyo\n"));
         play(boot)?;
-        boot.run()
+        boot.by_hand().run()
     })
 }
 

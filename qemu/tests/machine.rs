@@ -43,7 +43,7 @@ soon 'dmesg | grep -q "take random seed"'
 "#;
 
 fn cards(boot: &mut Boot) -> Result<()> {
-    image::add_modules(&mut boot.archive, &boot.kit.modules, &["virtio_pci", "virtio_net", "virtio_blk"])?;
+    boot.modules(&["virtio_pci", "virtio_net", "virtio_blk"])?;
     boot.hardware(&CARD);
     Ok(())
 }

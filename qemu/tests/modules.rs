@@ -51,7 +51,8 @@ fn each_once(outcome: &Outcome, modules: &[&str]) {
 /// What is right and what is wrong side by side: each item goes its own way.
 static NAMED: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
-        boot.modules(&["virtio_blk", "virtio_pci", "dummy", "null_blk", "loop", "zram", "brd", "veth", "scsi_mod"])?;
+        let all = ["virtio_blk", "virtio_pci", "dummy", "null_blk", "loop", "zram", "brd", "veth", "scsi_mod"];
+        image::add_modules(&mut boot.archive, &boot.kit.modules, &all)?;
         let dummy = original(boot, "kernel/drivers/net/dummy.ko")?;
         for name in ["one.ko.gz", "two.ko.xz", "three.ko.zst"] {
             put(boot, name, dummy.as_slice());
@@ -91,7 +92,7 @@ static NAMED: Shared = LazyLock::new(|| {
             "veth",
         ];
         boot.config(&config(&names)).append(TELL);
-        boot.append("loop.max-loop=5 null-blk.nr_devices=2 scsi_mod.scan=\"a b\" module_blacklist=veth").run()
+        boot.append("loop.max-loop=5 null-blk.nr_devices=2 scsi_mod.scan=\"a b\" module_blacklist=veth").by_hand().run()
     })
 });
 
@@ -139,7 +140,8 @@ fn a_module_that_is_not_loaded_says_why_and_the_others_are() {
 fn soft_dependencies_come_before_and_behind() {
     let run = guest(Arch::X86_64, |boot| {
         // The last one finds no device, which is no news of what nobody named.
-        boot.modules(&["dummy", "veth", "loop", "brd", "zram", "virtio_rng", "acpi_cpufreq"])?;
+        let all = ["dummy", "veth", "loop", "brd", "zram", "virtio_rng", "acpi_cpufreq"];
+        image::add_modules(&mut boot.archive, &boot.kit.modules, &all)?;
         let soft = "# comment\nsoftdep dummy pre: nosuch veth post: loop\nsoftdep veth pre: crypto-zram\nsoftdep loop post: brd dummy\n\
                     softdep zsmalloc pre: acpi-cpufreq virtio-rng\n";
         put(boot, "modules.softdep", soft);
@@ -159,7 +161,7 @@ fn soft_dependencies_come_before_and_behind() {
 #[test]
 fn a_kernel_without_its_modules_is_named_and_the_boot_goes_on() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.script("/look", "check goes-on true").config(&config(&["dummy", "auto", "loop"])).run()
+        boot.script("/look", "check goes-on true").config(&config(&["dummy", "auto", "loop"])).by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: modules: /lib/modules/[0-9][^:]*: no such file or directory; is it in the image");
@@ -170,7 +172,7 @@ fn a_kernel_without_its_modules_is_named_and_the_boot_goes_on() {
 #[test]
 fn tables_of_rubbish_cost_only_the_modules_in_them() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.modules(&["dummy", "loop", "veth"])?;
+        image::add_modules(&mut boot.archive, &boot.kit.modules, &["dummy", "loop", "veth"])?;
         let mut state = 7u32;
         let mut random = move |length: usize| -> Vec<u8> {
             let mut next = || {
@@ -210,7 +212,7 @@ fn tables_of_rubbish_cost_only_the_modules_in_them() {
         let stars = ["alias ".as_bytes(), &b"*a".repeat(3000), b"[ loop\nalias p* a\nalias\nalias * \n"].concat();
         put(boot, "modules.alias", [stars.as_slice(), &random(100_000), &b"alias [".repeat(5000)].concat());
         boot.script("/look", "for m in dummy loop veth; do check $m test -e /sys/module/$m; done");
-        boot.config(&config(&["dummy", "a", "long", "auto"])).append(TELL).patience(120).run()
+        boot.config(&config(&["dummy", "a", "long", "auto"])).append(TELL).patience(120).by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.held("dummy").held("loop").held("veth");

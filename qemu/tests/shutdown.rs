@@ -18,7 +18,7 @@ const NO_WAITING: [&str; 2] = ["-icount", "shift=2,sleep=off"];
 fn slow_disk(boot: &mut Boot) -> Result<&mut Boot> {
     let path = boot.dir.path().join("slow.img");
     image::ext4(&image::busybox_root(&boot.kit)?, &path, 64, "slow")?;
-    image::add_modules(&mut boot.archive, &boot.kit.modules, &["virtio_pci", "virtio_blk", "softdog"])?;
+    boot.modules(&["virtio_pci", "virtio_blk", "softdog"])?;
     let drive = format!("file={},if=none,id=slow,format=raw,cache=unsafe,throttling.bps-write=4096", path.display());
     Ok(boot.hardware(&["-drive", &drive, "-device", "virtio-blk-pci,drive=slow"]))
 }
@@ -119,7 +119,7 @@ fn examine(image: &Path) -> Result<()> {
 fn run_with_data(boot: &mut Boot, modules: &[&str], services: &str) -> Result<Outcome> {
     let disk = image::busybox_root(&boot.kit)?;
     boot.config(&format!("modules = {modules:?}\n{DATA}{services}")).disk(&disk)?;
-    image::add_modules(&mut boot.archive, &boot.kit.modules, modules)?;
+    boot.modules(modules)?;
     let outcome = boot.run()?;
     examine(&boot.dir.path().join("disk.img")).with_context(|| outcome.shown().to_owned())?;
     Ok(outcome)
@@ -218,7 +218,7 @@ fn without_a_process_to_be_had_it_tries_again_and_ends_with_a_clean_disk() {
 #[test]
 fn without_proc_it_boots_and_ends_with_a_clean_disk() {
     let run = guest(Arch::X86_64, |boot| {
-        boot.archive.file("/proc", 0o644, "");
+        boot.refused(&["/proc: a file in the image"]).archive.file("/proc", 0o644, "");
         run_with_data(boot, &DISK, "[service.end]\nexec = [\"/bin/sh\", \"-c\", \"echo x >/data/x; kill -USR2 1\"]\n")
     });
     let Some(guest) = run.outcome() else { return };

@@ -76,7 +76,7 @@ check as-user test "$(tr '\n' ' ' </run/as-user.log)" = "1000 1001 /tmp 1001 "
 
 static RESTARTED: Shared = LazyLock::new(|| {
     guest(Arch::X86_64, |boot| {
-        boot.config(RESTARTS);
+        boot.refused(&["absent: exec: /bin/no-such-program"]).config(RESTARTS);
         boot.script("/check", RESTARTS_CHECK).script("/orphans", ORPHANS).run()
     })
 });

@@ -61,7 +61,7 @@ fn with_tco(boot: &mut Boot) -> Result<&mut Boot> {
     let path = boot.dir.path().join("wdat");
     std::fs::write(&path, wdat())?;
     let table = format!("sig=WDAT,rev=1,data={}", path.display());
-    image::add_modules(&mut boot.archive, &boot.kit.modules, &["wdat_wdt"])?;
+    boot.modules(&["wdat_wdt"])?;
     Ok(boot.hardware(&["-global", "ICH9-LPC.noreboot=false", "-acpitable", &table]))
 }
 
@@ -140,7 +140,7 @@ fn the_new_init_can_open_it_and_is_reset_when_it_does_not_feed_it() {
         let config = TCO.replace("[\"", "[\"virtio_pci\", \"virtio_blk\", \"ext4\", \"");
         boot.config(&format!("{config}[root]\nsource = \"/dev/vda\"\ninit = \"/my/init\"\n"));
         with_tco(boot)?.disk(&disk)?;
-        image::add_modules(&mut boot.archive, &boot.kit.modules, &["virtio_pci", "virtio_blk", "wdat_wdt"])?;
+        boot.modules(&["virtio_pci", "virtio_blk", "wdat_wdt"])?;
         boot.run()
     });
     let Some(guest) = run.outcome() else { return };
@@ -152,7 +152,7 @@ fn the_new_init_can_open_it_and_is_reset_when_it_does_not_feed_it() {
 fn a_timeout_out_of_range_is_named_with_what_it_runs_with() {
     let run = guest(Arch::X86_64, |boot| {
         let config = "modules = [\"softdog\"]\nwatchdog = \"24h\"\n[service.end]\nexec = [\"/bin/poweroff\"]\n";
-        image::add_modules(&mut boot.archive, &boot.kit.modules, &["softdog"])?;
+        boot.modules(&["softdog"])?;
         boot.config(config).run()
     });
     let Some(guest) = run.outcome() else { return };

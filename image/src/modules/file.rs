@@ -24,6 +24,8 @@ pub struct File {
     pub bytes: Vec<u8>,
     pub machine: Machine,
     pub firmware: Vec<String>,
+    /// The kernel that it was built for, as `uname -r` says it: the first word of its vermagic.
+    pub kernel: Option<String>,
     pub signed: bool,
 }
 
@@ -33,9 +35,11 @@ impl File {
         let shown = path.display();
         let bytes = compress::unpack(&path.to_string_lossy(), packed)?;
         let Some(machine) = Machine::of(&bytes) else { bail!("{shown}: no module; it is not even an ELF file") };
-        let firmware = elf::module_info(&bytes, "firmware").map_err(|why| anyhow::anyhow!("{shown}: {why}"))?;
+        let info = |name| elf::module_info(&bytes, name).map_err(|why| anyhow::anyhow!("{shown}: {why}"));
+        let firmware = info("firmware")?;
+        let kernel = info("vermagic")?.first().and_then(|magic| magic.split(' ').next()).map(str::to_owned);
         let signed = bytes.ends_with(MAGIC);
-        Ok(File { bytes, machine, firmware, signed })
+        Ok(File { bytes, machine, firmware, kernel, signed })
     }
 
     /// Cuts its signature off.

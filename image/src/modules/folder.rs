@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use glob::Pattern;
 use tinyo::probe::modules;
 
@@ -33,7 +33,11 @@ pub struct Folder {
     pub aliases: Vec<(String, String)>,
     /// Whole lines of modules.softdep, by module.
     pub soft: BTreeMap<String, Vec<String>>,
+    /// What each may ask the kernel for later, when it runs: modules.weakdep, of kmod 33. Nobody loads them for it.
+    pub weak: BTreeMap<String, Vec<String>>,
     pub built_in: BTreeSet<String>,
+    /// Other names of those, as `fs-ext3`.
+    pub built_in_aliases: BTreeSet<String>,
     /// modules.builtin as it is.
     pub built_in_text: Option<String>,
 }
@@ -49,12 +53,20 @@ impl Folder {
         let real = fs::canonicalize(path).with_context(|| format!("{}: open the folder of modules", path.display()))?;
         let version = real.file_name().and_then(|name| name.to_str());
         let version = version.with_context(|| format!("{}: ends in no kernel version", path.display()))?;
+        ensure!(
+            real.is_dir(),
+            "{}: no directory; write lib/modules/VERSION of the kernel that will boot",
+            path.display()
+        );
         let folder = Folder::parse(path.to_owned(), version, &|name| optional(path, name))?;
         folder.with_context(|| {
-            format!(
-                "{}: no modules.dep there; depmod {version} writes it (of DIR/lib/modules/{version}: depmod -b DIR {version})",
-                path.display()
-            )
+            let hint = match meant(path) {
+                Some(meant) => format!("did you mean {}", meant.display()),
+                None => {
+                    format!("depmod {version} writes it (of DIR/lib/modules/{version}: depmod -b DIR {version})")
+                }
+            };
+            format!("{}: no modules.dep there; {hint}", path.display())
         })
     }
 
@@ -98,6 +110,16 @@ impl Folder {
                 folder.soft.entry(module.replace('-', "_")).or_default().push(line.to_owned());
             }
         }
+        for line in read("modules.weakdep")?.unwrap_or_default().lines() {
+            let mut words = line.split_whitespace();
+            if let (Some("weakdep"), Some(module)) = (words.next(), words.next()) {
+                folder.weak.entry(module.replace('-', "_")).or_default().extend(words.map(str::to_owned));
+            }
+        }
+        // MODULE.alias=NAME and other words about what is built in, each ended by NUL.
+        let about = read("modules.builtin.modinfo")?.unwrap_or_default();
+        let aliases = about.split('\0').filter_map(|word| word.split_once('.')?.1.strip_prefix("alias="));
+        folder.built_in_aliases = aliases.map(str::to_owned).collect();
         folder.built_in = built_in_text.iter().flat_map(|text| text.lines()).map(name_of).collect();
         folder.built_in_text = built_in_text;
         Ok(Some(folder))
@@ -119,7 +141,7 @@ impl Folder {
     }
 
     pub fn is_built_in(&self, name: &str) -> bool {
-        self.built_in.contains(&name.replace('-', "_"))
+        self.built_in.contains(&name.replace('-', "_")) || self.built_in_aliases.contains(name)
     }
 
     /// The name most like `name`, for a message.
@@ -149,9 +171,21 @@ impl Folder {
                 let named = self.named(soft).into_iter();
                 rest.extend(named.map(|module| (module.to_owned(), format!("softdep of {name}"))));
             }
+            for weak in self.weak.get(&name).into_iter().flatten() {
+                let named = self.named(weak).into_iter();
+                rest.extend(named.map(|module| (module.to_owned(), format!("weakdep of {name}"))));
+            }
             wanted.insert(name, why);
         }
     }
+}
+
+/// The folder of modules that is meant by one above or below it.
+fn meant(path: &Path) -> Option<PathBuf> {
+    let is = |path: &Path| path.join("modules.dep").is_file();
+    let mut below: Vec<_> = path.read_dir().ok()?.flatten().map(|item| item.path()).filter(|path| is(path)).collect();
+    below.sort();
+    below.pop().or_else(|| path.ancestors().skip(1).find(|path| is(path)).map(Path::to_owned))
 }
 
 /// None: it is not there.
@@ -225,10 +259,44 @@ mod tests {
     }
 
     #[test]
+    fn weak_needs_come_along_and_what_is_built_in_has_other_names_too() {
+        let texts = |name: &str| {
+            Ok(match name {
+                "modules.dep" => Some("a.ko:\nb-c.ko:\nd.ko: e.ko\ne.ko:\n".to_owned()),
+                "modules.weakdep" => Some("# words\nweakdep a b-c crypto-d none\nweakdep b-c\n".into()),
+                "modules.alias" => Some("alias crypto-d d\n".into()),
+                "modules.builtin.modinfo" => Some("ext4.license=GPL\0ext4.alias=fs-ext3\0x\0".into()),
+                _ => None,
+            })
+        };
+        let folder = Folder::parse("/m".into(), "6.1", &texts).unwrap().unwrap();
+        let expected = [("a", "config"), ("b_c", "weakdep of a"), ("d", "weakdep of a"), ("e", "needed by d")];
+        assert_eq!(closed(&folder, "a"), names(&expected));
+        assert!(folder.is_built_in("fs-ext3") && !folder.is_built_in("ext3") && !folder.is_built_in("GPL"));
+    }
+
+    #[test]
     fn a_circle_of_softdeps_comes_to_an_end() {
         let folder = folder("a.ko:\nb.ko:\n", "softdep a pre: b\nsoftdep b pre: a\n", "");
         assert_eq!(closed(&folder, "b"), names(&[("a", "softdep of b"), ("b", "config")]));
         assert_eq!(closed(&folder, "none"), []);
+    }
+
+    #[test]
+    fn the_folder_that_is_meant_is_told() {
+        let host = tempfile::tempdir().unwrap();
+        let path = |name: &str| host.path().join(name);
+        fs::create_dir_all(path("m/6.1/kernel/fs")).unwrap();
+        let error = |name: &str| Folder::open(&path(name)).unwrap_err().to_string();
+        assert!(
+            error("m").ends_with("m: no modules.dep there; depmod m writes it (of DIR/lib/modules/m: depmod -b DIR m)")
+        );
+        fs::write(path("m/6.1/modules.dep"), "").unwrap();
+        for wrong in ["m", "m/6.1/kernel", "m/6.1/kernel/fs"] {
+            let expected = format!(": no modules.dep there; did you mean {}", path("m/6.1").display());
+            assert!(error(wrong).ends_with(&expected), "{}", error(wrong));
+        }
+        assert!(error("m/6.1/modules.dep").contains("no directory; write lib/modules/VERSION"));
     }
 
     #[test]

@@ -34,22 +34,39 @@ pub struct Way {
     pub firmware: Option<PathBuf>,
 }
 
-/// The modules `names` with what they need, and the indices, without a question: for images put together by a program.
+/// The modules `names` with what they need, and the indices, without a question: for what is no image of ours.
 pub fn add(archive: &mut Archive, folder: &Path, names: &[&str]) -> Result<()> {
     let folder = Folder::open(folder)?;
     let mut wanted = Wanted::new();
-    // What came before stays in the indices.
+    beside(archive, &folder, names, &mut wanted)?;
+    put(archive, &folder, &wanted, &Way::default(), None, &mut Findings::default())
+}
+
+/// `names`, whoever loads them, and those that the image has already: the indices are of all that is there.
+pub fn beside(archive: &Archive, folder: &Folder, names: &[impl AsRef<str>], wanted: &mut Wanted) -> Result<()> {
     let there = archive.below(format!("lib/modules/{}", folder.version).as_bytes());
     for name in there.map(|path| folder::name_of(&String::from_utf8_lossy(path))) {
-        folder.close(&name, "there already", &mut wanted);
+        folder.close(&name, "there already", wanted);
     }
-    for name in names {
+    for name in names.iter().map(AsRef::as_ref) {
         if !folder.has(name) {
             bail!("{name}: not in {}", folder.path.join("modules.dep").display());
         }
-        folder.close(&name.replace('-', "_"), NAMED, &mut wanted);
+        folder.close(&name.replace('-', "_"), NAMED, wanted);
     }
-    put(archive, &folder, &wanted, &Way::default(), None, &mut Findings::default())
+    Ok(())
+}
+
+/// Names the modules that the image has of `whose`, and that the folder, whose tables it gets, knows nothing of.
+pub fn strangers(archive: &Archive, folder: &Folder, whose: &str, findings: &mut Findings) {
+    let at = format!("lib/modules/{}", folder.version);
+    for path in archive.below(at.as_bytes()).map(String::from_utf8_lossy) {
+        if compress::plain_name(&path).ends_with(".ko") && !folder.has(&folder::name_of(&path)) {
+            findings.warn(format!(
+                "/{path} of {whose}: not in the modules.dep of --modules, and so never found; run depmod there"
+            ));
+        }
+    }
 }
 
 /// Puts the modules `wanted`, each with the reason, into the archive: unpacked, so that no kernel has to be able to and the
@@ -70,7 +87,7 @@ pub fn put(
         let path = folder.path.join(&module.file);
         let mut file =
             File::parse(&path, fs::read(&path).with_context(|| format!("{}: read the module", path.display()))?)?;
-        fits(&path, &file, machine, findings);
+        fits(&path, &file, machine, &folder.version, findings);
         if way.strip {
             file.strip().with_context(|| path.display().to_string())?;
         }
@@ -118,7 +135,15 @@ fn indices(archive: &mut Archive, folder: &Folder, wanted: &Wanted, at: &str) {
     }
 }
 
-fn fits(path: &Path, file: &File, machine: Option<Machine>, findings: &mut Findings) {
+/// A kernel looks for modules in the folder of its own name, and takes those that were built for it.
+fn fits(path: &Path, file: &File, machine: Option<Machine>, version: &str, findings: &mut Findings) {
+    if let Some(kernel) = file.kernel.as_deref().filter(|kernel| *kernel != version) {
+        // Said once for all of them, which are of one kernel in most cases.
+        findings.error(format!(
+            "--modules: the modules in {version} are of kernel {kernel}, which looks for them in lib/modules/{kernel}; give the \
+             folder that name, or take another one"
+        ));
+    }
     if let Some(machine) = machine.filter(|machine| *machine != file.machine) {
         findings.error(format!("{}: for {}; tinyo is for {machine}", path.display(), file.machine));
     }
@@ -139,7 +164,7 @@ pub fn present(archive: &Archive, config: &Config, machine: Machine, findings: &
         for name in wanted(&folder, config, archive, None, findings)?.keys() {
             let Some(path) = folder.modules.get(name).map(|module| folder.path.join(&module.file)) else { continue };
             match view.read(path.as_os_str().as_bytes()) {
-                Some(bytes) => fits(&path, &File::parse(&path, bytes)?, Some(machine), findings),
+                Some(bytes) => fits(&path, &File::parse(&path, bytes)?, Some(machine), &folder.version, findings),
                 None => findings.error(format!(
                     "modules: {name}: {} is not in the image, and its modules.dep names it; add it, or run depmod anew",
                     path.display()

@@ -17,7 +17,12 @@ fn kernel(files: &[&str], texts: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf
 
 /// An ELF file of this machine's kind with a `.modinfo` in which it asks for firmware of its own name.
 fn module(file: &str) -> Vec<u8> {
-    let info = format!("license=GPL\0firmware={}.bin\0", folder::name_of(file));
+    of_kernel(file, "6.1.0")
+}
+
+fn of_kernel(file: &str, kernel: &str) -> Vec<u8> {
+    let info =
+        format!("license=GPL\0firmware={}.bin\0vermagic={kernel} SMP preempt mod_unload \0", folder::name_of(file));
     let names = b"\0.modinfo\0";
     let mut elf = vec![0u8; 64];
     elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
@@ -169,6 +174,18 @@ fn a_module_for_another_processor_is_an_error_that_names_both() {
         findings.errors[0].contains("a.ko: for ") && findings.errors[0].ends_with("tinyo is for riscv"),
         "{findings:?}"
     );
+}
+
+#[test]
+fn modules_of_a_kernel_that_is_called_otherwise_are_an_error_said_once() {
+    let (_host, modules) = kernel(&["a.ko", "b.ko", "c.ko"], &[("modules.dep", "a.ko: b.ko\nb.ko:\nc.ko:\n")]);
+    assert!(put_all(&modules, &["a", "c"], &Way::default()).1.errors.is_empty());
+    for name in ["a.ko", "b.ko"] {
+        fs::write(modules.join(name), of_kernel(name, "6.1.0-57-cloud-amd64")).unwrap();
+    }
+    let expected = "--modules: the modules in 6.1.0 are of kernel 6.1.0-57-cloud-amd64, which looks for them in \
+                    lib/modules/6.1.0-57-cloud-amd64; give the folder that name, or take another one";
+    assert_eq!(put_all(&modules, &["a", "c"], &Way::default()).1.errors, [expected]);
 }
 
 #[test]

@@ -143,7 +143,10 @@ fn driver(folder: &Folder, kind: &str, whose: &str, auto: bool, wanted: &mut Wan
         }
         folder.close(module, &format!("type of {whose}"), wanted);
     }
-    if modules.is_empty() && !ALWAYS.contains(&kind) && !folder.is_built_in(kind) {
+    if modules.is_empty()
+        && !ALWAYS.contains(&kind)
+        && ![kind, &format!("fs-{kind}")].into_iter().any(|name| folder.is_built_in(name))
+    {
         findings.warn(format!(
             "{whose}: {kind} is no module of this kernel, nor in its modules.builtin; is it spelled so?"
         ));

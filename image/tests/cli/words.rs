@@ -1,6 +1,9 @@
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::PermissionsExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -86,10 +89,12 @@ fn an_error_in_the_config_or_about_the_image_leaves_the_old_file_alone() {
 fn what_the_system_refuses_is_named_with_its_reason_and_ends_with_111() {
     let desk = Desk::new();
     fs::create_dir(desk.path("d")).unwrap();
-    desk.run(&["--output", "none/i"]).ends(111, "mkinitramfs: none: make a file there: No such file or directory");
+    desk.run(&["--output", "none/i"]).ends(111, "mkinitramfs: none/i: none is no directory; make it first\n");
     desk.run(&["--output", "d"]).ends(111, "mkinitramfs: d: not a regular file; write the name of one");
     desk.run(&["--output", "/dev/full"]).ends(111, "/dev/full: not a regular file");
-    desk.run(&["--output", "c.toml/i"]).ends(111, "Not a directory");
+    desk.write("f", "");
+    desk.run(&["--output", "f/i"]).ends(111, "mkinitramfs: f/i: f is no directory; make it first");
+    fs::remove_file(desk.path("f")).unwrap();
     let add = desk.run(&["--output", "i", "--add", "none:/x"]);
     add.ends(111, "mkinitramfs: --add none: look at it: No such file or directory");
     desk.run(&["--output", "i", "--from", "c.toml"]).ends(111, "c.toml: read the directory: Not a directory");
@@ -109,7 +114,7 @@ fn a_disk_that_is_full_leaves_the_old_file_and_no_other() {
     // What is written behind the first KiB fails, as on a full disk; its signal would end us before we could say so.
     let limited = format!("ulimit -f 1; trap '' XFSZ; exec {TOOL} --tinyo tinyo --config c.toml --output i");
     let full = run(Command::new("bash").args(["-c", &limited]).current_dir(desk.path("")));
-    full.ends(111, "File too large");
+    full.ends(111, "mkinitramfs: i: write it: File too large (os error 27)\n");
     assert_eq!((fs::read(desk.path("i")).unwrap(), desk.names()), (b"old".to_vec(), vec!["i".to_owned()]));
 }
 
@@ -129,14 +134,41 @@ fn one_that_is_killed_leaves_nothing_under_the_final_name() {
 }
 
 #[test]
+fn one_that_is_interrupted_leaves_nothing_at_all() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let desk = Desk::new();
+        desk.write("i", "old");
+        desk.write("root/large", (0u64..1 << 22).flat_map(|n| (n * n).to_le_bytes()).collect::<Vec<_>>());
+        let mut child = desk.tool().args(["--from", "root", "--compress", "zstd", "--output", "i"]).spawn().unwrap();
+        let begun = Instant::now();
+        while desk.names().len() < 3 && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        run(Command::new("kill").args(["-s", signal, &child.id().to_string()])).ends(0, "");
+        assert!(child.wait().unwrap().signal().is_some(), "{signal}");
+        assert_eq!(
+            (fs::read(desk.path("i")).unwrap(), desk.names()),
+            (b"old".to_vec(), vec!["i".into(), "root".into()])
+        );
+    }
+}
+
+#[test]
 fn an_image_that_would_hold_itself_is_refused() {
     let desk = Desk::new();
     desk.write("root/etc/x", "");
-    let expected = "it is in root, and would be part of the next image; write another place";
+    let expected = "it is root or in it, which the image is made of; write another place";
     desk.run(&["--from", "root", "--output", "root/i"]).ends(100, expected);
     desk.run(&["--add", "root:/r", "--output", "root/etc/x"]).ends(100, expected);
     desk.run(&["--from", "root", "--output", "root.img"]).ends(0, "");
     assert_eq!(fs::read(desk.path("root/etc/x")).unwrap(), b"");
+    desk.write("k", "CONFIG_X=y\n");
+    for input in ["c.toml", "tinyo", "k"] {
+        let before = fs::read(desk.path(input)).unwrap();
+        let itself = desk.run(&["--kernel-config", "k", "--output", &format!("root/../{input}")]);
+        itself.ends(100, &format!("it is {input} or in it, which the image is made of"));
+        assert_eq!(fs::read(desk.path(input)).unwrap(), before);
+    }
 }
 
 #[test]
@@ -217,7 +249,7 @@ fn what_its_user_may_not_read_is_named() {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(desk.path(""), fs::Permissions::from_mode(0o777)).unwrap();
     let refused = run(nobody(&desk).args(["--from", "root", "--output", "i"]));
-    refused.ends(111, "mkinitramfs: /etc/shadow: write it: root/etc/shadow: Permission denied");
+    refused.ends(111, "mkinitramfs: /etc/shadow: read root/etc/shadow: Permission denied");
     assert_eq!(desk.names(), ["root"]);
 }
 

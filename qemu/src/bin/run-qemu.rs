@@ -17,6 +17,10 @@ use nix::{
     },
     unistd::Pid,
 };
+use tinyo_image::{
+    make::{Ground, Order},
+    tree::Owner,
+};
 use tinyo_qemu::{
     cpio::Archive,
     demo,
@@ -48,6 +52,9 @@ struct Arguments {
     /// The initramfs's content, in place of busybox (tinyo is added as /init, --config as /etc/tinyo.toml)
     #[arg(long, value_name = "DIR")]
     rootfs: Option<PathBuf>,
+    /// Boot the image though scripts/mkinitramfs.sh would refuse to make it
+    #[arg(long)]
+    unchecked: bool,
     /// A disk image, as /dev/vda in the guest; the modules for it are in the initramfs
     #[arg(long, value_name = "IMG")]
     disk: Option<PathBuf>,
@@ -70,13 +77,15 @@ Exit codes:
   0    the guest powered off cleanly, or every check of --test held
   N    the status of the command after `--` in --append
   1    a check of --test did not hold
-  2    bad options
+  2    bad options, or an image with errors
   122  the guest asked for a reboot (QEMU ends instead)
   123  the guest halted
   124  the time was up
   125  a kernel panic, a guest that never spoke, or no QEMU, kernel or busybox to run
 
 Environment: QEMU=, KERNEL=, MODULES=, BUSYBOX= and TINYO= name files to use instead of those under target/.";
+
+const REFUSED: i32 = 2;
 
 /// Longer than any boot, shorter than a CI job's patience.
 const TIMEOUT: u64 = 300;
@@ -96,7 +105,8 @@ fn run(arguments: &Arguments) -> Result<i32> {
     let kit = Kit::find_with_kernel(arguments.arch, arguments.kernel.clone())?;
     let dir = tempfile::tempdir()?;
     let initrd = dir.path().join("initramfs.cpio");
-    std::fs::write(&initrd, initramfs(arguments, &kit)?.to_bytes())?;
+    let Some(archive) = initramfs(arguments, &kit)? else { return Ok(REFUSED) };
+    std::fs::write(&initrd, archive.to_bytes())?;
     let mut machine =
         Machine::new(&kit, &initrd).disk(arguments.disk.clone()).memory(&arguments.memory).kvm(arguments.kvm);
     for words in &arguments.append {
@@ -120,23 +130,25 @@ fn run(arguments: &Arguments) -> Result<i32> {
     Ok(outcome.exit_code())
 }
 
-fn initramfs(arguments: &Arguments, kit: &Kit) -> Result<Archive> {
-    let mut archive = match &arguments.rootfs {
-        Some(dir) => {
-            let mut archive = image::bare(kit)?;
-            archive.tree(dir, "")?;
-            archive
-        }
-        None => demo::image(kit)?,
+/// As scripts/mkinitramfs.sh makes it. None: it would not, and has said why.
+fn initramfs(arguments: &Arguments, kit: &Kit) -> Result<Option<Archive>> {
+    let ground = match &arguments.rootfs {
+        Some(root) => Ground::Directory(root.clone(), Owner::ROOT),
+        None => Ground::Held(demo::image(kit)?),
     };
-    if let Some(path) = &arguments.config {
-        let config = std::fs::read(path).with_context(|| format!("{}: read the config", path.display()))?;
-        archive.file("/etc/tinyo.toml", 0o644, config);
-    }
-    if arguments.disk.is_some() {
-        image::add_modules(&mut archive, &kit.modules, &["virtio_pci", "virtio_blk"])?;
-    }
-    Ok(archive)
+    let disk: &[&str] = if arguments.disk.is_some() { &["virtio_pci", "virtio_blk"] } else { &[] };
+    let order = Order {
+        config: arguments.config.clone(),
+        ground,
+        modules: Some(kit.modules.clone()),
+        beside: disk.iter().map(ToString::to_string).collect(),
+        ..Order::default()
+    };
+    let (archive, found) = image::make(kit, order)?;
+    let refused = !found.errors.is_empty() && !arguments.unchecked;
+    let texts = found.warnings.iter().chain(&found.errors);
+    texts.for_each(|text| eprintln!("run-qemu: {text}"));
+    Ok((!refused).then_some(archive))
 }
 
 /// Our stdin, byte by byte, until it or the guest ends. The guest's own pace is QEMU's to keep: it reads the pipe only
