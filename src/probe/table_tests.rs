@@ -93,7 +93,7 @@ fn small(count: u32, width: u32, change: impl Fn(&mut [u8], &mut [u8])) -> Vec<u
         header[at..at + 4].copy_from_slice(&value.to_le_bytes());
     }
     change(&mut header, &mut entries);
-    let sum = !crc(!0, &entries);
+    let sum = !Crc::new().add(!0, &entries);
     header[88..92].copy_from_slice(&sum.to_le_bytes());
     let length = header[12] as usize | (header[13] as usize) << 8;
     let sum = !crc(!0, &header[..length]);

@@ -43,7 +43,7 @@ fn root(probe: Vec<u8>) -> Archive {
         root.dir(place, 0o755);
     }
     for link in ["bin", "sbin", "lib"] {
-        root.link(format!("/{link}"), &format!("usr/{link}"));
+        root.link(format!("/{link}"), format!("usr/{link}"));
     }
     let release = "ID=probe\nNAME=probe\nVERSION_ID=1\n";
     root.file("/etc/os-release", 0o644, release).file("/usr/lib/os-release", 0o644, release);
