@@ -19,7 +19,7 @@ const MODULES: &str =
 const SERVICE: &str = "\n[service.end]\nexec = [\"/end\"]\ntype = \"oneshot\"\n";
 const END: &str = r#"
 mount --make-rshared /
-[ ! -d /run/tinyo/root ] || check only-root-looks-in test "$(stat -c %a /run/tinyo/root)" = 700
+[ ! -d /run/initramfs/root ] || check only-root-looks-in test "$(stat -c %a /run/initramfs/root)" = 700
 check shared grep -q ' / / .*shared:' /proc/self/mountinfo
 for place in /etc /data; do [ ! -d $place ] || echo kept >$place/note; done
 sleep 100000 >/etc/open 2>&1 </etc/note &
@@ -160,14 +160,14 @@ const SYSTEMD: &str = r#"
 say words $*
 echo kept >/etc/note
 check offered test -x /run/initramfs/shutdown
-umount /run/tinyo/root/upper
-umount /run/tinyo/root/lower
+umount /run/initramfs/root/upper
+umount /run/initramfs/root/lower
 mount --bind /run/initramfs /run/initramfs
 cd /run/initramfs
 for place in dev proc run sys; do mkdir $place; mount --bind /$place $place; done
 mkdir oldroot
 pivot_root . oldroot
-exec chroot . /shutdown poweroff
+exec chroot . /shutdown exit
 "#;
 
 #[test]

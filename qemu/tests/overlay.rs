@@ -23,20 +23,20 @@ const MODULES: &str =
 
 /// Run by busybox's init of the squashfs.
 const CHECKS: &str = r#"
-upper=/run/tinyo/root/upper
+upper=/run/initramfs/root/upper
 check root-is-the-overlay grep -q '^overlay / overlay rw,' /proc/mounts
 check root-is-one-mount test $(cut -d' ' -f5 /proc/self/mountinfo | grep -c '^/$') = 1
-check lower-is-the-squashfs grep -q '^/dev/vda /run/tinyo/root/lower squashfs ro,' /proc/mounts
-check only-root-looks-in test "$(stat -c %a /run/tinyo/root)" = 700
-check both-and-no-more test $(grep -c ' /run/tinyo/root/' /proc/self/mountinfo) = 2
+check lower-is-the-squashfs grep -q '^/dev/vda /run/initramfs/root/lower squashfs ro,' /proc/mounts
+check only-root-looks-in test "$(stat -c %a /run/initramfs/root)" = 700
+check both-and-no-more test $(grep -c ' /run/initramfs/root/' /proc/self/mountinfo) = 2
 check nothing-else-is-mounted sh -c '! grep -q newroot /proc/mounts'
-say upper is $(sed -n 's,^\([^ ]*\) /run/tinyo/root/upper \([^ ]*\) .*,\1 \2,p' /proc/mounts)
+say upper is $(sed -n 's,^\([^ ]*\) /run/initramfs/root/upper \([^ ]*\) .*,\1 \2,p' /proc/mounts)
 echo boot >>/etc/boots
 check lands-in-the-upper grep -q boot $upper/upper/etc/boots
-check the-lower-stays test ! -e /run/tinyo/root/lower/etc/boots
+check the-lower-stays test ! -e /run/initramfs/root/lower/etc/boots
 rm -r /etc/gone
-check removed-is-gone test ! -e /etc/gone -a -e /run/tinyo/root/lower/etc/gone/file
-check mode-of-the-root test "$(stat -c %a /)" = "$(stat -c %a /run/tinyo/root/lower)"
+check removed-is-gone test ! -e /etc/gone -a -e /run/initramfs/root/lower/etc/gone/file
+check mode-of-the-root test "$(stat -c %a /)" = "$(stat -c %a /run/initramfs/root/lower)"
 say boots $(grep -c boot /etc/boots)
 "#;
 
@@ -120,7 +120,7 @@ fn what_is_written_lands_on_a_disk_and_is_there_the_next_time() {
 fn a_tmpfs_has_the_size_that_it_was_given() {
     let run = guest(Arch::X86_64, |boot| {
         boot.config(&format!("{MODULES}[root]\nsource = \"/dev/vda\"\noverlay = \"tmpfs:2M\"\n"));
-        let size = "check its-size sh -c \"df /run/tinyo/root/upper | grep -q ' 2048 '\"\n";
+        let size = "check its-size sh -c \"df /run/initramfs/root/upper | grep -q ' 2048 '\"\n";
         squashfs(boot, &format!("{CHECKS}{size}{FILL}\npoweroff -f"))?;
         boot.run()
     });

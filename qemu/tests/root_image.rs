@@ -89,8 +89,8 @@ fn with_auto_it_brings_its_drivers_along() {
 }
 
 const ON_DISK: &str = r#"
-check the-source-is-there test -s /run/tinyo/root/source/live/ext4
-check the-source-is-mounted grep -q '^/dev/vda /run/tinyo/root/source ext4' /proc/mounts
+check the-source-is-there test -s /run/initramfs/root/source/live/ext4
+check the-source-is-mounted grep -q '^/dev/vda /run/initramfs/root/source ext4' /proc/mounts
 check written-to sh -c 'echo kept >/note && sync'
 "#;
 

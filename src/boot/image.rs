@@ -12,7 +12,7 @@ use crate::sys::error::{Call, Error, Result};
 use crate::sys::fs::{self, At};
 
 /// Where the source that has the image is mounted, and stays: /run moves on to the new root.
-pub const SOURCE: &CStr = c"/run/tinyo/root/source";
+pub const SOURCE: &CStr = c"/run/initramfs/root/source";
 
 /// Mounts `image` of `root`, whose source is mounted on [`SOURCE`], on [`PLACE`]: through a loop device that lets go of the file
 /// by itself when the root is let go of. Nothing else holds the file: one in the initramfs is removed with the rest of that, and

@@ -16,12 +16,12 @@ use crate::sys::mount;
 use crate::text::show::Show;
 
 /// Where both can be looked at in the new root, by root: the root as it is, and what has been written.
-pub const LOWER: &CStr = c"/run/tinyo/root/lower";
-pub const UPPER: &CStr = c"/run/tinyo/root/upper";
+pub const LOWER: &CStr = c"/run/initramfs/root/lower";
+pub const UPPER: &CStr = c"/run/initramfs/root/upper";
 
 /// Without an index: the root may be another one each time, as after an update, and the upper layer is of nobody else's use.
-const DATA: &CStr = c"lowerdir=/run/tinyo/root/lower,upperdir=/run/tinyo/root/upper/upper,\
-    workdir=/run/tinyo/root/upper/work,index=off";
+const DATA: &CStr = c"lowerdir=/run/initramfs/root/lower,upperdir=/run/initramfs/root/upper/upper,\
+    workdir=/run/initramfs/root/upper/work,index=off";
 
 /// Lays `layers` (`tmpfs[:SIZE]`, or a device) over the root on [`PLACE`]. A device that does not come, or cannot be used,
 /// gives way to a tmpfs: a machine that forgets is better than none. When it fails, some of it is left there.

@@ -17,11 +17,11 @@ use crate::text::source::{self, Source};
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
 pub const PLACE: &CStr = c"/newroot";
 
-/// Makes `places` in /run/tinyo/root, where what the root lies on stays mounted, for nobody but root: the permissions of a layer
-/// are not those of the whole.
+/// Makes `places` in /run/initramfs/root, where what the root lies on stays mounted: systemd unmounts nothing there. For nobody
+/// but root: the permissions of a layer are not those of the whole.
 pub fn make_places(places: &[&CStr]) -> Result<()> {
-    fs::make_directory(At::Cwd, c"/run/tinyo", 0o755)?;
-    fs::make_directory(At::Cwd, c"/run/tinyo/root", 0o700)?;
+    fs::make_directory(At::Cwd, c"/run/initramfs", 0o755)?;
+    fs::make_directory(At::Cwd, c"/run/initramfs/root", 0o700)?;
     places.iter().try_for_each(|place| fs::make_directory(At::Cwd, place, 0o755))
 }
 

@@ -14,7 +14,7 @@ pub static EARLY: [Step; 6] = [
     Step::Mount(&early(c"proc", c"/proc", c"proc", c"nosuid,nodev,noexec"), Need::Standing),
     Step::Mount(&early(c"sysfs", c"/sys", c"sysfs", c"nosuid,nodev,noexec"), Need::Standing),
     Step::MountDev,
-    Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,mode=755"), Need::Standing),
+    Step::Mount(&early(c"tmpfs", c"/run", c"tmpfs", c"nosuid,nodev,strictatime,mode=755"), Need::Standing),
     // Last, so that a plan always has a word about it: what a person asks first.
     Step::ModeMask(0o022),
 ];

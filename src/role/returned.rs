@@ -8,7 +8,7 @@ use crate::request::Ending;
 use crate::supervise::{self, End};
 use crate::sys::error::Result;
 use crate::sys::fs::{self, At};
-use crate::sys::{power, signal};
+use crate::sys::{mount, power, signal};
 
 const DIRECTORY: &CStr = c"/run/initramfs";
 const PROGRAM: &CStr = c"/run/initramfs/shutdown";
@@ -22,16 +22,31 @@ pub fn offer() -> Result<()> {
     fs::pour(&own, &fs::open(PROGRAM, fs::WRITE)?)
 }
 
-/// The old root is at /oldroot, where its mounts are found as any others. What systemd has more (kexec) reboots.
+/// What the next kernel or the firmware shall be told (`systemctl reboot --reboot-argument=`). /run has come along.
+const WORD: &CStr = c"/run/systemd/reboot-param";
+
+/// The old root is at /oldroot, where its mounts are found as any others. What it lies on is mounted below its /run, and can
+/// only go after it: so that /run comes over ours, which is the same one bare. What systemd has more (kexec) reboots.
 #[inline(never)]
 pub fn end(verb: &[u8]) -> ! {
     signal::block_all();
     let signals = must_have(signal::open());
     let _ = power::set_ctrl_alt_del(false);
     let ending = match verb {
-        b"poweroff" => Ending::Poweroff,
+        // A machine has nobody to give the status of its end to.
+        b"poweroff" | b"exit" => Ending::Poweroff,
         b"halt" => Ending::Halt,
         _ => Ending::Reboot,
     };
-    supervise::end(End { ending, status: None }, true, &signals, None, &|| {})
+    let _ = mount::mount(c"/oldroot/run", c"/run", c"", mount::MOVE, c"");
+    let reboot_with_word = || {
+        let mut word = [0; 256];
+        if ending == Ending::Reboot
+            && let Ok([.., end @ b'\n']) = fs::read_file(WORD, &mut word)
+        {
+            *end = 0;
+            power::reboot_with(CStr::from_bytes_until_nul(&word).unwrap_or_default());
+        }
+    };
+    supervise::end(End { ending, status: None }, true, &signals, None, &reboot_with_word)
 }

@@ -24,6 +24,20 @@ pub fn end(power: Power) -> Error {
     super::error::last(Call::Reboot)
 }
 
+/// reboot(2) with a word for whoever starts next, as the machine's driver passes it on.
+pub fn reboot_with(word: &CStr) {
+    // SAFETY: plain numbers, and a NUL-terminated string that is read.
+    unsafe {
+        libc::syscall(
+            libc::SYS_reboot,
+            libc::LINUX_REBOOT_MAGIC1,
+            libc::LINUX_REBOOT_MAGIC2,
+            libc::LINUX_REBOOT_CMD_RESTART2,
+            word.as_ptr(),
+        )
+    };
+}
+
 /// Whether ctrl-alt-del reboots at once (RB_ENABLE_CAD) or sends SIGINT to PID 1 (RB_DISABLE_CAD).
 pub fn set_ctrl_alt_del(reboots_at_once: bool) -> Result<()> {
     let command = if reboots_at_once { libc::RB_ENABLE_CAD } else { libc::RB_DISABLE_CAD };
