@@ -166,7 +166,7 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
     // Each arm says whether the value is one that can be.
     let good = match word {
         Name::Root => set(&mut line.root, value, !text.is_empty()),
-        Name::RootFsType => set(&mut line.rootfstype, value, true),
+        Name::RootFsType => set(&mut line.rootfstype, value, !text.is_empty()),
         Name::RootFlags => set(&mut line.rootflags, value, true),
         Name::Init => set(&mut line.init, value, value::is_init(text)),
         Name::Console => set(&mut line.console, value, true),
@@ -287,7 +287,7 @@ pub fn apply<'a>(line: &BootLine<'a>, config: &mut Config<'a>) -> Replaced {
     }
     for root in &mut config.roots {
         replaced.init |= line.init.is_some() && root.init.is_some();
-        root.fstype = line.rootfstype.or(root.fstype);
+        root.fstype = line.rootfstype.or(root.fstype).filter(|fstype| *fstype != c"auto");
         root.options = line.rootflags.or(root.options);
         root.read_only = line.read_only.unwrap_or(root.read_only);
         root.wait = line.rootwait.unwrap_or(root.wait);

@@ -3,6 +3,7 @@ use crate::probe::disk::reader;
 use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::vec::Vec;
 
 fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
@@ -11,7 +12,9 @@ fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
 
 /// A table as sfdisk(8) writes it on a disk of 4 MiB.
 fn made(script: &str) -> Option<Vec<u8>> {
-    let path = std::env::temp_dir().join(std::format!("tinyo-table-{}-{}", std::process::id(), script.len()));
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let own = MADE.fetch_add(1, Relaxed);
+    let path = std::env::temp_dir().join(std::format!("tinyo-table-{}-{own}", std::process::id()));
     std::fs::write(&path, std::vec![0; 4 << 20]).unwrap();
     let made = Command::new("sfdisk")
         .arg("-q")
@@ -79,6 +82,21 @@ fn a_gpt_is_searched_by_both_names() {
         disk[2 * sector as usize + 130] ^= 1;
         assert_eq!(look(&disk, sector, all[0].0), None);
     }
+}
+
+/// As the kernel decides it (pmbr_part_valid() of block/partitions/efi.c): where an MS-DOS table says that a GPT is there, in any
+/// of its four places, that counts, whatever the others are for; but not if it says that of other sectors.
+#[test]
+fn a_hybrid_table_is_read_as_the_kernel_does() {
+    let Some(mut disk) = made(GPT) else { return };
+    let uuid = Wanted::Uuid(b"11111111-2222-3333-4444-5566778899AA");
+    let old = Wanted::Uuid(b"c0ffee42-01");
+    disk[440..444].copy_from_slice(&0xc0ff_ee42_u32.to_le_bytes());
+    disk.copy_within(446..462, 494);
+    disk[450] = 0x83;
+    assert_eq!((look(&disk, 512, uuid), look(&disk, 512, old)), (Some(2), None));
+    disk[502] = 34;
+    assert_eq!((look(&disk, 512, uuid), look(&disk, 512, old)), (None, Some(1)));
 }
 
 /// By its type, but for what is not to be taken by itself; and what it says of being written to.
@@ -164,6 +182,7 @@ proptest! {
             buffer.fill(0);
             if at == 0 {
                 buffer[450] = 0xee;
+                buffer[454] = 1;
                 buffer[510..512].copy_from_slice(b"\x55\xaa");
             } else if at == 512 {
                 let length = header.len().min(buffer.len());
