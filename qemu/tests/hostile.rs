@@ -136,6 +136,7 @@ fn a_journal_that_cannot_be_replayed_is_named_and_a_whole_disk_is_read_only() {
     let Some(guest) = run.outcome() else { return };
 
     guest.says("tinyo: mount root /dev/vda .*: read-only file system; has it a journal to replay\\? noload");
+    guest.says("tinyo: root: /dev/vdb: (permission denied|read-only file system); it is mounted read-only");
     guest.says("case: alive /dev/vdb ro").ends(End::PowerOff);
 }
 

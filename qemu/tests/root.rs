@@ -4,11 +4,12 @@ use std::fs;
 
 use anyhow::Result;
 use tinyo_qemu::{
+    bus::Bus,
     cpio::Archive,
     expect::End,
     image::{self, tool},
-    kit::Arch,
-    suite::{Boot, ON_VIRTIO, Run, guest, script},
+    kit::{Arch, Kit},
+    suite::{Boot, ON_VIRTIO, Run, guest, guest_of, script},
 };
 
 const UUID: &str = "5d7e1a3c-0f2b-4c6d-8e9f-a0b1c2d3e4f5";
@@ -114,6 +115,19 @@ fn by_its_place_in_a_gpt() {
 fn by_its_place_in_the_backup_of_a_gpt_in_large_sectors() {
     is_root("gpt root=PARTUUID=11111111-2222-3333-4444-5566778899AA", of_large_sectors, "/dev/vdb1");
     is_root("gpt root=PARTLABEL=\"the root\"", of_large_sectors, "/dev/vdb1");
+}
+
+/// Behind a name that ends in a digit the kernel writes a `p`.
+#[test]
+fn by_its_place_in_a_gpt_on_nvme() {
+    let run = guest_of(Kit::with_full_kernel(Arch::X86_64), |boot| {
+        boot.bus(Bus::Nvme).modules(&["crc32c_generic", "ext4"])?;
+        gpt(boot)?;
+        boot.config("modules = [\"nvme\", \"crc32c_generic\", \"ext4\"]\non-failure = \"poweroff\"\n");
+        boot.append(&format!("root=PARTUUID={BEFORE}/PARTNROFF=1")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: root /dev/nvme0n1p2\r?\n").ends(End::PowerOff);
 }
 
 #[test]

@@ -99,7 +99,9 @@ fn mount_as(source: &CStr, device: bool, wanted: &Root, target: &CStr, events: &
         };
         match mount(flags) {
             Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
-                mount(flags | mount::READ_ONLY)
+                mount(flags | mount::READ_ONLY).inspect(|()| {
+                    say!(Warning, "root: {}: {}; it is mounted read-only", Show(source.to_bytes()), error.errno());
+                })
             }
             done => done,
         }
