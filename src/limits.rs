@@ -39,8 +39,9 @@ pub const PATH_BYTES: usize = 4096;
 /// Steps of one plan: 29 of a hardened container, 16 masked and read-only paths, 64 volumes and tmpfs mounts; the
 /// machine: 12 early mounts, 32 modules, 32 sysctls, 32 mounts.
 pub const STEPS: usize = 128;
-/// Bytes of one log line: the kernel refuses /dev/kmsg records over 1,024 with their prefix.
-pub const LINE_BYTES: usize = 1000;
+/// Bytes of one log line: up to Linux 6.2 the kernel refuses /dev/kmsg records (EINVAL) that with the longest prefix it could
+/// print before them (PREFIX_MAX, 48) are over 1,024.
+pub const LINE_BYTES: usize = 1024 - 48;
 /// Bytes of a service's last lines that PID 1 keeps: two dozen lines, half a page.
 pub const RING_BYTES: usize = 2048;
 /// Connections to the control socket at once: a person at each of two terminals, a few scripts, and followers of logs.

@@ -99,8 +99,13 @@ impl Line {
         Line { level, text }
     }
 
-    /// Ends the line: its bytes as people read them.
+    /// Ends the line, with `...` where it was cut: its bytes as people read them.
     pub fn end(&mut self) -> &[u8] {
+        if self.text.len() + 1 == self.text.capacity()
+            && let Some(last) = self.text.last_chunk_mut()
+        {
+            *last = *b"...";
+        }
         let _ = self.text.push(b'\n');
         self.text.get(MARK..).unwrap_or_default()
     }
@@ -185,6 +190,8 @@ mod tests {
         line.write(&[b'x'; 3000]);
         assert_eq!(line.text.len(), limits::LINE_BYTES - 1);
         assert!(line.text.starts_with(b"<6>tinyo: xxx"));
+        assert!(line.end().ends_with(b"xx...\n"));
+        assert_eq!(line.text.len(), limits::LINE_BYTES);
     }
 
     #[test]

@@ -81,6 +81,43 @@ fn the_initramfs_is_left_behind() {
     guest.held("initramfs-is-gone").held("memory-is-given-back").ends(End::PowerOff);
 }
 
+/// A root that is read-only and has no place for the early mounts: the init gets along without, and the one devtmpfs that there
+/// is was not emptied with the initramfs that it stayed in.
+#[test]
+fn a_root_without_their_places_goes_without_and_nothing_of_theirs_is_removed() {
+    let run = guest(Arch::X86_64, |boot| {
+        let mut disk = Archive::new();
+        disk.dir("/bin", 0o755).dir("/mnt", 0o755).file("/bin/busybox", 0o755, std::fs::read(&boot.kit.busybox)?);
+        let say = "#!/bin/busybox sh\n/bin/busybox mount -t devtmpfs none /mnt\n\
+                   [ -b /mnt/vda -a -c /mnt/null ] && echo '<3>case: nodes held' >/mnt/kmsg\n/bin/busybox poweroff -f\n";
+        disk.file("/init", 0o755, say);
+        boot.config(MODULES).disk(&disk)?.append("root=/dev/vda init=/init").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    for path in ["/dev", "/proc", "/sys", "/run"] {
+        let why = "read-only file system; has it that directory\\?";
+        guest.says(&format!("tinyo: root: moving {path} into the new root: {why}"));
+    }
+    guest.held("nodes").ends(End::PowerOff);
+}
+
+/// An initramfs with files where /proc, /sys, /dev and /run go: there is nothing to pivot by, and its root is laid over instead.
+#[test]
+fn an_initramfs_without_their_places_is_left_all_the_same() {
+    let run = guest(Arch::X86_64, |boot| {
+        let disk = busybox_disk(&boot.kit)?;
+        boot.config(&format!("{MODULES}[root]\nsource = \"/dev/vda\"\n")).disk(&disk)?;
+        for path in ["/proc", "/sys", "/dev", "/run"] {
+            boot.archive.remove(path);
+            boot.archive.file(path, 0o644, "");
+        }
+        boot.run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("tinyo: mount proc on /proc .*: not a directory").says("tinyo: root: handing over to /sbin/init");
+    guest.held("initramfs-is-gone").ends(End::PowerOff);
+}
+
 #[test]
 fn the_config_can_name_the_root_too() {
     let run = guest(Arch::X86_64, |boot| {

@@ -138,6 +138,7 @@ fn a_journal_that_cannot_be_replayed_is_named_and_a_whole_disk_is_read_only() {
     let Some(guest) = run.outcome() else { return };
 
     guest.says("tinyo: mount root /dev/vda .*: read-only file system; has it a journal to replay\\? noload");
+    guest.says("tinyo: root: /dev/vdb: (permission denied|read-only file system); it is mounted read-only");
     guest.says("case: alive /dev/vdb ro").ends(End::PowerOff);
 }
 
@@ -170,6 +171,25 @@ fn a_label_says_nothing_to_the_terminal() {
     let Some(guest) = run.outcome() else { return };
     guest.says(r"LABEL=absent .*: it did not come; .* vda \(ext4, LABEL=\\x1b\[2J\\x0a<0>\\xff\\x07evil, UUID=");
     guest.never_says("\x1b\\[2J|\x07|(?m)^<0>").ends(End::PowerOff);
+}
+
+/// The kernel refuses a record that is too long for its log: what is there is said as far as it fits, and not lost with it.
+#[test]
+fn a_crowd_of_disks_with_long_labels_is_said_as_far_as_it_fits() {
+    let run = guest(Arch::X86_64, |boot| {
+        let label = [b'x'; 255];
+        let disk = noise_with(1, &[(65600, b"_BHRfS_M"), ((64 << 10) + 299, &label)]);
+        for name in ["a", "b", "c", "d", "e"] {
+            attach(boot, name, &disk, "")?;
+        }
+        boot.config(ON_VIRTIO).append("root=LABEL=absent rootwait=6").run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&[
+        r"tinyo: waiting for LABEL=absent, 5 s of 6 s; block devices: vd. \(btrfs, LABEL=x{200}\.\.\., UUID=",
+        r"tinyo: mount root LABEL=absent .*: it did not come; block devices: vd. \(btrfs, LABEL=x{200}\.\.\., UUID=.*\.\.\.\r?\n",
+    ]);
+    guest.ends(End::PowerOff);
 }
 
 #[test]

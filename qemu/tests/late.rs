@@ -145,6 +145,25 @@ fn a_disk_that_goes_away_and_stays_away_has_a_named_end() {
     guest.says("tinyo: boot failed: poweroff").ends(End::PowerOff);
 }
 
+/// It is there, and what is wrong with it is said at once, for a wait can be one for ever, and at the end.
+#[test]
+fn a_disk_that_stays_unreadable_is_named_with_the_reason() {
+    let run = guest(Arch::X86_64, |boot| {
+        boot.modules(&["virtio_pci", "virtio_blk"])?;
+        broken_drive(boot, "bad", None)?;
+        boot.hardware(&["-device", "virtio-blk-pci,drive=bad"]);
+        boot.config(&format!("{VIRTIO}[root]\nsource = \"/dev/vda\"\ntype = \"ext4\"\nwait = \"6s\"\n")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&[
+        "tinyo: root: /dev/vda: input/output error; it is tried again",
+        "tinyo: waiting for /dev/vda, 5 s of 6 s; block devices: vda",
+        "tinyo: mount root /dev/vda .*: input/output error; what of it cannot be read, the kernel has said",
+    ]);
+    assert_eq!(guest.transcript.matches("it is tried again").count(), 1, "{}", guest.shown());
+    guest.ends(End::PowerOff);
+}
+
 /// Nothing of the root can be read or written any more, and PID 1 still ends the machine when it is asked to.
 #[test]
 fn a_root_pulled_out_under_its_services_does_not_hang_the_end() {

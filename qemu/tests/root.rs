@@ -4,11 +4,12 @@ use std::fs;
 
 use anyhow::Result;
 use tinyo_qemu::{
+    bus::Bus,
     cpio::Archive,
     expect::End,
     image::{self, tool},
-    kit::Arch,
-    suite::{Boot, ON_VIRTIO, Run, guest, script},
+    kit::{Arch, Kit},
+    suite::{Boot, ON_VIRTIO, Run, guest, guest_of, script},
 };
 
 const UUID: &str = "5d7e1a3c-0f2b-4c6d-8e9f-a0b1c2d3e4f5";
@@ -16,12 +17,17 @@ const PART: &str = "11111111-2222-3333-4444-5566778899aa";
 const BEFORE: &str = "11111111-2222-3333-4444-5566778899ab";
 
 /// A file system whose init says what it is mounted from, labelled `case`.
-fn root(boot: &mut Boot) -> Result<()> {
+fn files(boot: &Boot) -> Result<Archive> {
     let mut files: Archive = image::busybox_root(&boot.kit)?;
     files.file("/etc/inittab", 0o644, "::sysinit:/etc/rc\n");
     let rc = "say root $(sed -n 's, / ext4.*,,p' /proc/mounts | tail -n 1)\n\
               say options $(sed -n 's,^.* / ext4 ,,p' /proc/mounts | tail -n 1)\npoweroff -f\n";
     files.file("/etc/rc", 0o755, script(rc));
+    Ok(files)
+}
+
+fn root(boot: &mut Boot) -> Result<()> {
+    let files = files(boot)?;
     boot.config(ON_VIRTIO).disk(&files)?;
     let image = boot.dir.path().join("disk.img");
     tool("tune2fs", ["-U".as_ref(), UUID.as_ref(), image.as_os_str()], "")
@@ -41,6 +47,36 @@ fn partitioned(boot: &mut Boot, table: &str) -> Result<()> {
 fn gpt(boot: &mut Boot) -> Result<()> {
     let first = format!("start=2048, size=2048, uuid={BEFORE}, name=\"before\"");
     partitioned(boot, &format!("label: gpt\n{first}\nstart=4096, size=65536, uuid={PART}, name=\"the root\"\n"))
+}
+
+/// A disk in sectors of 4 KiB, whose table is the one that sfdisk(8) makes in those of 512 bytes, each sector eight times as long.
+/// Its first header is broken.
+fn of_large_sectors(boot: &mut Boot) -> Result<()> {
+    root(boot)?;
+    let (system, staged) = (boot.dir.path().join("system.img"), tempfile::tempdir()?);
+    files(boot)?.unpack(staged.path())?;
+    fs::File::create(&system)?.set_len(32 << 20)?;
+    let words = ["-q".as_ref(), "-b4096".as_ref(), "-d".as_ref(), staged.path().as_os_str(), system.as_os_str()];
+    tool("mkfs.ext4", words, "")?;
+    let system = fs::read(&system)?;
+    let (small, large) = (boot.dir.path().join("small.img"), boot.dir.path().join("large.img"));
+    fs::write(&small, vec![0; 6 << 20])?;
+    let part = format!("start=2048, size=8192, uuid={PART}, name=\"the root\"");
+    tool("sfdisk", ["-q".as_ref(), small.as_os_str()], &format!("label: gpt\n{part}\n"))?;
+    let small = fs::read(&small)?;
+    let mut disk = vec![0; 8 * small.len()];
+    // The table's 16 KiB are one piece in either, at its sector and 33 before the end; its headers are a sector.
+    let last = small.len() / 512 - 1;
+    for (sector, sectors) in [(0, 1), (1, 1), (2, 32), (last - 32, 32), (last, 1)] {
+        disk[4096 * sector..][..512 * sectors].copy_from_slice(&small[512 * sector..][..512 * sectors]);
+    }
+    disk[4096 + 60] ^= 1;
+    disk[4096 * 2048..][..system.len()].copy_from_slice(&system);
+    fs::write(&large, disk)?;
+    let drive = format!("file={},if=none,id=large,format=raw", large.display());
+    let sectors = "logical_block_size=4096,physical_block_size=4096";
+    boot.hardware(&["-drive", &drive, "-device", &format!("virtio-blk-pci,drive=large,{sectors}")]);
+    Ok(())
 }
 
 fn ms_dos(boot: &mut Boot) -> Result<()> {
@@ -72,6 +108,26 @@ fn by_its_place_in_a_gpt() {
     is_root(&format!("root=PARTUUID={BEFORE}/PARTNROFF=1"), gpt, "/dev/vda2");
     is_root("\"root=PARTLABEL=the root\"", gpt, "/dev/vda2");
     is_root(&format!("root=/dev/disk/by-partuuid/{PART}"), gpt, "/dev/vda2");
+}
+
+/// The kernel itself reads a backup only where `gpt` says so.
+#[test]
+fn by_its_place_in_the_backup_of_a_gpt_in_large_sectors() {
+    is_root("gpt root=PARTUUID=11111111-2222-3333-4444-5566778899AA", of_large_sectors, "/dev/vdb1");
+    is_root("gpt root=PARTLABEL=\"the root\"", of_large_sectors, "/dev/vdb1");
+}
+
+/// Behind a name that ends in a digit the kernel writes a `p`.
+#[test]
+fn by_its_place_in_a_gpt_on_nvme() {
+    let run = guest_of(Kit::with_full_kernel(Arch::X86_64), |boot| {
+        boot.bus(Bus::Nvme).modules(&["crc32c_generic", "ext4"])?;
+        gpt(boot)?;
+        boot.config("modules = [\"nvme\", \"crc32c_generic\", \"ext4\"]\non-failure = \"poweroff\"\n");
+        boot.append(&format!("root=PARTUUID={BEFORE}/PARTNROFF=1")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says("case: root /dev/nvme0n1p2\r?\n").ends(End::PowerOff);
 }
 
 #[test]

@@ -119,6 +119,23 @@ fn a_check_that_takes_long_says_so_and_can_be_ended() {
     guest.never_says("is there").ends(End::Reboot);
 }
 
+/// One deadline: what does not come for the check does not come for the mount either.
+#[test]
+fn a_disk_that_never_comes_is_waited_for_once() {
+    let run = guest(Arch::X86_64, |boot| {
+        disk(boot, 0, "mkfs.ext4", true)?;
+        let root = "[[root]]\nsource = \"LABEL=none\"\nwait = \"6s\"\nfsck = true\n";
+        boot.config(&format!("{ON_VIRTIO}{root}[[root]]\nsource = \"/dev/vda\"\n")).run()
+    });
+    let Some(guest) = run.outcome() else { return };
+    guest.says_in_order(&[
+        "tinyo: mount root LABEL=none .*: it did not come; block devices: vda",
+        "case: root /dev/vda",
+    ]);
+    assert_eq!(guest.transcript.matches("tinyo: waiting for LABEL=none, 5 s of 6 s").count(), 1, "{}", guest.shown());
+    guest.ends(End::PowerOff);
+}
+
 /// e2fsck of this host, with its libraries.
 fn add_e2fsck(archive: &mut Archive) -> Result<()> {
     let program = "/usr/sbin/e2fsck";

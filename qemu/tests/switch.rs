@@ -1,5 +1,7 @@
 //! What is looked at before the initramfs is given up: an init that could not be executed is named, and the next root tried.
 
+use std::fs;
+
 use anyhow::Result;
 use tinyo_qemu::{
     cpio::Archive,
@@ -33,6 +35,9 @@ fn disk(kit: &Kit) -> Result<Archive> {
     disk.file("/arm", 0o755, program(183, "/lib/ld.so"));
     disk.file("/loader", 0o755, program(62, "/lib/ld-linux-x86-64.so.2"));
     disk.file("/arm-loader", 0o755, program(62, "/arm"));
+    // As a disk that became full leaves it: the kernel would execute it, and kill it at the first page that is not there.
+    let busybox = fs::read(&kit.busybox)?;
+    disk.file("/cut-short", 0o755, &busybox[..busybox.len() / 2]).file("/cut-off", 0o755, &busybox[..100]);
     disk.file("/script", 0o755, "#! /bin/no-shell -e\nexit\n");
     disk.file("/script-of-script", 0o755, "#!/script\nexit\n");
     disk.file("/text", 0o755, "exit\n");
@@ -65,7 +70,8 @@ fn tries(options: &str, cases: &[(&str, &str)]) {
 
 const RIGHT: &str = "is it the right root, and its init executable\\?";
 const WHOLE: &str = "is it the right root, and whole\\? init= names another program";
-const MACHINE: &str = "not an executable for this machine; is it a root for this machine\\? a script needs a #! line";
+const MACHINE: &str =
+    "not an executable for this machine; is it whole, and of a root for this machine\\? a script needs a #! line";
 
 #[test]
 fn a_program_of_another_machine_or_without_its_loader() {
@@ -77,6 +83,11 @@ fn a_program_of_another_machine_or_without_its_loader() {
             ("/arm-loader", &format!(", run by /arm: {MACHINE}")),
         ],
     );
+}
+
+#[test]
+fn a_program_that_is_not_all_there() {
+    tries("noatime", &[("/cut-short", &format!(": {MACHINE}")), ("/cut-off", &format!(": {MACHINE}"))]);
 }
 
 #[test]
@@ -114,7 +125,7 @@ fn a_mount_without_programs_and_a_link_to_nothing() {
 fn a_root_to_switch_to_is_refused_on_a_real_root() {
     let run = guest(Arch::X86_64, |boot| {
         let mut disk = disk(&boot.kit)?;
-        disk.file("/sbin-tinyo", 0o755, std::fs::read(&boot.kit.tinyo)?);
+        disk.file("/sbin-tinyo", 0o755, fs::read(&boot.kit.tinyo)?);
         let own = format!("{ON_VIRTIO}[root]\nsource = \"/dev/vda\"\n");
         disk.file("/etc/tinyo.toml", 0o644, own.as_str());
         boot.config(&format!("{own}init = \"/sbin-tinyo\"\n")).disk(&disk)?;

@@ -14,7 +14,7 @@ use crate::watchdog;
 const PATIENCE: u64 = 2_000;
 
 /// Who was left alone, and with which device, by its number: more than these is a machine that has no disk left.
-static STUCK: [(AtomicU32, AtomicU32); 8] = [const { (AtomicU32::new(0), AtomicU32::new(0)) }; 8];
+static STUCK: [(AtomicU32, AtomicU32); 64] = [const { (AtomicU32::new(0), AtomicU32::new(0)) }; 64];
 
 /// What is told of work: as much as one record holds, for a pipe keeps those whole.
 pub type Record = [u8; 80];
@@ -77,6 +77,29 @@ pub fn forget_ended() {
     for (process, _) in &STUCK {
         if Pid::of(process.load(Relaxed).into()).is_some_and(process::has_ended) {
             process.store(0, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+    use std::vec::Vec;
+
+    /// As when the paths to a storage are dead: each of its disks is passed over, and what else there is is still looked at.
+    #[test]
+    fn a_crowd_of_dead_disks_is_left_alone_until_their_readers_come_back() {
+        let readers: Vec<_> = (0..40).map(|_| Command::new("sleep").arg("100").spawn().unwrap()).collect();
+        for (device, reader) in (1000..).zip(&readers) {
+            assert!(leave(Pid::of(reader.id().into()).unwrap(), device), "{device}");
+            assert!(is_stuck(device) && !is_stuck(device + 1));
+        }
+        let begin = Instant::now();
+        while (1000..1040).any(is_stuck) {
+            assert!(begin.elapsed() < Duration::from_secs(20));
+            forget_ended();
         }
     }
 }

@@ -6,12 +6,14 @@ use super::device::{self, Absent, Events};
 use super::find::{self, Known};
 use crate::config::Root;
 use crate::plan::run::machine::{make_directories, mount_as_any};
+use crate::say;
 use crate::sys::error::{Call, Error, Result};
 use crate::sys::fd::Fd;
 use crate::sys::fs::{self, At};
 use crate::sys::mount;
 use crate::text::bytes::{self, Path};
 use crate::text::options;
+use crate::text::show::Show;
 use crate::text::source::{self, Source};
 
 /// Where the root is mounted until it is the root. In the initramfs itself: /run moves on before it.
@@ -38,7 +40,9 @@ pub fn mount_root(
 ) -> core::result::Result<Result<()>, Absent> {
     let _ = make_directories(target);
     let mut place = Path::new();
-    device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
+    let mut coming = None;
+    let done = device::wait_for(wanted.source, wanted.wait, events, signals, &mut || {
+        let before = coming.take();
         let known = match locate(wanted, &mut place)? {
             Ok(known) => known,
             Err(error) => return Some(Err(error)),
@@ -47,12 +51,23 @@ pub fn mount_root(
         let source = bytes::terminated(&place).unwrap_or_default();
         let device = source.to_bytes().starts_with(b"/dev/");
         match mount_as(source, device, known.fstype, &wanted, target, events) {
-            Err(error) if COMING.iter().any(|&errno| error.is(errno)) => None,
+            Err(error) if COMING.iter().any(|&errno| error.is(errno)) => {
+                coming = Some(error);
+                if before != coming {
+                    say!(Warning, "root: {}: {}; it is tried again", Show(wanted.source.to_bytes()), error.errno());
+                }
+                None
+            }
             // Its node went while it was being mounted: it may come again.
             Err(_) if device && device::look(source).is_none() => None,
             done => Some(done),
         }
-    })
+    });
+    // It came, and that is why it is of no use.
+    match (done, coming) {
+        (Err(Absent::TimedOut), Some(error)) => Ok(Err(error)),
+        (done, _) => done,
+    }
 }
 
 /// Puts the path of what `wanted` is into `place`. None while it is not there.
@@ -90,7 +105,9 @@ fn mount_as(
         };
         match mount(flags) {
             Err(error) if (error.is(libc::EACCES) || error.is(libc::EROFS)) && !wanted.is_read_only() => {
-                mount(flags | mount::READ_ONLY)
+                mount(flags | mount::READ_ONLY).inspect(|()| {
+                    say!(Warning, "root: {}: {}; it is mounted read-only", Show(source.to_bytes()), error.errno());
+                })
             }
             done => done,
         }

@@ -45,7 +45,7 @@ pub fn check_init(init: &CStr, about: &mut Path) -> Result<bool> {
         // Where it cannot be read (no /proc; a server that knows no root), execve(2) has the last word.
         let Ok(program) = fs::reopen(&file, fs::READ) else { return Ok(systemd) };
         let length = program.read_to_end(&mut head)?;
-        let interpreter = executable::interpreter(head.get(..length).unwrap_or_default());
+        let interpreter = executable::interpreter(head.get(..length).unwrap_or_default(), status.size());
         let interpreter = interpreter.ok_or(Error::new(Call::Execve, libc::ENOEXEC))?;
         if interpreter.is_empty() {
             return Ok(systemd);

@@ -166,7 +166,7 @@ fn take<'a>(line: &mut BootLine<'a>, word: Word<'a>, warn: &mut dyn FnMut(&Messa
     // Each arm says whether the value is one that can be.
     let good = match word {
         Name::Root => set(&mut line.root, value, !text.is_empty()),
-        Name::RootFsType => set(&mut line.rootfstype, value, true),
+        Name::RootFsType => set(&mut line.rootfstype, value, !text.is_empty()),
         Name::RootFlags => set(&mut line.rootflags, value, true),
         Name::Init => set(&mut line.init, value, value::is_init(text)),
         Name::Console => set(&mut line.console, value, true),

@@ -33,6 +33,7 @@ const fn bytes<const N: usize>(list: &[i32]) -> [u8; N] {
 hints! {
     Mount | MountRoot | Root | Lower, ENODEV => "is the file system built in or its module listed?",
     Mount | MountRoot, ENOENT => "is the device there, and the mount point?",
+    MountRoot, EIO => "what of it cannot be read, the kernel has said",
     MountRoot, ENOTUNIQ => "write which, as root=PARTUUID=",
     Mount | MountRoot, EROFS => "has it a journal to replay? noload (ext4) or norecovery (xfs) leaves that be",
     MountRoot, FOREIGN => "a root is a file system; what lies in it is set up first, or not here",
@@ -46,7 +47,7 @@ hints! {
     Module, ENOSYS => "this kernel has no modules (CONFIG_MODULES)",
     HandOver, ENOENT | ENOTDIR => "is it the right root, and whole? init= names another program",
     HandOver, EACCES | EISDIR | NO_FILE => "is it the right root, and its init executable?",
-    HandOver, ENOEXEC => "is it a root for this machine? a script needs a #! line",
+    HandOver, ENOEXEC => "is it whole, and of a root for this machine? a script needs a #! line",
     HandOver, NO_EXEC => "leave noexec out of the options",
     Watchdog, ENOENT => "is its driver built in or among modules?",
     Ip, ENODEV | ENOTUNIQ => "name the right one of /sys/class/net, and its driver among modules",

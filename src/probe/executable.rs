@@ -15,14 +15,18 @@ const MACHINES: [u64; 2] = if cfg!(target_arch = "aarch64") { [183, 40] } else {
 
 const EXECUTABLE: u64 = 2;
 const SHARED: u64 = 3;
+/// What a segment is.
+const LOADED: u64 = 1;
 const INTERPRETER: u64 = 3;
 
 /// The program that runs the one that begins with `head`: of a script that of its `#!` line, of others their loader. It is
-/// empty where there is none, or where its name is behind `head`. None: this kernel runs no such file (ENOEXEC).
-pub fn interpreter(head: &[u8]) -> Option<&[u8]> {
+/// empty where there is none, or where its name is behind `head`. None: this kernel runs no such file (ENOEXEC), or it has not
+/// all the bytes of which it says that they are in it: such a file is executed, and killed (SIGBUS) when it comes to them.
+/// `size` is the file's.
+pub fn interpreter(head: &[u8], size: u64) -> Option<&[u8]> {
     match after(head, b"#!") {
         Some(rest) => of_script(rest),
-        None => of_elf(head),
+        None => of_elf(head, size),
     }
 }
 
@@ -37,7 +41,7 @@ fn of_script(rest: &[u8]) -> Option<&[u8]> {
     name.get(..end).filter(|name| !name.is_empty())
 }
 
-fn of_elf(head: &[u8]) -> Option<&[u8]> {
+fn of_elf(head: &[u8], whole: u64) -> Option<&[u8]> {
     // Where each is, and how wide, with addresses of 32 and of 64 bits: the table of segments and its length; of an entry of it
     // its size, the place of what it has in the file, and how much that is.
     let (width, table, count, size, place, length) = match after(head, b"\x7fELF")? {
@@ -53,22 +57,29 @@ fn of_elf(head: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let mut rest = usize::try_from(number(head, table, width)).ok().and_then(|table| head.get(table..));
+    let mut loader: &[u8] = &[];
     for _ in 0..entries {
-        let Some((entry, others)) = rest.and_then(|rest| rest.split_at_checked(size as usize)) else { break };
+        let Some((entry, others)) = rest.and_then(|rest| rest.split_at_checked(size as usize)) else {
+            return (whole > head.len() as u64).then_some(loader);
+        };
         rest = Some(others);
-        if number(entry, 0, 4) != INTERPRETER {
+        let kind = number(entry, 0, 4);
+        if kind != LOADED && kind != INTERPRETER {
             continue;
         }
-        let length = number(entry, length, width);
-        if !(2..=4096).contains(&length) {
+        let (start, length) = (number(entry, place, width), number(entry, length, width));
+        let end = start.saturating_add(length);
+        if end > whole || kind == INTERPRETER && !(2..=4096).contains(&length) {
             return None;
         }
-        let start = usize::try_from(number(entry, place, width)).ok()?;
-        let Some(name) = head.get(start..).and_then(|name| name.get(..length as usize)) else { break };
-        let name = name.strip_suffix(b"\0")?;
-        return Some(before(name, 0)).filter(|name| !name.is_empty());
+        // What is in the file and not in the head was not read.
+        if kind == INTERPRETER
+            && let Some(name) = head.get(start as usize..end as usize)
+        {
+            loader = Some(before(name.strip_suffix(b"\0")?, 0)).filter(|name| !name.is_empty())?;
+        }
     }
-    Some(&[])
+    Some(loader)
 }
 
 #[cfg(test)]
@@ -76,6 +87,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
+
+    fn interpreter(head: &[u8]) -> Option<&[u8]> {
+        super::interpreter(head, head.len() as u64)
+    }
 
     /// A program of this machine's with a segment before that of its loader.
     fn elf(machine: u16, wide: bool, loader: &[u8]) -> Vec<u8> {
@@ -140,7 +155,7 @@ mod tests {
         }
         // Its name is not among the bytes that were read: that is no reason to refuse it.
         let whole = elf(OWN, true, b"/lib/ld.so\0");
-        assert_eq!(interpreter(&whole[..whole.len() - 1]), Some(&b""[..]));
+        assert_eq!(super::interpreter(&whole[..whole.len() - 1], whole.len() as u64), Some(&b""[..]));
     }
 
     #[test]
@@ -174,8 +189,28 @@ mod tests {
     fn what_is_cut_off_is_not_there() {
         let whole = elf(OWN, true, b"/lib/ld.so\0");
         for end in 0..whole.len() {
-            let name = interpreter(&whole[..end]);
+            assert_eq!(interpreter(&whole[..end]), None, "{end}");
+            // The rest is in the file, and was not read.
+            let name = super::interpreter(&whole[..end], whole.len() as u64);
             assert!(name.is_none_or(<[u8]>::is_empty), "{end}");
+        }
+    }
+
+    /// The kernel maps what is behind the end of a file, and an init that comes to it is killed.
+    #[test]
+    fn what_is_to_be_loaded_is_in_the_file() {
+        for (machine, wide, entry) in [(OWN, true, 64), (KIN, false, 52)] {
+            let mut head = elf(machine, wide, b"/lib/ld.so\0");
+            let (place, length) = if wide { (8, 32) } else { (4, 16) };
+            head[entry] = 1;
+            head[entry + place] = 16;
+            head[entry + length] = head.len() as u8 - 16;
+            assert_eq!(interpreter(&head), Some(&b"/lib/ld.so"[..]), "{machine}");
+            head[entry + length] += 1;
+            assert_eq!(interpreter(&head), None, "{machine}");
+            assert_eq!(super::interpreter(&head, head.len() as u64 + 1), Some(&b"/lib/ld.so"[..]), "{machine}");
+            head[entry + length..][..4].fill(0xff);
+            assert_eq!(interpreter(&head), None, "{machine}");
         }
     }
 
@@ -183,10 +218,10 @@ mod tests {
     #[test]
     fn the_real_ones() {
         let own = std::fs::read("/proc/self/exe").unwrap();
-        let name = interpreter(&own[..HEAD_BYTES]).unwrap();
+        let name = super::interpreter(&own[..HEAD_BYTES], own.len() as u64).unwrap();
         assert!(name.starts_with(b"/lib"), "{name:?}");
         let shell = std::fs::read("/bin/sh").unwrap();
-        assert_eq!(interpreter(&shell[..HEAD_BYTES]), Some(name));
+        assert_eq!(super::interpreter(&shell[..HEAD_BYTES], shell.len() as u64), Some(name));
     }
 
     proptest! {

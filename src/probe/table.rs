@@ -47,7 +47,10 @@ pub fn find(read: Read, sector: u64, size: u64, wanted: Wanted) -> Option<Partit
     if !read(0, first) || number(first, 510, 2) != 0xaa55 {
         return None;
     }
-    let protective = [450usize, 466, 482, 498].iter().any(|&at| number(first, at, 1) == 0xee);
+    // One that begins right behind the table, or the kernel makes partitions of what the table itself says.
+    let protective = [(450usize, 454usize), (466, 470), (482, 486), (498, 502)]
+        .iter()
+        .any(|&(kind, start)| number(first, kind, 1) == 0xee && number(first, start, 4) == 1);
     if protective {
         return gpt(read, sector, 1, wanted, &mut block)
             .or_else(|| gpt(read, sector, last, wanted, &mut block))

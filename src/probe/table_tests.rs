@@ -3,6 +3,7 @@ use crate::probe::disk::reader;
 use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::vec::Vec;
 
 fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
@@ -11,7 +12,9 @@ fn look(disk: &[u8], sector: u64, wanted: Wanted) -> Option<u32> {
 
 /// A table as sfdisk(8) writes it on a disk of 4 MiB.
 fn made(script: &str) -> Option<Vec<u8>> {
-    let path = std::env::temp_dir().join(std::format!("tinyo-table-{}-{}", std::process::id(), script.len()));
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let own = MADE.fetch_add(1, Relaxed);
+    let path = std::env::temp_dir().join(std::format!("tinyo-table-{}-{own}", std::process::id()));
     std::fs::write(&path, std::vec![0; 4 << 20]).unwrap();
     let made = Command::new("sfdisk")
         .arg("-q")
@@ -86,6 +89,7 @@ fn small(count: u32, width: u32, change: impl Fn(&mut [u8], &mut [u8])) -> Vec<u
     let mut disk = std::vec![0; 64 << 10];
     disk[510..512].copy_from_slice(b"\x55\xaa");
     disk[450] = 0xee;
+    disk[454] = 1;
     let mut header = std::vec![0; 512];
     let mut entries = std::vec![0; (count * width) as usize];
     header[..8].copy_from_slice(b"EFI PART");
@@ -96,7 +100,7 @@ fn small(count: u32, width: u32, change: impl Fn(&mut [u8], &mut [u8])) -> Vec<u
     let sum = !Crc::new().add(!0, &entries);
     header[88..92].copy_from_slice(&sum.to_le_bytes());
     let length = header[12] as usize | (header[13] as usize) << 8;
-    let sum = !crc(!0, &header[..length]);
+    let sum = !Crc::new().add(!0, &header[..length]);
     header[16..20].copy_from_slice(&sum.to_le_bytes());
     disk[512..1024].copy_from_slice(&header);
     let there = entries.len().min(disk.len() - 1024);
@@ -141,6 +145,7 @@ fn a_header_must_be_sound() {
         let mut disk = whole.clone();
         disk[450] = 0;
         disk[at] = 0xee;
+        disk[at + 4] = 1;
         assert_eq!(found(&disk, &longest), Some(2), "{at}");
         disk[511] = 0;
         assert_eq!(found(&disk, &longest), None, "{at}");
@@ -166,6 +171,21 @@ fn a_table_without_end_is_not_read() {
     };
     assert_eq!(find(&mut read, 512, 1 << 40, Wanted::Label(b"a")), None);
     assert!(bytes < 9 << 20, "{bytes}");
+}
+
+/// As the kernel decides it (pmbr_part_valid() of block/partitions/efi.c): where an MS-DOS table says that a GPT is there, in any
+/// of its four places, that counts, whatever the others are for; but not if it says that of other sectors.
+#[test]
+fn a_hybrid_table_is_read_as_the_kernel_does() {
+    let Some(mut disk) = made(GPT) else { return };
+    let uuid = Wanted::Uuid(b"11111111-2222-3333-4444-5566778899AA");
+    let old = Wanted::Uuid(b"c0ffee42-01");
+    disk[440..444].copy_from_slice(&0xc0ff_ee42_u32.to_le_bytes());
+    disk.copy_within(446..462, 494);
+    disk[450] = 0x83;
+    assert_eq!((look(&disk, 512, uuid), look(&disk, 512, old)), (Some(2), None));
+    disk[502] = 34;
+    assert_eq!((look(&disk, 512, uuid), look(&disk, 512, old)), (None, Some(1)));
 }
 
 /// By its type, but for what is not to be taken by itself; and what it says of being written to.
@@ -251,6 +271,7 @@ proptest! {
             buffer.fill(0);
             if at == 0 {
                 buffer[450] = 0xee;
+                buffer[454] = 1;
                 buffer[510..512].copy_from_slice(b"\x55\xaa");
             } else if at == 512 {
                 let length = header.len().min(buffer.len());

@@ -4,7 +4,8 @@ use core::ffi::CStr;
 
 use super::boot::{Machine, Stuck};
 use super::ending::farewell_and_end;
-use crate::boot::device::{self, Absent};
+use super::handover::settle;
+use crate::boot::device;
 use crate::boot::{find, root};
 use crate::config::{Log, Name, Root};
 use crate::plan::run::{self, Handed, Report};
@@ -51,7 +52,7 @@ fn verdict(exit: Exit) -> Verdict {
 
 /// Waits for the source of `root`, and has it checked. A checker that is missing or fails is said, and the boot goes on.
 #[inline(never)]
-pub fn check(machine: &Machine, root: &Root) -> Result<(), Stuck> {
+pub fn check(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck> {
     let mut place = Path::new();
     let awaited = device::wait_for(root.source, root.wait, &machine.events, &machine.signals, &mut || {
         match root::locate(root, &mut place)? {
@@ -61,10 +62,11 @@ pub fn check(machine: &Machine, root: &Root) -> Result<(), Stuck> {
         }
     });
     match awaited {
-        Err(Absent::Ended(ending)) => farewell_and_end(machine, End { ending, status: None }),
+        // Nor will the mount have it, which would wait as long once more.
+        Err(_) => return settle(machine, awaited, step),
         Ok(Ok(())) => {}
         // The mount says why.
-        _ => return Ok(()),
+        Ok(Err(_)) => return Ok(()),
     }
     let Some(device) = bytes::terminated(&place).filter(|path| path.to_bytes().starts_with(b"/dev/")) else {
         return Ok(());

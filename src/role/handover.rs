@@ -147,7 +147,7 @@ fn mount_plain(machine: &Machine, root: &Root, step: &Step) -> Result<(), Stuck>
 #[inline(never)]
 pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) -> Result<(), Stuck> {
     if root.fsck {
-        fsck::check(machine, root)?;
+        fsck::check(machine, root, step)?;
     }
     settle(machine, root::mount_root(root, target, &machine.events, &machine.signals), step)?;
     say!(Info, "root: {} is there", Show(root.source.to_bytes()));
@@ -156,7 +156,7 @@ pub fn mount_source(machine: &Machine, root: &Root, target: &CStr, step: &Step) 
 
 /// Says what went wrong.
 #[inline(never)]
-fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Step) -> Result<(), Stuck> {
+pub fn settle(machine: &Machine, done: Result<error::Result<()>, Absent>, step: &Step) -> Result<(), Stuck> {
     match done {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {

@@ -88,6 +88,7 @@ fn warnings() {
     };
     let table = [
         ("root=", wrong("root", "", "/dev/vda")),
+        ("rootfstype=", wrong("rootfstype", "", "ext4")),
         ("rootwait=5s", wrong("rootwait", "5s", "10")),
         ("rootdelay=x", wrong("rootdelay", "x", "10")),
         ("init=sh", wrong("init", "sh", "/sbin/init")),
@@ -170,6 +171,10 @@ fn the_line_wins() {
         };
         assert_eq!(*root, expected);
     }
+
+    // As other initramfs programs take it.
+    apply(&accept("rootfstype=auto"), &mut config);
+    assert!(config.roots.iter().all(|root| root.fstype.is_none()));
 
     // What the file said of its own device goes with that, and only that.
     for root in &mut config.roots {
