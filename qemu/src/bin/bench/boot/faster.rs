@@ -14,13 +14,14 @@ use tinyo_qemu::{
 };
 
 use super::{
-    PATIENCE, disk,
+    bench::{PATIENCE, shown},
+    disk,
     figures::Figures,
     init::{Init, Root, Source},
     kernel::{self, pipe},
     report::{conditions, thousandth},
     setup::{Board, Clock, Setup},
-    shown, tools,
+    tools,
 };
 use crate::{
     guests::{self, in_parallel},
@@ -53,7 +54,11 @@ enum Change {
     /// The kernel not packed, entered by PVH.
     Elf,
     Microvm,
+    /// Another disk, whose driver is in the kernel.
+    Nvme,
     Image(Pack),
+    /// The kernel finds the root by itself.
+    NoImage,
 }
 
 /// How tinyo's initramfs is made.
@@ -69,9 +74,11 @@ enum Pack {
     /// Without signatures, for microvm.
     Least,
     Microvm,
+    /// Without any modules.
+    None,
 }
 
-use Change::{Cpu, Elf, Image, Memory, Microvm, Qemu, Word};
+use Change::{Cpu, Elf, Image, Memory, Microvm, NoImage, Nvme, Qemu, Word};
 
 struct Choice {
     what: &'static str,
@@ -86,11 +93,15 @@ const fn choice(what: &'static str, changes: &'static [Change], gives_up: &'stat
 
 const SAFE: &str = "quiet cryptomgr.notests 8250.nr_uarts=1 rootfstype=ext4 tsc=reliable no_timer_check";
 
+/// The last one named is /dev/console, whose end the bench reads.
+const SECOND_CONSOLE: &str = "console=ttyS1 console=ttyS0";
+
 /// The first is what the others are held against.
 const CHOICES: &[Choice] = &[
     choice("the plain boot", &[], ""),
     choice("`quiet`", &[Word("quiet")], "progress on the console; `dmesg` has it"),
     choice("`quiet tinyo.log=quiet`", &[Word("quiet tinyo.log=quiet")], "tinyo's progress in `dmesg` too"),
+    choice("a second console, `console=ttyS1`", &[Word(SECOND_CONSOLE), Qemu(&["-serial", "null"])], ""),
     choice("`cryptomgr.notests`", &[Word("cryptomgr.notests")], "self-tests of the kernel's ciphers (FIPS wants them)"),
     choice("`nokaslr`", &[Word("nokaslr")], "**random kernel addresses**"),
     choice("`mitigations=off`", &[Word("mitigations=off")], "**the walls against Spectre and its kin**"),
@@ -132,6 +143,12 @@ const CHOICES: &[Choice] = &[
         &[Image(Pack::Stripped)],
         "**proof of who made the modules**; the kernel is tainted",
     ),
+    choice("NVMe disk: its driver is built in, no modules", &[Nvme, Image(Pack::None)], "a smaller kernel"),
+    choice(
+        "the same without an initramfs",
+        &[Nvme, NoImage, Word("rootwait")],
+        "UUID= and LABEL=, and all else of an initramfs",
+    ),
     choice("all above in a guest that lose nothing", &[Word(SAFE), Elf], "see each"),
     choice("the same, modules without signatures", &[Word(SAFE), Elf, Image(Pack::Stripped)], "see each"),
     choice("the same on microvm", &[Word(SAFE), Elf, Microvm, Cpu("qemu64"), Image(Pack::Least)], "see each"),
@@ -169,31 +186,40 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn setup(choice: &Choice, kit: &Kit, dir: &Path) -> Result<Setup> {
+    let mut root = Root::Node.words();
+    let mut words = String::new();
     let mut setup = Setup {
         board: Board::Q35,
+        device: None,
         clock: Clock::Virtual,
         cpu: "max",
         memory: 512,
         kernel: kit.kernel.clone(),
-        initrd: image(Pack::Plain, kit, dir)?,
+        initrd: Some(image(Pack::Plain, kit, dir)?),
         disk: dir.join("disk.img"),
-        words: format!("console=ttyS0 panic=-1 ro idle=poll {}", Root::Node.words()),
+        words: String::new(),
         options: Vec::new(),
     };
     for change in choice.changes {
         match *change {
-            Word(word) => setup.words += &format!(" {word}"),
+            Word(word) => words += &format!(" {word}"),
             Cpu(cpu) => setup.cpu = cpu,
             Memory(memory) => setup.memory = memory,
             Qemu(words) => setup.options.extend(words.iter().map(|word| (*word).to_owned())),
             Elf => setup.kernel = dir.join("vmlinux"),
             Microvm => {
                 setup.board = Board::Microvm;
-                setup.words += Board::Microvm.clock_words();
+                words += Board::Microvm.clock_words();
             }
-            Image(pack) => setup.initrd = image(pack, kit, dir)?,
+            Nvme => {
+                setup.device = Some("nvme,serial=root");
+                root = "root=/dev/nvme0n1p1".to_owned();
+            }
+            Image(pack) => setup.initrd = Some(image(pack, kit, dir)?),
+            NoImage => setup.initrd = None,
         }
     }
+    setup.words = format!("console=ttyS0 panic=-1 ro idle=poll {root}{words}");
     Ok(setup)
 }
 
@@ -205,7 +231,11 @@ fn image(pack: Pack, kit: &Kit, dir: &Path) -> Result<PathBuf> {
     }
     let stripped = matches!(pack, Pack::Stripped | Pack::Least);
     let board = if matches!(pack, Pack::Microvm | Pack::Least) { Board::Microvm } else { Board::Q35 };
-    let mut bytes = Source { kit, chroot: None, board, stripped }.image(&Init::Tinyo(None))?;
+    let source = Source { kit, chroot: None, board, stripped };
+    let mut bytes = match pack {
+        Pack::None => source.tinyo(&kit.tinyo, &[])?.to_bytes(),
+        _ => source.image(&Init::Tinyo(None))?,
+    };
     if matches!(pack, Pack::Full | Pack::FullZstd) {
         // A second archive behind the first: the kernel unpacks one after the other.
         let mut all = Archive::new();
