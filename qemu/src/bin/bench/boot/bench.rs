@@ -161,17 +161,14 @@ impl<'a> Bench<'a> {
             found.lock().unwrap()[index] = own;
             Ok(())
         };
-        const OF_A_FLOOR: u32 = 96;
+        // Of the kernel alone: a floor adds 1 MiB.
+        const OF_A_FLOOR: u32 = 72;
         in_parallel(jobs, floors.clone(), |index| search(index, OF_A_FLOOR))?;
         in_parallel(jobs, others, |index| {
-            let board = self.images[index].board;
-            let floor = floors.iter().copied().find(|floor| self.images[*floor].board == board);
-            let floor = floor.map(|floor| (floor, found.lock().unwrap()[floor]));
-            // Unpacking needs the image as it came beside what it holds, and the floor's own is within a step of nothing.
-            let guess = match floor {
-                Some((_, Some(memory))) => memory + (self.unpacked(index)? >> 20) as u32,
-                _ => OF_A_FLOOR,
-            };
+            let is_its = |floor: &&usize| self.images[**floor].board == self.images[index].board;
+            let floor = floors.iter().find(is_its).and_then(|floor| found.lock().unwrap()[*floor]);
+            // Unpacking needs the image as it came beside what it holds; a floor's own is within a step of nothing.
+            let guess = floor.unwrap_or(OF_A_FLOOR) + (self.unpacked(index)? >> 20) as u32;
             search(index, guess)
         })?;
         Ok(found.into_inner().unwrap())
