@@ -133,7 +133,6 @@ const CHOICES: &[Choice] = &[
     choice("`-M microvm`, its clock words", &[Microvm, Image(Pack::Microvm)], "PCI"),
     choice("`-m 256`", &[Memory(256)], ""),
     choice("`-m 2048`", &[Memory(2048)], ""),
-    choice("`-smp 2`", &[Qemu(&["-smp", "2"])], ""),
     choice("image packed with gzip", &[Image(Pack::Gzip)], ""),
     choice("image packed with zstd", &[Image(Pack::Zstd)], ""),
     choice("all modules in the image", &[Image(Pack::Full)], ""),
@@ -260,6 +259,7 @@ const HEAD: &str = "\
 
 fn table(choices: &[&Choice], figures: &[Figures]) -> String {
     let mut text = HEAD.to_owned();
+    let mut failed = String::new();
     let plain = figures.first().and_then(Figures::total);
     for (choice, figures) in choices.iter().zip(figures) {
         let (time, total) = (figures.time(), figures.total());
@@ -276,10 +276,10 @@ fn table(choices: &[&Choice], figures: &[Figures]) -> String {
         ];
         text += &format!("| {} |\n", cells.join(" | "));
         if let Some(why) = &figures.failure {
-            eprintln!("bench: {}: {why}", choice.what);
+            failed += &format!("\nnot reached: {}: {why}\n", choice.what);
         }
     }
-    text
+    text + &failed
 }
 
 #[cfg(test)]
@@ -294,6 +294,8 @@ mod tests {
         let text = table(&[&CHOICES[0], &CHOICES[1]], &figures);
         assert!(text.contains("| 1000.0 | 60.0 | 1060.0 | +0.0 | 8 |"), "{text}");
         assert!(text.contains("| 900.0 | 60.0 | 960.0 | -100.0 | 0 |"), "{text}");
+        let broken = table(&[&CHOICES[0]], &[Figures::without(Some("it hung".to_owned()))]);
+        assert!(broken.ends_with("\nnot reached: the plain boot: it hung\n"), "{broken}");
         let counts: Vec<_> = text.lines().map(|line| line.matches('|').count()).collect();
         assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
     }

@@ -192,7 +192,11 @@ impl Source<'_> {
     pub fn tinyo(&self, binary: &Path, modules: &[&str]) -> Result<Archive> {
         let mut archive = Archive::new();
         archive.character("/dev/console", 0o600, 5, 1).file("/init", 0o755, read(binary)?);
-        let [.., driver, disk] = modules else { return Ok(archive) };
+        let [.., driver, disk] = modules else {
+            // Without a config it would offer a shell.
+            archive.file("/etc/tinyo.toml", 0o644, "");
+            return Ok(archive);
+        };
         image::add_modules(&mut archive, &self.kit.modules, &[driver, disk])?;
         let release = self.kit.modules.file_name().unwrap_or_default().to_string_lossy();
         for name in modules {

@@ -1,12 +1,13 @@
 //! What Debian ships to make an initramfs: packages in a root of their own, which scripts/setup.sh makes by debootstrap.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
 use tinyo_qemu::kit::{Kit, target};
 
 use super::disk;
@@ -42,6 +43,8 @@ impl Chroot {
         let release =
             kit.modules.file_name().context("MODULES ends in no kernel version")?.to_string_lossy().into_owned();
         let root = target().join("bench/chroots/boot");
+        // Another bench may be making the same.
+        let _lock = lock(&root.with_extension("lock"))?;
         if !root.exists() {
             let script = target().with_file_name("scripts/setup.sh");
             run(Command::new(script).args(["--chroot", "boot"]).args(PACKAGES))?;
@@ -99,6 +102,12 @@ impl Chroot {
         let version = entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("Version: ")));
         version.unwrap_or("-").to_owned()
     }
+}
+
+fn lock(path: &Path) -> Result<Flock<File>> {
+    fs::create_dir_all(path.parent().context("a place for it")?)?;
+    let file = File::create(path).with_context(|| format!("{}: make it", path.display()))?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| anyhow!("{}: lock it: {errno}", path.display()))
 }
 
 fn run(command: &mut Command) -> Result<()> {
