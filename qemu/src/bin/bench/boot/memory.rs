@@ -55,7 +55,7 @@ mod tests {
     fn search(guess: u32, need: u32) -> (Option<u32>, u32) {
         let mut boots = 0;
         let found = least(guess, 512, |memory| {
-            assert!(memory >= TOO_LITTLE && memory <= 512, "{memory}");
+            assert!((TOO_LITTLE..=512).contains(&memory), "{memory}");
             boots += 1;
             memory >= need
         });
