@@ -14,13 +14,14 @@ use tinyo_qemu::{
 };
 
 use super::{
-    PATIENCE, disk,
+    bench::{PATIENCE, shown},
+    disk,
     figures::Figures,
     init::{Init, Root, Source},
     kernel::{self, pipe},
     report::{conditions, thousandth},
     setup::{Board, Clock, Setup},
-    shown, tools,
+    tools,
 };
 use crate::{
     guests::{self, in_parallel},
@@ -53,7 +54,11 @@ enum Change {
     /// The kernel not packed, entered by PVH.
     Elf,
     Microvm,
+    /// Another disk, whose driver is in the kernel.
+    Nvme,
     Image(Pack),
+    /// The kernel finds the root by itself.
+    NoImage,
 }
 
 /// How tinyo's initramfs is made.
@@ -69,9 +74,11 @@ enum Pack {
     /// Without signatures, for microvm.
     Least,
     Microvm,
+    /// Without any modules.
+    None,
 }
 
-use Change::{Cpu, Elf, Image, Memory, Microvm, Qemu, Word};
+use Change::{Cpu, Elf, Image, Memory, Microvm, NoImage, Nvme, Qemu, Word};
 
 struct Choice {
     what: &'static str,
@@ -84,13 +91,18 @@ const fn choice(what: &'static str, changes: &'static [Change], gives_up: &'stat
     Choice { what, changes, gives_up }
 }
 
-const SAFE: &str = "quiet cryptomgr.notests 8250.nr_uarts=1 rootfstype=ext4 tsc=reliable no_timer_check";
+/// What a guest of one's own can do without, the walls against attackers not among it.
+const TOGETHER: &str = "quiet cryptomgr.notests 8250.nr_uarts=1 rootfstype=ext4 tsc=reliable no_timer_check";
+
+/// The last one named is /dev/console, whose end the bench reads.
+const SECOND_CONSOLE: &str = "console=ttyS1 console=ttyS0";
 
 /// The first is what the others are held against.
 const CHOICES: &[Choice] = &[
     choice("the plain boot", &[], ""),
     choice("`quiet`", &[Word("quiet")], "progress on the console; `dmesg` has it"),
     choice("`quiet tinyo.log=quiet`", &[Word("quiet tinyo.log=quiet")], "tinyo's progress in `dmesg` too"),
+    choice("a second console, `console=ttyS1`", &[Word(SECOND_CONSOLE), Qemu(&["-serial", "null"])], ""),
     choice("`cryptomgr.notests`", &[Word("cryptomgr.notests")], "self-tests of the kernel's ciphers (FIPS wants them)"),
     choice("`nokaslr`", &[Word("nokaslr")], "**random kernel addresses**"),
     choice("`mitigations=off`", &[Word("mitigations=off")], "**the walls against Spectre and its kin**"),
@@ -122,7 +134,6 @@ const CHOICES: &[Choice] = &[
     choice("`-M microvm`, its clock words", &[Microvm, Image(Pack::Microvm)], "PCI"),
     choice("`-m 256`", &[Memory(256)], ""),
     choice("`-m 2048`", &[Memory(2048)], ""),
-    choice("`-smp 2`", &[Qemu(&["-smp", "2"])], ""),
     choice("image packed with gzip", &[Image(Pack::Gzip)], ""),
     choice("image packed with zstd", &[Image(Pack::Zstd)], ""),
     choice("all modules in the image", &[Image(Pack::Full)], ""),
@@ -132,9 +143,19 @@ const CHOICES: &[Choice] = &[
         &[Image(Pack::Stripped)],
         "**proof of who made the modules**; the kernel is tainted",
     ),
-    choice("all above in a guest that lose nothing", &[Word(SAFE), Elf], "see each"),
-    choice("the same, modules without signatures", &[Word(SAFE), Elf, Image(Pack::Stripped)], "see each"),
-    choice("the same on microvm", &[Word(SAFE), Elf, Microvm, Cpu("qemu64"), Image(Pack::Least)], "see each"),
+    choice("NVMe disk: its driver is built in, no modules", &[Nvme, Image(Pack::None)], "a smaller kernel"),
+    choice(
+        "the same without an initramfs",
+        &[Nvme, NoImage, Word("rootwait")],
+        "UUID= and LABEL=, and all else of an initramfs",
+    ),
+    choice(
+        "`quiet`, no self-tests, one UART, `rootfstype=`, the clock's words, ELF kernel",
+        &[Word(TOGETHER), Elf],
+        "see each",
+    ),
+    choice("the same, modules without signatures", &[Word(TOGETHER), Elf, Image(Pack::Stripped)], "see each"),
+    choice("the same on microvm", &[Word(TOGETHER), Elf, Microvm, Cpu("qemu64"), Image(Pack::Least)], "see each"),
 ];
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -169,31 +190,40 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn setup(choice: &Choice, kit: &Kit, dir: &Path) -> Result<Setup> {
+    let mut root = Root::Node.words();
+    let mut words = String::new();
     let mut setup = Setup {
         board: Board::Q35,
+        device: None,
         clock: Clock::Virtual,
         cpu: "max",
         memory: 512,
         kernel: kit.kernel.clone(),
-        initrd: image(Pack::Plain, kit, dir)?,
+        initrd: Some(image(Pack::Plain, kit, dir)?),
         disk: dir.join("disk.img"),
-        words: format!("console=ttyS0 panic=-1 ro idle=poll {}", Root::Node.words()),
+        words: String::new(),
         options: Vec::new(),
     };
     for change in choice.changes {
         match *change {
-            Word(word) => setup.words += &format!(" {word}"),
+            Word(word) => words += &format!(" {word}"),
             Cpu(cpu) => setup.cpu = cpu,
             Memory(memory) => setup.memory = memory,
             Qemu(words) => setup.options.extend(words.iter().map(|word| (*word).to_owned())),
             Elf => setup.kernel = dir.join("vmlinux"),
             Microvm => {
                 setup.board = Board::Microvm;
-                setup.words += Board::Microvm.clock_words();
+                words += Board::Microvm.clock_words();
             }
-            Image(pack) => setup.initrd = image(pack, kit, dir)?,
+            Nvme => {
+                setup.device = Some("nvme,serial=root");
+                root = "root=/dev/nvme0n1p1".to_owned();
+            }
+            Image(pack) => setup.initrd = Some(image(pack, kit, dir)?),
+            NoImage => setup.initrd = None,
         }
     }
+    setup.words = format!("console=ttyS0 panic=-1 ro idle=poll {root}{words}");
     Ok(setup)
 }
 
@@ -205,7 +235,11 @@ fn image(pack: Pack, kit: &Kit, dir: &Path) -> Result<PathBuf> {
     }
     let stripped = matches!(pack, Pack::Stripped | Pack::Least);
     let board = if matches!(pack, Pack::Microvm | Pack::Least) { Board::Microvm } else { Board::Q35 };
-    let mut bytes = Source { kit, chroot: None, board, stripped }.image(&Init::Tinyo(None))?;
+    let source = Source { kit, chroot: None, board, stripped };
+    let mut bytes = match pack {
+        Pack::None => source.tinyo(&kit.tinyo, &[])?.to_bytes(),
+        _ => source.image(&Init::Tinyo(None))?,
+    };
     if matches!(pack, Pack::Full | Pack::FullZstd) {
         // A second archive behind the first: the kernel unpacks one after the other.
         let mut all = Archive::new();
@@ -230,6 +264,7 @@ const HEAD: &str = "\
 
 fn table(choices: &[&Choice], figures: &[Figures]) -> String {
     let mut text = HEAD.to_owned();
+    let mut failed = String::new();
     let plain = figures.first().and_then(Figures::total);
     for (choice, figures) in choices.iter().zip(figures) {
         let (time, total) = (figures.time(), figures.total());
@@ -246,10 +281,10 @@ fn table(choices: &[&Choice], figures: &[Figures]) -> String {
         ];
         text += &format!("| {} |\n", cells.join(" | "));
         if let Some(why) = &figures.failure {
-            eprintln!("bench: {}: {why}", choice.what);
+            failed += &format!("\nnot reached: {}: {why}\n", choice.what);
         }
     }
-    text
+    text + &failed
 }
 
 #[cfg(test)]
@@ -264,6 +299,8 @@ mod tests {
         let text = table(&[&CHOICES[0], &CHOICES[1]], &figures);
         assert!(text.contains("| 1000.0 | 60.0 | 1060.0 | +0.0 | 8 |"), "{text}");
         assert!(text.contains("| 900.0 | 60.0 | 960.0 | -100.0 | 0 |"), "{text}");
+        let broken = table(&[&CHOICES[0]], &[Figures::without(Some("it hung".to_owned()))]);
+        assert!(broken.ends_with("\nnot reached: the plain boot: it hung\n"), "{broken}");
         let counts: Vec<_> = text.lines().map(|line| line.matches('|').count()).collect();
         assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
     }

@@ -30,6 +30,11 @@ pub fn found(text: &str, name: &str) -> Option<u64> {
 }
 
 impl Figures {
+    /// None, for this reason.
+    pub fn without(why: Option<String>) -> Figures {
+        Figures { failure: why, ..Figures::default() }
+    }
+
     pub fn add(&mut self, clock: Clock, outcome: &Outcome) {
         let text = &outcome.transcript;
         let Some(time) = found(text, "start") else {

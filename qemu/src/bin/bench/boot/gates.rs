@@ -1,9 +1,9 @@
 //! What tinyo holds itself to: the one table of it.
 
 use super::{
-    Row,
     figures::Figures,
     init::{Init, Root},
+    rows::Row,
     setup::Board,
 };
 use crate::verdict::Verdict;

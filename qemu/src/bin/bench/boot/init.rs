@@ -150,13 +150,15 @@ impl Source<'_> {
         let packaged = |name| self.chroot.context("no packages")?.image(name);
         Ok(match init {
             Init::Floor => self.floor()?.to_bytes(),
-            Init::Tinyo(binary) => self.tinyo(binary.as_deref().unwrap_or(&self.kit.tinyo))?.to_bytes(),
+            Init::Tinyo(binary) => {
+                self.tinyo(binary.as_deref().unwrap_or(&self.kit.tinyo), self.board.modules())?.to_bytes()
+            }
             Init::Busybox => self.busybox()?.to_bytes(),
             Init::TinyInitramfs => self.tiny_initramfs()?.to_bytes(),
-            Init::List => packaged("list.img")?,
-            Init::Most => packaged("most.img")?,
-            Init::DracutMinimal => packaged("dracut-minimal.img")?,
-            Init::Dracut => packaged("dracut.img")?,
+            Init::List => packaged("list")?,
+            Init::Most => packaged("most")?,
+            Init::DracutMinimal => packaged("dracut-minimal")?,
+            Init::Dracut => packaged("dracut")?,
         })
     }
 
@@ -186,14 +188,18 @@ impl Source<'_> {
         Ok(archive)
     }
 
-    fn tinyo(&self, binary: &Path) -> Result<Archive> {
+    /// With `modules`, of which the last two, driver and disk, bring the rest along by modules.dep.
+    pub fn tinyo(&self, binary: &Path, modules: &[&str]) -> Result<Archive> {
         let mut archive = Archive::new();
         archive.character("/dev/console", 0o600, 5, 1).file("/init", 0o755, read(binary)?);
-        // What the driver and the disk need is found by modules.dep.
-        let [.., driver, disk] = self.board.modules() else { return Ok(archive) };
+        let [.., driver, disk] = modules else {
+            // Without a config it would offer a shell.
+            archive.file("/etc/tinyo.toml", 0o644, "");
+            return Ok(archive);
+        };
         image::add_modules(&mut archive, &self.kit.modules, &[driver, disk])?;
         let release = self.kit.modules.file_name().unwrap_or_default().to_string_lossy();
-        for name in self.board.modules() {
+        for name in modules {
             let (file, module) = self.module(name)?;
             archive.file(format!("/lib/modules/{release}/{file}"), 0o644, module);
         }

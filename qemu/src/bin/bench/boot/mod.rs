@@ -1,38 +1,35 @@
 //! From the kernel's "Run /init" to the main of the real root's init: initramfs programs beside the least there can be.
 
+mod bench;
 mod disk;
 pub mod faster;
 mod figures;
 mod gates;
 mod init;
 mod kernel;
+mod memory;
 mod peers;
 mod report;
+mod rows;
 mod setup;
 mod sizes;
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode},
-    sync::Mutex,
-    time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
-use tinyo_qemu::{
-    guest::Outcome,
-    kit::{Arch, Kit, target},
-};
+use anyhow::{Context, Result, ensure};
+use tinyo_qemu::kit::{Arch, Kit, target};
 
-use figures::Figures;
+use bench::Bench;
 use gates::Measured;
-use init::{Init, Root, Source};
+use init::Init;
 use peers::Chroot;
-use setup::{Board, Clock, Setup};
-use sizes::Sizes;
+use rows::Row;
+use setup::Clock;
 
-use crate::guests::{self, in_parallel};
+use crate::guests;
 
 /// Initramfs programs on their way to the real root, in QEMU: time, size of the image, least memory.
 ///
@@ -46,19 +43,19 @@ pub struct Arguments {
     /// Measure this binary too, beside target/dist's (for two versions in one run); may be repeated
     #[arg(long, value_name = "PATH")]
     tinyo: Vec<PathBuf>,
-    /// Boots per figure
+    /// Measure these only, one after the other; each has a table of its own in the page
+    #[arg(long, value_enum, value_name = "PART,...", value_delimiter = ',', default_values_t = PARTS)]
+    part: Vec<Part>,
+    /// Boots per time; sizes and memory have no rounds
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Guests at a time in virtual time [default: the processors here]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Virtual time only: no wall clock, no packed sizes, no least memory
-    #[arg(long, conflicts_with = "write")]
-    quick: bool,
     /// By /dev/vda1 on q35 only, in virtual time only
-    #[arg(long, conflicts_with_all = ["write", "check"])]
+    #[arg(long, conflicts_with_all = ["write", "check", "part"])]
     brief: bool,
-    /// Exit with 1 if tinyo misses one of its own figures
+    /// Exit with 1 if tinyo misses one of its own figures, all of which are virtual times
     #[arg(long)]
     check: bool,
     /// Put the tables into docs/BENCHMARKS.md (every row, so not with --only or --tinyo)
@@ -72,36 +69,29 @@ pub struct Arguments {
     list: bool,
 }
 
-/// The slowest peer takes a third of it on a busy host.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// With too little memory a guest may hang instead of saying so.
-const MEMORY_PATIENCE: Duration = Duration::from_secs(90);
-
-/// One way to a root.
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub init: Init,
-    pub root: Root,
-    pub board: Board,
-    pub stripped: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// In virtual time, which another load of this host does not change
+    Virtual,
+    /// By this host's clock, one guest at a time, on q35 by /dev/vda1
+    Wall,
+    /// Of the images
+    Sizes,
+    /// The least that boots
+    Memory,
 }
 
-impl Row {
-    fn is_usual(&self) -> bool {
-        (self.root, self.board, self.stripped) == (Root::Node, Board::Q35, false)
-    }
+const PARTS: [Part; 4] = [Part::Virtual, Part::Wall, Part::Sizes, Part::Memory];
 
-    fn image(&self) -> Image {
-        Image { init: self.init.clone(), board: self.board, stripped: self.stripped }
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Part::Virtual => "virtual",
+            Part::Wall => "wall",
+            Part::Sizes => "sizes",
+            Part::Memory => "memory",
+        }
     }
-}
-
-/// What several rows boot from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    pub init: Init,
-    pub board: Board,
-    pub stripped: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -109,201 +99,55 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Init::ALL.iter().for_each(|init| println!("{}", init.name()));
         return Ok(ExitCode::SUCCESS);
     }
-    let inits = chosen(arguments)?;
+    ensure!(!arguments.check || arguments.part.contains(&Part::Virtual), "--check: wants --part virtual");
+    let inits = rows::chosen(&arguments.only, &arguments.tinyo)?;
     let kit = Kit::find(Arch::X86_64)?;
     let dir = tempfile::tempdir()?;
-    let chroot = inits.iter().any(Init::is_packaged).then(|| Chroot::prepare(&kit)).transpose();
-    let chroot = chroot.unwrap_or_else(|error| {
-        eprintln!("skipped: what needs Debian's packages: {error:#}");
-        None
-    });
-    let mut rows = rows(&inits, chroot.is_some());
+    let chroot = match inits.iter().any(Init::is_packaged) {
+        true => Chroot::prepare(&kit),
+        false => Err(anyhow::anyhow!("none was asked for")),
+    };
+    let mut rows = rows::rows(&inits);
     rows.retain(|row| !arguments.brief || row.is_usual());
-    let bench = Bench::new(kit, dir.path(), rows)?;
-    let images = bench.images(chroot.as_ref())?;
-    let mut figures = vec![Figures::default(); bench.rows.len()];
+    let bench = Bench::new(kit, dir.path(), rows, &chroot)?;
+    let mut held = true;
+    for part in PARTS {
+        if !arguments.part.contains(&part) || arguments.brief && part != Part::Virtual {
+            continue;
+        }
+        let load = report::load();
+        let (text, is_held) = measure(part, arguments, &bench, chroot.as_ref().ok())?;
+        held &= is_held;
+        println!("{text}");
+        if arguments.write {
+            report::write(part.name(), &text, &bench.kit, arguments.rounds, load)?;
+        }
+    }
+    Ok(if arguments.check && !held { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A part's tables, and whether tinyo keeps to what it holds itself to.
+fn measure(part: Part, arguments: &Arguments, bench: &Bench, chroot: Option<&Chroot>) -> Result<(String, bool)> {
+    let (rounds, keep) = (arguments.rounds, arguments.keep.as_deref());
     let jobs = guests::jobs(arguments.jobs);
-    bench.boot_all(arguments, &images, Clock::Virtual, jobs, &mut figures)?;
-    let mut sizes = vec![Sizes::default(); images.len()];
-    let quick = arguments.quick || arguments.brief;
-    if !quick {
-        // One at a time: the other's load would be in the figure.
-        bench.boot_all(arguments, &images, Clock::Wall, 1, &mut figures)?;
-        sizes = bench.sizes(&images, jobs)?;
-    }
-    let measured = Measured { rows: &bench.rows, figures: &figures };
-    let mut text = report::times(&measured);
-    if !quick {
-        let version = |init: &Init| init.version(&bench.kit, chroot.as_ref());
-        text += &format!("\n{}", report::sizes(&images, &sizes, &version));
-    }
-    let verdict = gates::judge(&measured);
-    println!("{text}\n{}", verdict.text);
-    if arguments.write {
-        report::write(&format!("{text}\n{}", verdict.text), &bench.kit, arguments.rounds)?;
-    }
-    Ok(if arguments.check && !verdict.held { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// The floor is always among them: everything is measured against it.
-fn chosen(arguments: &Arguments) -> Result<Vec<Init>> {
-    let mut inits = Init::ALL.to_vec();
-    if let Some(name) = arguments.only.iter().find(|name| !inits.iter().any(|init| init.name() == **name)) {
-        bail!("{name}: no such init; --list names them");
-    }
-    let is_wanted = |init: &Init| *init == Init::Floor || arguments.only.contains(&init.name());
-    inits.retain(|init| arguments.only.is_empty() || is_wanted(init));
-    for path in &arguments.tinyo {
-        let path = fs::canonicalize(path).with_context(|| format!("{}: find it", path.display()))?;
-        inits.push(Init::Tinyo(Some(path)));
-    }
-    Ok(inits)
-}
-
-/// In the order of the table: all on q35, then those that can on microvm, then without signatures.
-fn rows(inits: &[Init], packages: bool) -> Vec<Row> {
-    let able = || inits.iter().filter(|init| packages || !init.is_packaged());
-    let mut rows = Vec::new();
-    for init in able() {
-        let row = |root: &Root| Row { init: init.clone(), root: *root, board: Board::Q35, stripped: false };
-        rows.extend(init.roots().iter().map(row));
-    }
-    let row = |init: &Init, board, stripped| Row { init: init.clone(), root: Root::Node, board, stripped };
-    rows.extend(able().filter(|init| init.is_ours_to_make()).map(|init| row(init, Board::Microvm, false)));
-    let stripped = able().filter(|init| matches!(init, Init::Floor | Init::Tinyo(_)));
-    rows.extend(stripped.map(|init| row(init, Board::Q35, true)));
-    rows
-}
-
-struct Bench<'a> {
-    kit: Kit,
-    dir: &'a Path,
-    kernel: PathBuf,
-    disk: PathBuf,
-    rows: Vec<Row>,
-}
-
-impl<'a> Bench<'a> {
-    fn new(kit: Kit, dir: &'a Path, rows: Vec<Row>) -> Result<Bench<'a>> {
-        tools()?;
-        let (kernel, disk) = (dir.join("vmlinux"), dir.join("disk.img"));
-        kernel::unpack(&kit.kernel, &kernel)?;
-        disk::make(&disk, crate::probe()?)?;
-        Ok(Bench { kit, dir, kernel, disk, rows })
-    }
-
-    fn place(&self, index: usize) -> PathBuf {
-        self.dir.join(format!("{index}.cpio"))
-    }
-
-    /// Each image once, written to its place.
-    fn images(&self, chroot: Option<&Chroot>) -> Result<Vec<Image>> {
-        let mut images = Vec::new();
-        for row in &self.rows {
-            let image = row.image();
-            if images.contains(&image) {
-                continue;
-            }
-            let source = Source { kit: &self.kit, chroot, board: image.board, stripped: image.stripped };
-            let bytes = source.image(&image.init).with_context(|| format!("{}: its image", image.init.name()))?;
-            fs::write(self.place(images.len()), bytes)?;
-            images.push(image);
+    Ok(match part {
+        Part::Virtual => {
+            let figures = bench.boot_all(rounds, |_| true, Clock::Virtual, jobs, keep)?;
+            let measured = Measured { rows: &bench.rows, figures: &figures };
+            let verdict = gates::judge(&measured);
+            (format!("{}\n{}", report::times(&measured), verdict.text), verdict.held)
         }
-        Ok(images)
-    }
-
-    fn setup(&self, image: &Image, index: usize, root: Root, clock: Clock) -> Setup {
-        let clock_words = match clock {
-            // An emulated clock fails its checks on a busy host.
-            Clock::Wall => " tsc=reliable no_timer_check".to_owned(),
-            // A processor that waits for the disk goes on counting instructions, where a halted one's clock is this host's.
-            Clock::Virtual => format!("{} idle=poll", image.board.clock_words()),
-        };
-        let common = "console=ttyS0 8250.nr_uarts=1 panic=-1 quiet ro cryptomgr.notests nokaslr";
-        Setup {
-            board: image.board,
-            clock,
-            cpu: "qemu64",
-            memory: 512,
-            kernel: self.kernel.clone(),
-            initrd: self.place(index),
-            disk: self.disk.clone(),
-            words: format!("{common}{clock_words} {}{}", root.words(), image.init.words()),
-            options: Vec::new(),
+        Part::Wall => {
+            // One at a time: the other's load would be in the figure.
+            let figures = bench.boot_all(rounds, Row::has_wall_time, Clock::Wall, 1, keep)?;
+            (report::walls(&bench.rows, &figures), true)
         }
-    }
-
-    /// Round after round, all rows.
-    fn boot_all(
-        &self,
-        arguments: &Arguments,
-        images: &[Image],
-        clock: Clock,
-        jobs: usize,
-        figures: &mut [Figures],
-    ) -> Result<()> {
-        // microvm has a clock in virtual time only: without one a busy host's guest hangs.
-        let able = |row: &&usize| clock == Clock::Virtual || self.rows[**row].board == Board::Q35;
-        let all: Vec<usize> = (0..self.rows.len()).collect();
-        let mut waiting: Vec<_> =
-            (0..arguments.rounds).flat_map(|round| all.iter().filter(able).map(move |row| (round, *row))).collect();
-        waiting.reverse();
-        let figures = Mutex::new(figures);
-        in_parallel(jobs, waiting, |(round, index)| {
-            let row = &self.rows[index];
-            // What has failed once is not waited for again.
-            if figures.lock().unwrap()[index].failure.is_some() {
-                return Ok(());
-            }
-            let image = images.iter().position(|image| *image == row.image()).context("its image")?;
-            let outcome = self.setup(&images[image], image, row.root, clock).boot(&self.kit, PATIENCE)?;
-            let (name, root) = (row.init.name(), row.root.name());
-            eprintln!("bench: {clock:?}, round {round}: {name}, {root}: {}", shown(&outcome));
-            if let Some(dir) = &arguments.keep {
-                guests::keep(dir, &format!("{index}-{clock:?}-{round}"), &outcome)?;
-            }
-            figures.lock().unwrap()[index].add(clock, &outcome);
-            Ok(())
-        })
-    }
-
-    fn sizes(&self, images: &[Image], jobs: usize) -> Result<Vec<Sizes>> {
-        let sizes = Mutex::new(vec![Sizes::default(); images.len()]);
-        in_parallel(jobs, (0..images.len()).collect(), |index| {
-            let mut own = Sizes::of(&disk::read(&self.place(index))?)?;
-            own.memory = self.least_memory(&images[index], index);
-            eprintln!("bench: {}: boots with {:?} MiB", images[index].init.name(), own.memory);
-            sizes.lock().unwrap()[index] = own;
-            Ok(())
-        })?;
-        Ok(sizes.into_inner().unwrap())
-    }
-
-    /// In steps of 4 MiB; none where not even the most is enough.
-    fn least_memory(&self, image: &Image, index: usize) -> Option<u32> {
-        const STEP: u32 = 4;
-        // No kernel of a distribution starts with the first; the last is what everything else is measured with.
-        let (mut too_little, mut enough) = (24, 512);
-        let clock = if image.board == Board::Q35 { Clock::Wall } else { Clock::Virtual };
-        let mut setup = self.setup(image, index, Root::Node, clock);
-        let mut arrives = |memory| {
-            setup.memory = memory;
-            let outcome = setup.boot(&self.kit, MEMORY_PATIENCE);
-            outcome.is_ok_and(|outcome| figures::found(&outcome.transcript, "start").is_some())
-        };
-        while enough - too_little > STEP {
-            let middle = (too_little + enough) / 2 / STEP * STEP;
-            if arrives(middle) { enough = middle } else { too_little = middle }
+        Part::Sizes => {
+            let version = |init: &Init| init.version(&bench.kit, chroot);
+            (report::sizes(bench, &bench.sizes(jobs)?, &version), true)
         }
-        (enough < 512 || arrives(512)).then_some(enough)
-    }
-}
-
-fn shown(outcome: &Outcome) -> String {
-    match figures::found(&outcome.transcript, "start") {
-        Some(time) => format!("{time} us"),
-        None => outcome.to_string(),
-    }
+        Part::Memory => (report::memory(bench, &bench.memory(jobs)?), true),
+    })
 }
 
 /// What the disk, the kernel and the sizes are made with.

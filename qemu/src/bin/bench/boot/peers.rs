@@ -1,12 +1,13 @@
 //! What Debian ships to make an initramfs: packages in a root of their own, which scripts/setup.sh makes by debootstrap.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
 use tinyo_qemu::kit::{Kit, target};
 
 use super::disk;
@@ -28,6 +29,9 @@ const PACKAGES: &[&str] = &[
     "linux-base",
 ];
 
+/// What makes the images, in the chroot.
+const MAKER: &str = include_str!("peers.sh");
+
 pub struct Chroot {
     root: PathBuf,
     release: String,
@@ -39,13 +43,26 @@ impl Chroot {
         let release =
             kit.modules.file_name().context("MODULES ends in no kernel version")?.to_string_lossy().into_owned();
         let root = target().join("bench/chroots/boot");
+        // Another bench may be making the same.
+        let _lock = lock(&root.with_extension("lock"))?;
         if !root.exists() {
             let script = target().with_file_name("scripts/setup.sh");
             run(Command::new(script).args(["--chroot", "boot"]).args(PACKAGES))?;
         }
         let chroot = Chroot { root, release };
-        if !chroot.root.join("bench").join(&chroot.release).exists() {
+        // Kept, until another kernel or another way of making them is asked for, or one of them could not be made.
+        let made_by = chroot.place("made-by");
+        if fs::read_to_string(&made_by).ok().as_deref() != Some(MAKER) {
+            eprintln!("bench: Debian's tools make their images, once, in a minute or two");
             chroot.make_images(kit)?;
+            if !chroot
+                .place("")
+                .read_dir()?
+                .flatten()
+                .any(|file| file.path().extension().is_some_and(|end| end == "why"))
+            {
+                fs::write(made_by, MAKER)?;
+            }
         }
         Ok(chroot)
     }
@@ -58,13 +75,20 @@ impl Chroot {
         run(Command::new("cp").args(["-a", "-T"]).arg(&kit.modules).arg(modules.join(&self.release)))?;
         fs::copy(package.file(&[&config])?, self.root.join(&config)).context("the kernel's config: copy it")?;
         let mut make = Command::new("chroot");
-        make.arg(&self.root).args(["/bin/sh", "-c", include_str!("peers.sh"), "peers", &self.release, disk::UUID]);
+        make.arg(&self.root).args(["/bin/sh", "-c", MAKER, "peers", &self.release, disk::UUID]);
         run(&mut make)
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.root.join("bench").join(&self.release).join(name)
     }
 
     /// One of the images, as it was made: compressed.
     pub fn image(&self, name: &str) -> Result<Vec<u8>> {
-        disk::read(&self.root.join("bench").join(&self.release).join(name))
+        if let Ok(why) = fs::read_to_string(self.place(&format!("{name}.why"))) {
+            bail!("{}", why.trim());
+        }
+        disk::read(&self.place(&format!("{name}.img")))
     }
 
     pub fn program(&self, path: &str) -> Result<Vec<u8>> {
@@ -78,6 +102,12 @@ impl Chroot {
         let version = entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("Version: ")));
         version.unwrap_or("-").to_owned()
     }
+}
+
+fn lock(path: &Path) -> Result<Flock<File>> {
+    fs::create_dir_all(path.parent().context("a place for it")?)?;
+    let file = File::create(path).with_context(|| format!("{}: make it", path.display()))?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| anyhow!("{}: lock it: {errno}", path.display()))
 }
 
 fn run(command: &mut Command) -> Result<()> {

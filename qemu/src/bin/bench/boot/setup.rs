@@ -68,12 +68,14 @@ pub enum Clock {
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub board: Board,
+    /// The disk's, if it is not the board's own.
+    pub device: Option<&'static str>,
     pub clock: Clock,
     pub cpu: &'static str,
     /// MiB.
     pub memory: u32,
     pub kernel: PathBuf,
-    pub initrd: PathBuf,
+    pub initrd: Option<PathBuf>,
     pub disk: PathBuf,
     pub words: String,
     /// More of QEMU's own.
@@ -95,13 +97,16 @@ impl Setup {
             qemu.args(["-icount", "shift=0,sleep=on", "-rtc", "base=2030-01-01,clock=vm"]);
         }
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
-        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initrd).args(["-append", &self.words]);
+        qemu.arg("-kernel").arg(&self.kernel).args(["-append", &self.words]);
+        if let Some(initrd) = &self.initrd {
+            qemu.arg("-initrd").arg(initrd);
+        }
         // Several guests read the one image, and none of them writes. What QEMU does between a guest's request and its
         // answer is this host's time, on every clock: the shorter, the steadier.
         let file = self.disk.display().to_string().replace(',', ",,");
         qemu.arg("-drive").arg(format!("file={file},file.locking=off,if=none,id=disk,format=raw,cache=unsafe"));
         // It is a property of the transport, which on microvm is none of the disk's: without KVM it has no effect there.
-        let device = self.board.disk();
+        let device = self.device.unwrap_or(self.board.disk());
         let own = if device.ends_with("-pci") { ",ioeventfd=off" } else { "" };
         qemu.arg("-device").arg(format!("{device},drive=disk{own}"));
         qemu.args(&self.options);
