@@ -10,7 +10,7 @@ hostnam = \"typo\"
 modules = 3
 
 [[mount]]
-source = \"none\"
+source = \"/dev/none\"
 target = \"/data\"
 tipe = \"tmpfs\"
 

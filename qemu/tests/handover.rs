@@ -111,7 +111,7 @@ fn an_initramfs_without_their_places_is_left_all_the_same() {
             boot.archive.remove(path);
             boot.archive.file(path, 0o644, "");
         }
-        boot.run()
+        boot.by_hand().run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: mount proc on /proc .*: not a directory").says("tinyo: root: handing over to /sbin/init");
@@ -230,7 +230,7 @@ fn without_a_config_a_root_of_the_command_line_has_its_own_init() {
         let tinyo = std::fs::read(&boot.kit.tinyo)?;
         let load = "for try in 1 2 3 4; do find /lib/modules -name '*.ko' -exec insmod {} \\; 2>/tmp-errors; done";
         boot.archive.file("/tinyo", 0o755, tinyo).file("/init", 0o755, format!("#!/bin/sh\n{load}\nexec /tinyo\n"));
-        boot.append("root=/dev/vda").run()
+        boot.by_hand().append("root=/dev/vda").run()
     });
     let Some(guest) = run.outcome() else { return };
     guest.says("tinyo: no /etc/tinyo.toml: a shell on the console, unless there is a root=");
