@@ -124,6 +124,7 @@ fn a_check_that_takes_long_says_so_and_can_be_ended() {
 fn a_disk_that_never_comes_is_waited_for_once() {
     let run = guest(Arch::X86_64, |boot| {
         disk(boot, 0, "mkfs.ext4", true)?;
+        add_e2fsck(&mut boot.archive)?;
         let root = "[[root]]\nsource = \"LABEL=none\"\nwait = \"6s\"\nfsck = true\n";
         boot.config(&format!("{ON_VIRTIO}{root}[[root]]\nsource = \"/dev/vda\"\n")).run()
     });
