@@ -124,14 +124,15 @@ kernel() {
     [ -z "${KERNEL:-}${MODULES:-}" ] && [ ! -e "$vm/$1/modules" ] || return 0
     private_apt
     host_packages depmod:kmod
-    local package new=$work/kernel-$1
+    local package version new=$work/kernel-$1
     package=$(kernel_package "linux-image-cloud-$2" "$2")
     [ -n "$package" ] || die "linux-image-cloud-$2: not among apt's packages; set KERNEL= and MODULES="
     unpack "$new" "$package:$2"
     lib_modules "$new"
-    depmod -b "$new" "$(ls "$new/lib/modules")"
+    version=$(ls "$new/lib/modules")
+    depmod -b "$new" "$version"
     mkdir -p "$vm/$1"
-    mv "$new"/boot/config-* "$new"/lib/modules/*/config
+    mv "$new"/boot/config-* "$new/lib/modules/$version/config"
     mv "$new"/boot/vmlinuz-* "$vm/$1/vmlinuz"
     mv "$new/lib/modules" "$vm/$1/modules"
 }
