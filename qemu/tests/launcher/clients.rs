@@ -50,14 +50,14 @@ impl Supervisor {
         supervisor
     }
 
-    /// A connection that gives up after five seconds: far more than any answer takes.
+    /// A connection that gives up after twenty seconds: far more than any answer takes, of a service's stop-timeout of two too.
     fn connect(&self) -> OwnedFd {
         self.try_to_connect().unwrap()
     }
 
     fn try_to_connect(&self) -> nix::Result<OwnedFd> {
         let client = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).unwrap();
-        let limit = TimeVal::new(5, 0);
+        let limit = TimeVal::new(20, 0);
         setsockopt(&client, sockopt::SendTimeout, &limit).unwrap();
         setsockopt(&client, sockopt::ReceiveTimeout, &limit).unwrap();
         connect(client.as_raw_fd(), &UnixAddr::new(&self.control)?).map(|()| client)
